@@ -1,0 +1,1 @@
+"""Quire's contract: events, their meaning (the fold), WebSocket messages and HTTP views."""

@@ -1,0 +1,109 @@
+"""What the HTTP API answers (DESIGN §6): field order and names are the contract. Times are RFC 3339 UTC."""
+
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+
+Item = TypeVar("Item")
+
+
+class Links(Struct, frozen=True, kw_only=True):
+    """Where a file's contents are; a link that leads nowhere yet is null."""
+
+    original: str | None
+    text: str | None
+    thumbnail: str | None
+
+
+class FileView(Struct, frozen=True, kw_only=True):
+    """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage."""
+
+    file_id: str
+    batch_id: str
+    collection_id: str
+    original_filename: str
+    file_size: int
+    processing_status: Standing
+    upload_progress: int
+    error_code: FileCode | None
+    error_message: str | None
+    page_count: int | None
+    title: str | None
+    sha256: str
+    created_at: datetime
+    updated_at: datetime
+    links: Links
+
+
+class BatchView(Struct, frozen=True, kw_only=True):
+    """A batch; `files` only where one batch is asked for, or in a snapshot."""
+
+    batch_id: str
+    collection_id: str
+    request_id: str
+    status: Status
+    policy: Policy
+    generation: int
+    attempt: int
+    stage: Stage | None
+    total: int
+    processed: int
+    failed: int
+    cancelled: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    last_seen_at: datetime | None
+    worker: str | None
+    error_code: BatchCode | None
+    error_message: str | None
+    files: list[FileView] | UnsetType = UNSET
+
+
+class Page(Struct, Generic[Item], frozen=True, kw_only=True):
+    """One page of a list; `next_cursor` is null on the last."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class CreatedFile(Struct, frozen=True, kw_only=True):
+    """An accepted file; `size` in bytes."""
+
+    file_id: str
+    filename: str
+    size: int
+
+
+class CreatedBatch(Struct, frozen=True, kw_only=True):
+    batch_id: str
+    files: list[CreatedFile]
+
+
+class RejectedFile(Struct, frozen=True, kw_only=True):
+    """A file that was not accepted, with the reason and what to do."""
+
+    filename: str
+    code: str
+    message: str
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The 202 of an upload: a promise that every batch in it is in the log."""
+
+    request_id: str
+    collection_id: str
+    accepted: int
+    rejected: list[RejectedFile]
+    batches: list[CreatedBatch]
+
+
+class CommandAccepted(Struct, frozen=True, kw_only=True):
+    """The 202 of a cancel or retry: the event is in the log."""
+
+    batch_id: str
+    event_id: str
+    generation: int
