@@ -1,0 +1,87 @@
+"""What `python -m quire_<service>` understands: serve, check-config, and the service's own commands."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import uvloop
+
+from quire_runtime.settings import SettingsError, describe, load, values
+
+S = TypeVar("S", bound=msgspec.Struct)
+Serve = Callable[[S], Coroutine[Any, Any, None]]
+Command = Callable[[S, Sequence[str]], Coroutine[Any, Any, int]]
+
+USAGE = 2
+"""Exit code for settings or arguments that will not do."""
+
+
+def run(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]] | None = None) -> int:
+    """The exit code of `argv` (without the program's name): nothing means serve; `commands` get the rest of the line."""
+    commands = commands or {}
+    name, rest = (argv[0], argv[1:]) if argv else ("serve", [])
+    if name == "check-config":
+        return check_config(cls, rest)
+    if name not in {"serve", *commands}:
+        return _refuse([f"unknown command {name!r}. Use one of: {', '.join(['serve', 'check-config', *commands])}"])
+    try:
+        settings = load(cls, os.environ)
+    except SettingsError as error:
+        return _refuse(error.problems)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if name == "serve":
+            runner.run(serve(settings))
+            return 0
+        return runner.run(commands[name](settings, rest))
+
+
+def check_config(cls: type[msgspec.Struct], argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Prints every variable with its value, default and meaning, secrets redacted; exit code 2 when something is wrong."""
+    if set(argv) - {"--json"}:
+        return _refuse([f"unknown arguments {' '.join(argv)!r}. check-config takes --json only"])
+    settings: msgspec.Struct | None = None
+    problems: list[str] = []
+    try:
+        settings = load(cls, environ)
+    except SettingsError as error:
+        problems = error.problems
+    rows = _rows(cls, settings, environ)
+    _print_json(rows, problems) if "--json" in argv else _print_table(rows)
+    return _refuse(problems) if problems else 0
+
+
+def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    in_force = values(settings) if settings is not None else {}
+    return [
+        {
+            "env": item.env,
+            "type": item.type,
+            "value": in_force.get(item.env),
+            "set": bool(environ.get(item.env) or environ.get(f"{item.env}_FILE")),
+            "default": item.default,
+            "description": item.description,
+            "secret": item.secret,
+        }
+        for item in describe(cls)
+    ]
+
+
+def _print_json(rows: list[dict[str, Any]], problems: list[str]) -> None:
+    sys.stdout.write(json.dumps({"settings": rows, "problems": problems}, ensure_ascii=False, indent=2) + "\n")
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    width = max(len(row["env"]) for row in rows)
+    for row in rows:
+        value = row["value"] if row["value"] is not None else "?"
+        origin = "set" if row["set"] else "default" if row["default"] is not None else "missing"
+        sys.stdout.write(f"{row['env']:<{width}}  {value or '-'}  ({origin})\n{'':<{width}}    {row['description']}\n")
+
+
+def _refuse(problems: Sequence[str]) -> int:
+    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+    return USAGE

@@ -1,0 +1,244 @@
+"""Reads a frozen msgspec struct from environment variables: all problems at once, each with what to do.
+
+Field `foo` is `QUIRE_FOO`; the field `kafka` whose type is itself a struct is the prefix `QUIRE_KAFKA_`. Any `QUIRE_X`
+may instead be given as `QUIRE_X_FILE`, the path of a file that holds the value (a mounted secret). A variable
+that is set to nothing counts as not set.
+"""
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar, Union, cast, get_args, get_origin, runtime_checkable
+
+import msgspec
+
+PREFIX = "QUIRE"
+REDACTED = "••••••"
+_SPOKEN: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+}
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; `problems` holds one sentence per variable, with what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SettingDescription(NamedTuple):
+    """One environment variable of a service. `default` is None where a value has to be given."""
+
+    env: str
+    type: str
+    default: str | None
+    description: str
+    secret: bool
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A settings struct that knows more than its fields' types: sentences that name variables, empty when all is well."""
+
+    def problems(self, environ: Mapping[str, str]) -> list[str]: ...
+
+
+class _Field(NamedTuple):
+    """A leaf: where it goes in the struct, and where it comes from."""
+
+    name: str
+    env: str
+    type: Any
+    default: object
+    description: str
+    secret: bool
+
+
+def load(cls: type[S], environ: Mapping[str, str]) -> S:
+    """The struct read from `environ`; raises SettingsError with every problem found."""
+    problems: list[str] = []
+    settings = _build(cls, None, PREFIX, environ, problems)
+    if settings is None:
+        raise SettingsError(problems)
+    problems = [*_check(settings, environ)]
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def describe(cls: type[msgspec.Struct]) -> list[SettingDescription]:
+    """Every variable that `load` reads for this struct, in the order of its fields."""
+    return [
+        SettingDescription(
+            field.env,
+            _speak(field.type),
+            None if field.default is msgspec.NODEFAULT else render(field.default, secret=field.secret),
+            field.description,
+            field.secret,
+        )
+        for _, field in _leaves(cls, None, PREFIX)
+    ]
+
+
+def values(settings: msgspec.Struct) -> dict[str, str]:
+    """What is in force, by variable, rendered for people; secrets redacted."""
+    rendered = {}
+    for path, field in _leaves(type(settings), None, PREFIX):
+        value: object = settings
+        for name in path:
+            value = getattr(value, name)
+        rendered[field.env] = render(value, secret=field.secret)
+    return rendered
+
+
+def render(value: object, *, secret: bool) -> str:
+    """A value as one would write it into the variable; a secret that is set becomes dots."""
+    if value is None or value == ():
+        return ""
+    if secret:
+        return REDACTED
+    if isinstance(value, tuple | list):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _build(cls: type[S], base: S | None, prefix: str, environ: Mapping[str, str], problems: list[str]) -> S | None:
+    found: dict[str, object] = {}
+    before = len(problems)
+    for info in msgspec.structs.fields(cls):
+        default = _default(info, base)
+        if _is_struct(info.type):
+            nested = _build(info.type, cast("Any", default), _prefix(info, prefix), environ, problems)
+            if nested is not None:
+                found[info.name] = nested
+            continue
+        field = _field(info, default, prefix)
+        try:
+            found[info.name] = _value(field, environ)
+        except ValueError as error:
+            problems.append(f"{field.env}: {error}")
+    if len(problems) > before:
+        return None
+    try:
+        return cls(**found)
+    except ValueError as error:
+        problems.append(str(error))
+        return None
+
+
+def _value(field: _Field, environ: Mapping[str, str]) -> object:
+    text = _text(field.env, environ)
+    if text is None:
+        if field.default is msgspec.NODEFAULT:
+            raise ValueError(f"it is not set. Set it to {_speak(field.type)}: {field.description}")
+        return field.default
+    raw: object = [part.strip() for part in text.split(",") if part.strip()] if _is_list(field.type) else text
+    try:
+        return msgspec.convert(raw, field.type, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        shown = "what is given" if field.secret else repr(text)
+        raise ValueError(f"{shown} will not do ({error}). Set it to {_speak(field.type)}: {field.description}") from None
+
+
+def _text(env: str, environ: Mapping[str, str]) -> str | None:
+    """The variable's text, or that of the file it points to; None when neither is set."""
+    text, file = environ.get(env) or None, environ.get(f"{env}_FILE") or None
+    if file is None:
+        return text
+    if text is not None:
+        raise ValueError(f"both it and {env}_FILE are set. Unset one of them")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"the file {file!r} named by {env}_FILE cannot be read ({error}). Correct the path or unset it"
+        ) from None
+
+
+def _check(settings: msgspec.Struct, environ: Mapping[str, str]) -> Iterator[str]:
+    """What the structs themselves have to say, the inner ones first."""
+    for info in msgspec.structs.fields(type(settings)):
+        value = getattr(settings, info.name)
+        if isinstance(value, msgspec.Struct):
+            yield from _check(value, environ)
+    if isinstance(settings, Checked):
+        yield from settings.problems(environ)
+
+
+def _leaves(cls: type[msgspec.Struct], base: msgspec.Struct | None, prefix: str) -> Iterator[tuple[tuple[str, ...], _Field]]:
+    for info in msgspec.structs.fields(cls):
+        default = _default(info, base)
+        if _is_struct(info.type):
+            for path, field in _leaves(info.type, cast("Any", default), _prefix(info, prefix)):
+                yield (info.name, *path), field
+        else:
+            yield (info.name,), _field(info, default, prefix)
+
+
+def _default(info: msgspec.structs.FieldInfo, base: msgspec.Struct | None) -> object:
+    """The default of a field; for a struct within a struct the outer one's default instance decides."""
+    if base is not None and base is not msgspec.NODEFAULT:
+        return getattr(base, info.name)
+    if info.default_factory is not msgspec.NODEFAULT:
+        return cast("Callable[[], object]", info.default_factory)()
+    if info.default is msgspec.NODEFAULT and _is_struct(info.type):
+        return None
+    return info.default
+
+
+def _field(info: msgspec.structs.FieldInfo, default: object, prefix: str) -> _Field:
+    meta = _meta(info.type)
+    extra = meta.extra or {}
+    env = extra.get("env") or f"{prefix}_{info.name.upper()}"
+    return _Field(info.name, env, info.type, default, (meta.description or "").strip(), bool(extra.get("secret")))
+
+
+def _prefix(info: msgspec.structs.FieldInfo, prefix: str) -> str:
+    return f"{prefix}_{info.name.upper()}"
+
+
+def _meta(kind: Any) -> msgspec.Meta:
+    """The Meta that holds a description, wherever it stands in the annotation."""
+    if get_origin(kind) is Annotated:
+        for item in get_args(kind)[1:]:
+            if isinstance(item, msgspec.Meta) and (item.description or item.extra):
+                return item
+    return msgspec.Meta()
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(_bare(kind)) in {tuple, list, frozenset}
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(kind)
+
+
+def _speak(kind: Any) -> str:
+    """A type in words that fit after "Set it to"."""
+    bare = _bare(kind)
+    origin, args = get_origin(bare), get_args(bare)
+    if origin is Literal:
+        return " or ".join(str(arg) for arg in args)
+    if origin in {Union, types.UnionType}:
+        return " or ".join(_speak(arg) for arg in args if arg is not types.NoneType)
+    if _is_list(kind):
+        return f"a comma-separated list of {_speak(args[0])}"
+    return _SPOKEN.get(bare, getattr(bare, "__name__", str(bare)))

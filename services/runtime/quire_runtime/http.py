@@ -1,0 +1,174 @@
+"""HTTP as every service does it: RFC 9457 problems, CORS by allow-list, and uvicorn as one task among others."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Literal
+
+import msgspec
+import uvicorn
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, ExceptionHandler
+
+from quire_runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+_CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_encoder = msgspec.json.Encoder()
+
+WebSockets = Literal["none", "websockets", "websockets-sansio"]
+
+
+class PortTaken(OSError):
+    """Another program listens there. Stop it, or set another port."""
+
+
+class Problem(Exception):  # noqa: N818 -- what RFC 9457 calls it
+    """An answer other than success: raise it anywhere in a request, it becomes problem JSON."""
+
+    def __init__(self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.headers, self.extra = status, code, detail, headers, extra
+
+    def response(self) -> Response:
+        return problem(self.status, self.code, self.detail, headers=self.headers, **self.extra)
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON by msgspec, the one codec: structs, datetimes and all."""
+    return Response(_encoder.encode(content), status, headers, media_type="application/json")
+
+
+def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
+    """RFC 9457 problem JSON; `code` is the stable name clients switch on, `detail` the sentence people read."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail, **extra}
+    return Response(_encoder.encode(body), status, headers, media_type=PROBLEM_TYPE)
+
+
+def exception_handlers() -> dict[Any, ExceptionHandler]:
+    """For Starlette's `exception_handlers`: every way to fail ends as problem JSON."""
+    return {Problem: _on_problem, HTTPException: _on_http_exception, Exception: _on_error}
+
+
+def cors(origins: Sequence[str]) -> Middleware:
+    """CORS for the allow-list; no credentials, as tokens travel in a header."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "OPTIONS"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Traceparent"],
+        expose_headers=["Retry-After"],
+        max_age=600,
+    )
+
+
+class HttpServer:
+    """uvicorn run by its owner: it takes no signals, binds before anything starts, and ends when `stop` is called."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        setting: str = "QUIRE_HTTP_PORT",
+        ws: WebSockets = "none",
+        graceful: float = 10.0,
+        **config: Any,
+    ) -> None:
+        """Raises PortTaken, naming `setting`. `graceful`: seconds open requests have to end after `stop`."""
+        self._socket = bind(host, port, setting)
+        self.port: int = self._socket.getsockname()[1]
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=self.port,
+                ws=ws,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=graceful,  # type: ignore[arg-type]  # it goes to asyncio.wait_for as it is
+                **config,
+            )
+        )
+
+    async def run(self) -> None:
+        """Serves until `stop`; when cancelled, stops at once."""
+        try:
+            await self._server.serve(sockets=[self._socket])
+        except asyncio.CancelledError:
+            if self._server.started:
+                self._server.force_exit = True
+                await self._server.shutdown(sockets=[self._socket])
+            raise
+        finally:
+            self._socket.close()
+
+    def stop(self) -> None:
+        """Takes no new connection and lets `run` return once the open ones have ended, or their time is up."""
+        self._server.should_exit = True
+
+
+async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event, **options: Any) -> None:
+    """Serves `app` until `stop` is set. Options as of HttpServer."""
+    server = HttpServer(app, host, port, **options)
+    log.info("listening", url=f"http://{host}:{server.port}")
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(server.run())
+        waiting = group.create_task(stop.wait())
+        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        server.stop()
+        waiting.cancel()
+
+
+def bind(host: str, port: int, setting: str) -> socket.socket:
+    """A socket that listens; raises PortTaken, or OSError where the address is not ours, naming `setting`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} on {host} is taken by another program. Stop that one, or set {setting} to a free port"
+            raise PortTaken(errno.EADDRINUSE, message) from None
+        raise OSError(error.errno, f"cannot listen on {host}:{port} ({error.strerror}). Correct {setting}") from None
+    sock.setblocking(False)
+    return sock
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _on_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 -- registered for this class
+    return error.response()
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class
+    code = _CODES.get(error.status_code, HTTPStatus(error.status_code).name.lower())
+    return problem(error.status_code, code, error.detail, headers=error.headers)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    return problem(500, "internal", "Something went wrong here, not with the request. The log has the details.")

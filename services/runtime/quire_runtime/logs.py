@@ -1,0 +1,61 @@
+"""Structured logs: JSON lines for machines, readable ones on a terminal; libraries' records through the same renderer."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from quire_runtime.settings import LogSettings
+
+_QUIET = {"aiokafka": logging.WARNING, "botocore": logging.WARNING, "aiobotocore": logging.WARNING, "httpx": logging.WARNING,
+          "httpcore": logging.WARNING, "uvicorn.error": logging.WARNING, "websockets": logging.WARNING}  # fmt: skip
+
+
+def setup(settings: LogSettings, service: str) -> None:
+    """Sets up logging of the whole process; every record carries `service`. To be called once, by `main.py`."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[_add_service(service), structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
+    logging.captureWarnings(capture=True)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(max(level, logging.getLogger().level))
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose methods take an event and keyword values: `log.info("batch started", batch_id=…)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def _renderers(settings: LogSettings) -> Sequence[structlog.typing.Processor]:
+    if settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty()):
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _add_service(service: str) -> structlog.typing.Processor:
+    def add(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["service"] = service
+        return event
+
+    return add

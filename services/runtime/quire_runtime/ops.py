@@ -1,0 +1,76 @@
+"""The port for machines: alive, ready (its dependencies really asked), metrics."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from quire_runtime.http import HttpServer, exception_handlers, json_response
+from quire_runtime.settings import OpsSettings
+
+Check = Callable[[], Awaitable[None]]
+CHECK_TIMEOUT = 3.0
+"""Seconds that one dependency has to answer; readiness probes usually wait 5 to 10."""
+
+
+class OpsServer:
+    """`/livez` says that the loop turns; `/readyz` asks each check, which raises when its dependency is not well;
+    `/metrics` is Prometheus'. With `draining` set, `/readyz` is 503, so that no new work is sent here.
+    """
+
+    def __init__(
+        self,
+        settings: OpsSettings,
+        checks: Mapping[str, Check],
+        *,
+        registry: CollectorRegistry = REGISTRY,
+        timeout: float = CHECK_TIMEOUT,
+    ) -> None:
+        self.draining = False
+        self._checks = checks
+        self._registry = registry
+        self._timeout = timeout
+        app = Starlette(
+            routes=[Route("/livez", self._livez), Route("/readyz", self._readyz), Route("/metrics", self._metrics)],
+            exception_handlers=exception_handlers(),
+        )
+        self._server = HttpServer(app, settings.host, settings.port, setting="QUIRE_OPS_PORT", graceful=1.0)
+        self.port = self._server.port
+
+    async def run(self) -> None:
+        """Serves until `stop`."""
+        await self._server.run()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    async def _livez(self, _request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def _readyz(self, _request: Request) -> Response:
+        results = await asyncio.gather(*(self._ask(name) for name in self._checks))
+        checks = dict(zip(self._checks, results, strict=True))
+        ready = not self.draining and all(result["ok"] for result in results)
+        return json_response({"ready": ready, "draining": self.draining, "checks": checks}, 200 if ready else 503)
+
+    async def _ask(self, name: str) -> dict[str, object]:
+        started = time.monotonic()
+        error: str | None = None
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._checks[name]()
+        except TimeoutError:
+            error = f"no answer within {self._timeout:g} s"
+        except Exception as failure:  # noqa: BLE001 -- whatever a check raises is its answer
+            error = str(failure) or type(failure).__name__
+        seconds = round(time.monotonic() - started, 4)
+        return {"ok": error is None, "seconds": seconds} | ({"error": error} if error is not None else {})
+
+    async def _metrics(self, _request: Request) -> Response:
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
