@@ -157,9 +157,7 @@ def _text(env: str, environ: Mapping[str, str]) -> str | None:
     try:
         return Path(file).read_text(encoding="utf-8").strip() or None
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"the file {file!r} named by {env}_FILE cannot be read ({error}). Correct the path or unset it"
-        ) from None
+        raise ValueError(f"its file {file!r}, named by {env}_FILE, cannot be read ({error}). Correct the path") from None
 
 
 def _check(settings: msgspec.Struct, environ: Mapping[str, str]) -> Iterator[str]:
@@ -184,7 +182,7 @@ def _leaves(cls: type[msgspec.Struct], base: msgspec.Struct | None, prefix: str)
 
 def _default(info: msgspec.structs.FieldInfo, base: msgspec.Struct | None) -> object:
     """The default of a field; for a struct within a struct the outer one's default instance decides."""
-    if base is not None and base is not msgspec.NODEFAULT:
+    if base is not None:
         return getattr(base, info.name)
     if info.default_factory is not msgspec.NODEFAULT:
         return cast("Callable[[], object]", info.default_factory)()

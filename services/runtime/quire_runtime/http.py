@@ -32,7 +32,7 @@ class PortTaken(OSError):
     """Another program listens there. Stop it, or set another port."""
 
 
-class Problem(Exception):  # noqa: N818 -- what RFC 9457 calls it
+class Problem(Exception):
     """An answer other than success: raise it anywhere in a request, it becomes problem JSON."""
 
     def __init__(self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
@@ -148,7 +148,7 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
             message = f"port {port} on {host} is taken by another program. Stop that one, or set {setting} to a free port"
             raise PortTaken(errno.EADDRINUSE, message) from None
         raise OSError(error.errno, f"cannot listen on {host}:{port} ({error.strerror}). Correct {setting}") from None
-    sock.setblocking(False)
+    sock.settimeout(0)
     return sock
 
 

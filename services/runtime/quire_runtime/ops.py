@@ -12,7 +12,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from quire_runtime.http import HttpServer, exception_handlers, json_response
-from quire_runtime.settings import OpsSettings
 
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT = 3.0
@@ -26,7 +25,8 @@ class OpsServer:
 
     def __init__(
         self,
-        settings: OpsSettings,
+        host: str,
+        port: int,
         checks: Mapping[str, Check],
         *,
         registry: CollectorRegistry = REGISTRY,
@@ -40,7 +40,7 @@ class OpsServer:
             routes=[Route("/livez", self._livez), Route("/readyz", self._readyz), Route("/metrics", self._metrics)],
             exception_handlers=exception_handlers(),
         )
-        self._server = HttpServer(app, settings.host, settings.port, setting="QUIRE_OPS_PORT", graceful=1.0)
+        self._server = HttpServer(app, host, port, setting="QUIRE_OPS_PORT", graceful=1.0)
         self.port = self._server.port
 
     async def run(self) -> None:

@@ -57,10 +57,8 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
 
     def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
         if self.security_protocol.startswith("SASL_") and not (self.sasl_username and self.sasl_password):
-            return [
-                f"QUIRE_KAFKA_SASL_USERNAME, QUIRE_KAFKA_SASL_PASSWORD: {self.security_protocol} needs both. "
-                "Set them, or choose another QUIRE_KAFKA_SECURITY_PROTOCOL"
-            ]
+            both = "QUIRE_KAFKA_SASL_USERNAME, QUIRE_KAFKA_SASL_PASSWORD"
+            return [f"{both}: {self.security_protocol} needs both. Set them, or another QUIRE_KAFKA_SECURITY_PROTOCOL"]
         return []
 
 
@@ -161,9 +159,7 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
                 "Unset it, or name algorithms that fit the key"
             )
         if self.secret is not None and len(self.secret.encode()) < 32:
-            found.append(
-                "QUIRE_AUTH_SECRET: it is shorter than 32 bytes, which HS256 needs. Set a longer one (openssl rand -hex 32)"
-            )
+            found.append("QUIRE_AUTH_SECRET: HS256 needs 32 bytes or more. Set a longer one (openssl rand -hex 32)")
         if self.key_file is not None and not self.key_file.is_file():
             found.append(f"QUIRE_AUTH_KEY_FILE: there is no file {str(self.key_file)!r}. Correct the path")
         if self.jwks_url is not None and not self.jwks_url.startswith(("http://", "https://")):
@@ -196,7 +192,5 @@ def exposure_problems(host: str, auth: AuthSettings, environ: Mapping[str, str])
     """A service open to the network and to everybody must have been asked for in so many words (DESIGN §6, Access)."""
     if auth.mode == "jwt" or is_loopback(host) or environ.get("QUIRE_AUTH") or environ.get("QUIRE_AUTH_FILE"):
         return []
-    return [
-        f"QUIRE_AUTH: the HTTP port would listen on {host} and anybody could submit and read. Set QUIRE_AUTH=jwt with a key; "
-        "or QUIRE_AUTH=none, if that is what you want; or QUIRE_HTTP_HOST=127.0.0.1"
-    ]
+    cure = "Set QUIRE_AUTH=jwt with a key; or QUIRE_AUTH=none, if that is what you want; or QUIRE_HTTP_HOST=127.0.0.1"
+    return [f"QUIRE_AUTH: the HTTP port would listen on {host}, and anybody could submit and read. {cure}"]
