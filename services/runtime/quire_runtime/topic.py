@@ -1,0 +1,95 @@
+"""The one topic: made if it is missing, checked if it is there."""
+
+import asyncio
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+from quire_runtime.kafka import LogUnavailable, connection
+from quire_runtime.logs import get_logger
+from quire_runtime.retry import retrying
+from quire_runtime.settings import KafkaSettings
+
+log = get_logger(__name__)
+
+
+class TopicMismatch(Exception):
+    """The topic is not as the settings say, and cannot be used so."""
+
+
+async def ensure_topic(settings: KafkaSettings, *, give_up_after: float | None = None) -> None:
+    """Makes the topic if it is missing, and checks its partitions; raises TopicMismatch.
+    While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises LogUnavailable.
+    """
+    await retrying(
+        lambda: _ensure(settings),
+        transient=lambda error: isinstance(error, LogUnavailable),
+        give_up_after=give_up_after,
+        on_retry=lambda error, attempt: log.warning("waiting for kafka", error=str(error), attempt=attempt),
+    )
+
+
+async def _ensure(settings: KafkaSettings) -> None:
+    admin = AIOKafkaAdminClient(**connection(settings, "quire-topic"))
+    try:
+        async with asyncio.timeout(settings.request_timeout * 2):
+            await admin.start()
+            refusal = await _create(admin, settings)
+            _compare(await _describe(admin, settings, refusal), settings)
+    except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
+        reason = str(error) or "no answer in time"
+        raise LogUnavailable(f"no Kafka broker serves {settings.topic} at {settings.bootstrap}: {reason}") from error
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> str | None:
+    """Asks for the topic. None when it was made or is there; else why the broker refused, which matters only if it is missing."""
+    answer = await admin.create_topics(
+        [NewTopic(settings.topic, settings.partitions, settings.replication, topic_configs=_config(settings))]
+    )
+    _, code, *message = answer.topic_errors[0]
+    kind = for_code(code)
+    if kind is NoError:
+        log.info("topic made", topic=settings.topic, partitions=settings.partitions, replication=settings.replication)
+        return None
+    if kind is TopicAlreadyExistsError:
+        return None
+    if kind is InvalidReplicationFactorError:
+        return f"{settings.replication} replicas are more than there are brokers. Lower QUIRE_KAFKA_REPLICATION"
+    return f"{kind.__name__} {message[0] if message and message[0] else ''}".strip()
+
+
+def _config(settings: KafkaSettings) -> dict[str, str]:
+    """Kept for ever and never compacted: the log is the only truth about batches."""
+    in_sync = settings.min_insync_replicas or (2 if settings.replication >= 3 else 1)
+    return {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "min.insync.replicas": str(in_sync)}
+
+
+async def _describe(admin: AIOKafkaAdminClient, settings: KafkaSettings, refusal: str | None) -> int:
+    """The number of partitions; a topic just made may take a moment to show."""
+    while True:
+        found: list[dict[str, Any]] = await admin.describe_topics([settings.topic])
+        kind = for_code(found[0]["error_code"]) if found else UnknownTopicOrPartitionError
+        if kind is NoError:
+            return len(found[0]["partitions"])
+        if refusal is not None:
+            raise TopicMismatch(f"the topic {settings.topic} is missing and cannot be made: {refusal}")
+        await asyncio.sleep(0.1)
+
+
+def _compare(partitions: int, settings: KafkaSettings) -> None:
+    if partitions != settings.partitions:
+        raise TopicMismatch(
+            f"the topic {settings.topic} has {partitions} partitions, QUIRE_KAFKA_PARTITIONS says {settings.partitions}. A batch "
+            f"lives in the partition its id gives, so their number never changes: set QUIRE_KAFKA_PARTITIONS={partitions}, "
+            "or QUIRE_KAFKA_TOPIC to a new topic"
+        )
