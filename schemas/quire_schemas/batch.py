@@ -69,9 +69,10 @@ class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a batch stands. `started_at` is the first start of this generation.
 
-    `offset` is that of the last accepted record, `start_offset` that of the record which opened this generation: a
-    reader who begins there knows all that matters. `fruitless` counts consecutive runs of this generation that were
-    taken over without having settled a file.
+    `offset` is that of the last accepted record, `start_offset` that of the record which opened the batch last: its
+    creation, or the retry after an end. A reader who begins there knows all that matters. (A forced retry of a batch that
+    has not ended is no such place: what it carries is what its sender knew, and the batch may have moved on since.)
+    `fruitless` counts consecutive runs of this generation that were taken over without having settled a file.
     """
 
     batch_id: str
@@ -164,6 +165,7 @@ def _created(event: Event, data: BatchCreated, offset: int) -> BatchState:
 
 
 def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, offset: int) -> BatchState:
+    opens = state is None or state.terminal
     if state is None:
         state = _from_carried(event, data)
     elif data.generation != state.generation or not (state.terminal or data.force):
@@ -176,7 +178,7 @@ def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, 
         policy=state.policy,
         files={file.file_id: _queued(file, event.time) if file.file_id in again else file for file in state.files.values()},
         offset=offset,
-        start_offset=offset,
+        start_offset=offset if opens else state.start_offset,
         created_at=state.created_at,
         generation=state.generation + 1,
         attempt=state.attempt,

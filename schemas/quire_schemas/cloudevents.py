@@ -10,15 +10,27 @@ from typing import NamedTuple
 
 import msgspec
 
-from quire_schemas.events import MAX_FILENAME_BYTES, TYPES, Event
+from quire_schemas.events import (
+    MAX_FILENAME_BYTES,
+    MAX_REASON_BYTES,
+    MAX_TITLE_BYTES,
+    SETTLED,
+    TYPE_OF,
+    TYPES,
+    BatchRetryRequested,
+    Event,
+    EventData,
+)
 from quire_schemas.text import is_clean
 
 MAX_RECORD_BYTES = 65_536
+MAX_ATTRIBUTE_BYTES = 1_024
 CONTENT_TYPE = "application/json"
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _REQUIRED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_specversion", "ce_collectionid")
+_BYTE_LIMITS = {"filename": MAX_FILENAME_BYTES, "title": MAX_TITLE_BYTES, "message": MAX_REASON_BYTES, "reason": MAX_REASON_BYTES}
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(struct) for name, struct in TYPES.items()}
 
@@ -45,12 +57,14 @@ class Record(NamedTuple):
 
 def encode(event: Event) -> Record:
     """The record of an event; raises InvalidEvent where it would be refused by `decode`."""
+    if event.type != TYPE_OF[type(event.data)]:
+        raise InvalidEvent(f"a {type(event.data).__name__} is no {event.type}")
+    if event.time.tzinfo is None:
+        raise InvalidEvent("the time of the event has no time zone")
     try:
-        value = _encoder.encode(event.data)
+        record = Record(event.batch_id.encode(), _encoder.encode(event.data), _headers(event))
     except UnicodeEncodeError as error:
         raise InvalidEvent("the event holds a lone surrogate; scrub the text before it becomes an event") from error
-    record = Record(event.batch_id.encode(), value, _headers(event))
-    _check_size(record.value)
     decode(*record)
     return record
 
@@ -58,13 +72,15 @@ def encode(event: Event) -> Record:
 def decode(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event:
     """The event of a record; raises UnknownType or InvalidEvent."""
     attributes = _attributes(headers)
-    ce_type = attributes["ce_type"]
-    if ce_type not in TYPES:
+    ce_type = attributes.get("ce_type")
+    if ce_type is not None and ce_type not in TYPES:
         raise UnknownType(f"unknown event type {ce_type[:100]!r}")
+    _check_attributes(attributes, key)
     if value is None:
         raise InvalidEvent("the record has no value")
-    _check_size(value)
-    _check_attributes(attributes, key)
+    if len(value) > MAX_RECORD_BYTES:
+        raise InvalidEvent(f"the value takes {len(value)} bytes, at most {MAX_RECORD_BYTES} are allowed")
+    ce_type = attributes["ce_type"]
     try:
         data = _decoders[ce_type].decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -79,7 +95,9 @@ def decode(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, 
         data=data,
         traceparent=attributes.get("ce_traceparent"),
     )
-    _check_meaning(event, value)
+    _check_collection(event)
+    _check_texts(event.data, value)
+    _check_description(event.data)
     return event
 
 
@@ -100,30 +118,20 @@ def _headers(event: Event) -> list[tuple[str, bytes]]:
     }
     if event.traceparent is not None:
         headers["ce_traceparent"] = event.traceparent
-    try:
-        encoded = [(name, value.encode()) for name, value in headers.items()]
-    except UnicodeEncodeError as error:
-        raise InvalidEvent("an attribute holds a lone surrogate") from error
-    return [*encoded, ("content-type", CONTENT_TYPE.encode())]
+    return [*((name, value.encode()) for name, value in headers.items()), ("content-type", CONTENT_TYPE.encode())]
 
 
 def _attributes(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     try:
-        attributes = {name: value.decode() for name, value in headers if name.startswith("ce_") and value is not None}
+        return {name: value.decode() for name, value in headers if name.startswith("ce_") and value is not None}
     except UnicodeDecodeError as error:
         raise InvalidEvent("an attribute is not UTF-8") from error
-    missing = [name for name in _REQUIRED if name not in attributes]
-    if missing:
-        raise InvalidEvent(f"the record lacks {', '.join(missing)}")
-    return attributes
-
-
-def _check_size(value: bytes) -> None:
-    if len(value) > MAX_RECORD_BYTES:
-        raise InvalidEvent(f"the value takes {len(value)} bytes, at most {MAX_RECORD_BYTES} are allowed")
 
 
 def _check_attributes(attributes: dict[str, str], key: bytes | None) -> None:
+    missing = [name for name in _REQUIRED if not attributes.get(name)]
+    if missing:
+        raise InvalidEvent(f"the record lacks {', '.join(missing)}")
     if attributes["ce_specversion"] != "1.0":
         raise InvalidEvent(f"CloudEvents {attributes['ce_specversion'][:20]!r} is not supported, 1.0 is")
     if key != attributes["ce_subject"].encode():
@@ -132,8 +140,8 @@ def _check_attributes(attributes: dict[str, str], key: bytes | None) -> None:
         raise InvalidEvent("the subject is not a UUID")
     if not _COLLECTION.fullmatch(attributes["ce_collectionid"]):
         raise InvalidEvent("the collection id is not [A-Za-z0-9._-]{1,128}")
-    if not all(is_clean(value) for value in attributes.values()):
-        raise InvalidEvent("an attribute holds NUL")
+    if not all(is_clean(value) and len(value.encode()) <= MAX_ATTRIBUTE_BYTES for value in attributes.values()):
+        raise InvalidEvent(f"an attribute holds NUL or takes more than {MAX_ATTRIBUTE_BYTES} bytes")
 
 
 def _time(text: str) -> datetime:
@@ -143,18 +151,41 @@ def _time(text: str) -> datetime:
         raise InvalidEvent(f"ce_time is not RFC 3339: {text[:40]!r}") from error
     if time.tzinfo is None:
         raise InvalidEvent(f"ce_time has no time zone: {text[:40]!r}")
-    return time.astimezone(UTC)
+    return _in_utc(time)
 
 
-def _check_meaning(event: Event, value: bytes) -> None:
-    collection = getattr(event.data, "collection_id", event.collection_id)
-    if collection != event.collection_id:
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidEvent(f"{time.isoformat()} lies outside the years 1 to 9999 in UTC") from error
+
+
+def _check_collection(event: Event) -> None:
+    if getattr(event.data, "collection_id", event.collection_id) != event.collection_id:
         raise InvalidEvent("ce_collectionid and the value's collection_id differ")
-    for file in getattr(event.data, "files", ()):
-        if len(file.filename.encode()) > MAX_FILENAME_BYTES:
-            raise InvalidEvent(f"the name of file {file.file_id} takes more than {MAX_FILENAME_BYTES} bytes")
-    if b"\\u0000" in value and not _all_clean(msgspec.to_builtins(event.data)):
+
+
+def _check_texts(data: EventData, value: bytes) -> None:
+    """What the structs cannot say: limits in bytes, and no NUL. JSON in plain ASCII has its lengths checked by them."""
+    if value.isascii() and b"\\u" not in value:
+        return
+    if b"\\u0000" in value and not _all_clean(msgspec.to_builtins(data)):
         raise InvalidEvent("the value holds NUL")
+    for part in (data, *getattr(data, "files", ())):
+        for field, limit in _BYTE_LIMITS.items():
+            if len((getattr(part, field, None) or "").encode()) > limit:
+                raise InvalidEvent(f"a {field} takes more than {limit} bytes")
+
+
+def _check_description(data: EventData) -> None:
+    """A retry that is not forced describes a batch that has ended; every time in a description is one in UTC, too."""
+    if not isinstance(data, BatchRetryRequested):
+        return
+    if not data.force and any(file.standing not in SETTLED for file in data.files):
+        raise InvalidEvent("the retry of an ended batch carries a file that is not settled")
+    for time in (data.created_at, *(file.updated_at for file in data.files)):
+        _in_utc(time)
 
 
 def _all_clean(value: object) -> bool:

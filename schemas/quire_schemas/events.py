@@ -49,14 +49,18 @@ MAX_FILENAME_BYTES = 255
 MAX_TITLE_BYTES = 255
 MAX_REASON_BYTES = 1024
 
-Id = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="A UUID in lower case.")]
-CollectionId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,128}$")]
+# A maximal length beside a pattern: Python's `$` lets a line feed through at the end.
+Id = Annotated[
+    str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", max_length=36, description="A UUID in lower case.")
+]
+CollectionId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,128}$", max_length=128)]
 Filename = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, description="At most 255 UTF-8 bytes.")]
-Title = Annotated[str, Meta(max_length=MAX_TITLE_BYTES)]
+Title = Annotated[str, Meta(max_length=MAX_TITLE_BYTES, description="At most 255 UTF-8 bytes.")]
 Reason = Annotated[str, Meta(max_length=MAX_REASON_BYTES, description="A sentence for people, at most 1 KiB.")]
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="A key in the object store's bucket.")]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Count = Annotated[int, Meta(ge=0)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what JavaScript counts exactly; fits a bigint
+Number = Annotated[int, Meta(ge=0, le=10**9)]  # fits an integer of Postgres, and so does the next one
 Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -85,7 +89,7 @@ class BatchCreated(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class BatchStarted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A worker wants to run the batch. `attempt` counts over all generations, from 1."""
 
-    attempt: Annotated[int, Meta(ge=1)]
+    attempt: Annotated[int, Meta(ge=1, le=10**9)]
     run_id: Id
     worker: Annotated[str, Meta(max_length=255)]
 
@@ -95,8 +99,8 @@ class InFlight(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     file_id: Id
     stage: FileStage
-    page: Count | None = None
-    pages: Count | None = None
+    page: Number | None = None
+    pages: Number | None = None
 
 
 class BatchProgressed(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +123,7 @@ class FileProcessed(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     run_id: Id
     file_id: Id
-    page_count: Count
+    page_count: Number
     text_key: Key
     thumbnail_key: Key | None = None
     title: Title | None = None
@@ -153,7 +157,7 @@ class BatchFailed(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class BatchCancelRequested(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Someone cancels the given generation; it ends at this very place in the log."""
 
-    generation: Count
+    generation: Number
     by: Annotated[str, Meta(max_length=255)] | None = None
     reason: Reason | None = None
 
@@ -170,7 +174,7 @@ class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: Time
     code: FileCode | None = None
     message: Reason | None = None
-    page_count: Count | None = None
+    page_count: Number | None = None
     title: Title | None = None
     text_key: Key | None = None
     thumbnail_key: Key | None = None
@@ -184,14 +188,14 @@ class BatchRetryRequested(Struct, frozen=True, kw_only=True, omit_defaults=True)
     batch as its sender knew it and counts only for a reader who does not know the batch.
     """
 
-    generation: Count
+    generation: Number
     force: bool = False
     file_ids: Annotated[tuple[Id, ...], Meta(max_length=MAX_BATCH_SIZE)] | None = None
     by: Annotated[str, Meta(max_length=255)] | None = None
     collection_id: CollectionId
     request_id: Id
     policy: Policy = "isolate"
-    attempt: Count
+    attempt: Number
     created_at: Time
     files: Annotated[tuple[CarriedFile, ...], Meta(min_length=1, max_length=MAX_BATCH_SIZE)]
 
