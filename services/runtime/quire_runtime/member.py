@@ -1,0 +1,187 @@
+"""One membership in a consumer group: an AIOKafkaConsumer behind plain partition numbers, with every wait bounded.
+
+Everything that reaches into aiokafka's private parts is here, so that an upgrade has one file to look at.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Literal, TypeVar
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from quire_runtime.kafka import LogUnavailable, connection
+from quire_runtime.logs import get_logger
+from quire_runtime.settings import KafkaSettings
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+Assignor = Literal["roundrobin", "range"]
+_ASSIGNORS = {"roundrobin": RoundRobinPartitionAssignor, "range": RangePartitionAssignor}
+POLL_MS = 500
+FETCH_WAIT_MS = 200
+"""How long a broker holds a fetch that finds nothing: also the longest that a partition just resumed has to wait."""
+CLOSE_SECONDS = 5.0
+"""How long leaving the group may take; then the broker finds out by the session timeout."""
+
+
+class NotAMember(Exception):
+    """The consumer group did not confirm that we are a member: the partitions may be another's. What was wanted did not happen."""
+
+
+class Member:
+    """Made for one connection and thrown away with it."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        group: str,
+        client: str,
+        assignor: Assignor,
+        revoked: Callable[[frozenset[int]], None],
+        assigned: Callable[[frozenset[int]], None],
+    ) -> None:
+        """The callbacks come from inside the rebalance."""
+        self._settings = settings
+        self._group = group
+        session_ms = int(settings.session_timeout * 1000)
+        options = connection(settings, client)
+        options["request_timeout_ms"] = max(options["request_timeout_ms"], session_ms + 5000)  # a join may take a whole rebalance
+        self._consumer = AIOKafkaConsumer(
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            partition_assignment_strategy=(_ASSIGNORS[assignor],),
+            session_timeout_ms=session_ms,
+            rebalance_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            **options,
+        )
+        self._consumer.subscribe([settings.topic], listener=_Listener(revoked, assigned))
+
+    async def join(self) -> None:
+        """Returns with the first assignment; raises KafkaError."""
+        await self._consumer.start()
+
+    async def poll(self, max_records: int) -> list[ConsumerRecord]:
+        """The next records, in the order of their offsets per partition; nothing after half a second. Raises KafkaError."""
+        found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
+        return [record for records in found.values() for record in records]
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        self._consumer.pause(*self._held(partitions))
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        self._consumer.resume(*self._held(partitions))
+
+    def seek(self, partition: int, offset: int) -> bool:
+        """False when the partition is not ours (any more)."""
+        held = self._held([partition])
+        for tp in held:
+            self._consumer.seek(tp, offset)
+        return bool(held)
+
+    def highwater(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The high watermark as of the last fetch, for partitions that were fetched."""
+        found = {tp.partition: self._consumer.highwater(tp) for tp in self._held(partitions)}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
+
+    async def committed(self, partitions: Collection[int]) -> dict[int, int | None]:
+        return {p: await self._ask(self._consumer.committed(self._tp(p))) for p in partitions}
+
+    async def begin_offsets(self, partitions: Collection[int]) -> dict[int, int]:
+        return _plain(await self._ask(self._consumer.beginning_offsets([self._tp(p) for p in partitions])))
+
+    async def end_offsets(self, partitions: Collection[int]) -> dict[int, int]:
+        return _plain(await self._ask(self._consumer.end_offsets([self._tp(p) for p in partitions])))
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        """Raises NotAMember, LogUnavailable. Bounded, because aiokafka goes on for ever once the group has moved on."""
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                await self._consumer.commit({self._tp(p): offset for p, offset in offsets.items()})
+        except (TimeoutError, CommitFailedError, IllegalStateError) as error:
+            raise NotAMember(f"the group {self._group} did not take our offsets: {_reason(error)}") from error
+        except KafkaError as error:
+            raise LogUnavailable(f"Kafka refused our offsets: {error!r}") from error
+
+    async def heartbeat(self) -> None:
+        """Raises NotAMember unless the group's coordinator confirms us now."""
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                confirmed = await self._consumer._coordinator._do_heartbeat()  # noqa: SLF001 -- no public way
+        except (TimeoutError, KafkaError) as error:
+            raise NotAMember(f"the group {self._group} did not confirm us: {_reason(error)}") from error
+        if not confirmed:
+            raise NotAMember(f"the group {self._group} did not confirm us as a member")
+
+    async def ping(self) -> None:
+        """Raises LogUnavailable unless a broker answers now."""
+        if not await self._consumer._client.force_metadata_update():  # noqa: SLF001 -- no public way to ask a broker
+            raise LogUnavailable(f"no Kafka broker answers at {self._settings.bootstrap}")
+
+    async def aclose(self) -> None:
+        """Leaves the group and closes, in bounded time."""
+        # In a task of its own: aiokafka's fetcher awaits tasks it has cancelled, which looks like a cancellation of its caller.
+        stopping = asyncio.create_task(self._consumer.stop())
+        try:
+            await asyncio.wait([stopping], timeout=CLOSE_SECONDS)
+        finally:
+            clean = stopping.done() and not stopping.cancelled() and stopping.exception() is None
+            if not clean:
+                log.warning("the consumer did not stop cleanly, its connections are cut", group=self._group)
+                await self._cut(stopping)
+
+    async def _cut(self, stopping: "asyncio.Task[None]") -> None:
+        """Ends aiokafka's tasks and connections without its help."""
+        coordinator, fetcher = self._consumer._coordinator, self._consumer._fetcher  # noqa: SLF001 -- no public way
+        tasks = {stopping}
+        if coordinator is not None:
+            tasks |= {coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task}  # noqa: SLF001
+        if fetcher is not None:
+            tasks |= {fetcher._fetch_task, *fetcher._pending_tasks}  # noqa: SLF001 -- no public way
+        tasks.discard(None)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._consumer._client.close()  # noqa: SLF001 -- no public way
+
+    async def _ask(self, question: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                return await question
+        except (KafkaError, TimeoutError) as error:
+            raise LogUnavailable(f"Kafka does not answer: {_reason(error)}") from error
+
+    def _held(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        """Those that aiokafka knows as ours: it takes in a new assignment a little before it says so."""
+        held = self._consumer.assignment()
+        return [tp for tp in map(self._tp, partitions) if tp in held]
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._settings.topic, partition)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Plain methods, not coroutines: aiokafka calls them without giving way, so that nothing is fetched before we pause."""
+
+    def __init__(self, revoked: Callable[[frozenset[int]], None], assigned: Callable[[frozenset[int]], None]) -> None:
+        self._revoked, self._assigned = revoked, assigned
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._revoked(frozenset(tp.partition for tp in revoked))
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned(frozenset(tp.partition for tp in assigned))
+
+
+def _plain(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
+    return {tp.partition: offset for tp, offset in offsets.items()}
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else repr(error))
