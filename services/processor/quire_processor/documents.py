@@ -1,0 +1,81 @@
+"""The processor's tables: what was read from each file, and which batches are over (schema `processor`)."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from quire_processor.pool import Extracted
+from quire_processor.statements import statements
+from quire_schemas.batch import BatchState, FileState
+
+_SQL = statements("documents")
+_CHUNK = 256 * 1024  # bytes of rows handed to Postgres at a time
+
+
+class Fenced(Exception):
+    """A later run has written this file's rows: what this run does has no effect any more."""
+
+
+class Documents:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def insert(self, file: FileState, batch: BatchState, run_id: str, extracted: Extracted, now: datetime) -> None:
+        """Write the rows of a file in one transaction; raises Fenced where a later attempt was here."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            mine = await connection.fetchval(
+                _SQL["upsert"],
+                file.file_id,
+                batch.batch_id,
+                batch.collection_id,
+                run_id,
+                batch.attempt,
+                file.filename,
+                file.size,
+                file.sha256,
+                extracted.page_count,
+                extracted.title,
+                msgspec.json.encode(extracted.metadata).decode(),
+                extracted.truncated,
+                extracted.characters,
+                now,
+            )
+            if mine is None:
+                raise Fenced
+            await connection.execute(_SQL["delete_pages"], file.file_id)
+            await connection.copy_to_table(
+                "page",
+                source=_rows(extracted.pages_path, f"{file.file_id}\t{batch.attempt}\t".encode()),
+                columns=("file_id", "attempt", "page", "text"),
+                format="text",
+                encoding="utf-8",
+            )
+
+    async def delete(self, file_ids: Iterable[str], attempt: int) -> None:
+        """Delete the files' rows as far as they are of this attempt or an earlier one."""
+        await self._pool.execute(_SQL["delete"], list(file_ids), attempt)
+
+    async def remember(self, ended: list[BatchState]) -> None:
+        """Note which generation of these batches is over."""
+        await self._pool.execute(
+            _SQL["remember"],
+            [state.batch_id for state in ended],
+            [state.generation for state in ended],
+            [state.status for state in ended],
+            [state.ended_at for state in ended],
+        )
+
+    async def recall(self, batch_ids: Iterable[str]) -> dict[str, int]:
+        """The generation that is over, of those of the batches that have one."""
+        rows = await self._pool.fetch(_SQL["recall"], list(batch_ids))
+        return {row["batch_id"]: row["generation"] for row in rows}
+
+
+async def _rows(path: Path, prefix: bytes) -> AsyncIterator[bytes]:
+    """The lines of `pages.tsv`, each behind `prefix`, in chunks of bounded size."""
+    with path.open("rb") as file:
+        while lines := file.readlines(_CHUNK):
+            yield b"".join(prefix + line for line in lines)

@@ -1,0 +1,175 @@
+"""What this processor knows of the partitions it owns: a fold, and what may be committed (DESIGN §4). Pure.
+
+Records come in through `fold`, batch by batch states come out through `state` and `batches`. A batch that is not
+known yet is *unconfirmed* until `confirm` says which generation of it the finished ones remember: a repeated
+`BatchCreated` of a batch that ended long ago must not be worked on again. Its records wait in the order of the log
+meanwhile, so nothing is decided on half the history.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from quire_schemas.batch import BatchState, evolve
+from quire_schemas.events import BatchCreated, BatchRetryRequested, BatchStarted, Event
+
+NEVER = -1  # the generation remembered of a batch that has never finished
+
+
+@dataclass(slots=True)
+class Entry:
+    """A batch of an owned partition. `runs` are all that this generation has seen started, accepted or not."""
+
+    partition: int
+    start: int
+    waiting: list[tuple[int, Event]] | None
+    remembered: int = NEVER
+    state: BatchState | None = None
+    runs: set[str] = field(default_factory=set)
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class View:
+    """A partition folded up to `position`, live once that has reached the high watermark of its assignment."""
+
+    position: int
+    high_watermark: int
+    batches: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def live(self) -> bool:
+        return self.position >= self.high_watermark
+
+
+class Ownership:
+    def __init__(self) -> None:
+        self._views: dict[int, View] = {}
+        self._where: dict[str, View] = {}
+        self._unconfirmed: set[str] = set()
+
+    def retain(self, partitions: frozenset[int]) -> tuple[str, ...]:
+        """Forget every partition but these; returns the ids of the batches that went with the others."""
+        lost = [batch_id for number, view in self._views.items() if number not in partitions for batch_id in view.batches]
+        self._views = {number: view for number, view in self._views.items() if number in partitions}
+        for batch_id in lost:
+            self._forget(batch_id)
+        return tuple(lost)
+
+    def begin(self, partition: int, position: int) -> None:
+        """Start to fold a partition that is new to us."""
+        self._views[partition] = View(position, position)
+
+    def catch_up(self, high_watermarks: Mapping[int, int]) -> None:
+        """Partitions are live only once they are folded up to these: others may have written while we were away."""
+        for number, high_watermark in high_watermarks.items():
+            self._views[number].high_watermark = high_watermark
+
+    def position(self, partition: int) -> int | None:
+        """The next offset to fold, None where the partition is new."""
+        view = self._views.get(partition)
+        return None if view is None else view.position
+
+    def live(self, partition: int) -> bool:
+        view = self._views.get(partition)
+        return view is not None and view.live
+
+    def fold(self, partition: int, offset: int, event: Event | None) -> str | None:
+        """Take one record (None: not an event of ours); returns the batch's id where its state has changed."""
+        view = self._views.get(partition)
+        if view is None or offset < view.position:
+            return None
+        view.position = offset + 1
+        if event is None:
+            return None
+        entry = view.batches.get(event.batch_id)
+        if entry is None:
+            if _opens(event) is not None:
+                self._await_confirmation(view, partition, offset, event)
+            return None
+        if entry.waiting is not None:
+            entry.waiting.append((offset, event))
+            return None
+        return event.batch_id if _apply(entry, offset, event) else None
+
+    def unconfirmed(self) -> tuple[str, ...]:
+        """The batches whose finished generation has to be looked up."""
+        return tuple(self._unconfirmed)
+
+    def confirm(self, remembered: Mapping[str, int]) -> tuple[str, ...]:
+        """Fold what has waited for the answer; returns the batches that are there now."""
+        known = []
+        for batch_id, generation in remembered.items():
+            if batch_id not in self._unconfirmed:
+                continue
+            self._unconfirmed.discard(batch_id)
+            entry = self._where[batch_id].batches[batch_id]
+            waiting, entry.waiting, entry.remembered = entry.waiting or [], None, generation
+            for offset, event in waiting:
+                _apply(entry, offset, event)
+            if entry.state is None:
+                self.drop(batch_id)
+            else:
+                known.append(batch_id)
+        return tuple(known)
+
+    def entry(self, batch_id: str) -> Entry | None:
+        view = self._where.get(batch_id)
+        return None if view is None else view.batches[batch_id]
+
+    def state(self, batch_id: str) -> BatchState | None:
+        entry = self.entry(batch_id)
+        return None if entry is None else entry.state
+
+    def batches(self, partition: int) -> Iterator[str]:
+        """The confirmed batches of a partition."""
+        view = self._views.get(partition)
+        return iter(()) if view is None else (key for key, entry in view.batches.items() if entry.state is not None)
+
+    def drop(self, batch_id: str) -> None:
+        """Forget a batch that has ended and is remembered elsewhere."""
+        view = self._where.get(batch_id)
+        if view is not None:
+            del view.batches[batch_id]
+            self._forget(batch_id)
+
+    def marks(self) -> dict[int, int]:
+        """What may be committed of each live partition: the lowest start of what is not over, else the position."""
+        return {
+            number: min((entry.start for entry in view.batches.values()), default=view.position)
+            for number, view in self._views.items()
+            if view.live
+        }
+
+    def _await_confirmation(self, view: View, partition: int, offset: int, event: Event) -> None:
+        view.batches[event.batch_id] = Entry(partition, offset, [(offset, event)])
+        self._where[event.batch_id] = view
+        self._unconfirmed.add(event.batch_id)
+
+    def _forget(self, batch_id: str) -> None:
+        self._where.pop(batch_id, None)
+        self._unconfirmed.discard(batch_id)
+
+
+def _opens(event: Event) -> int | None:
+    """The generation that the event opens for one who does not know the batch."""
+    if isinstance(event.data, BatchCreated):
+        return 0
+    return event.data.generation + 1 if isinstance(event.data, BatchRetryRequested) else None
+
+
+def _apply(entry: Entry, offset: int, event: Event) -> bool:
+    opens = _opens(event)
+    if entry.state is None and opens is not None and opens <= entry.remembered:
+        return False
+    after = evolve(entry.state, event, offset)
+    if after is None or after is entry.state:
+        if isinstance(event.data, BatchStarted):
+            entry.runs.add(event.data.run_id)
+        return False
+    if after.start_offset == offset:
+        entry.start, entry.traceparent = offset, event.traceparent
+        entry.runs = set()
+    elif isinstance(event.data, BatchStarted):
+        entry.runs.add(event.data.run_id)
+    entry.state = after
+    return True

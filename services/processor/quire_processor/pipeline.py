@@ -1,0 +1,207 @@
+"""One file's way: S3 → temporary file → child process → rows → artefacts → outcome (DESIGN §4).
+
+Whatever is away is waited for up to the outage limit; only then does the file fail, with the code that says so. The
+pipeline knows nothing about the log: it returns an outcome, and the run sees to it that the outcome is folded.
+"""
+
+import asyncio
+import errno
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from quire_runtime.postgres import is_transient
+from quire_runtime.storage import ObjectMissing, ObjectStore, StorageUnavailable
+
+from quire_processor import artefacts
+from quire_processor.documents import Documents
+from quire_processor.metrics import FILE_STAGE_SECONDS
+from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
+from quire_runtime.clock import Clock
+from quire_runtime.logs import get_logger
+from quire_runtime.retry import retrying
+from quire_schemas.batch import BatchState, FileState
+from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+
+class Watcher(Protocol):
+    """Who is told how far a file has come."""
+
+    def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None: ...
+    def waiting_for(self, file_id: str, dependency: Dependency | None) -> None: ...
+    def inserted(self, file_id: str) -> None: ...
+    def uploaded(self, file_id: str, keys: tuple[str, ...]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file of one run. `position` is its place in the batch, from 0."""
+
+    batch: BatchState
+    run_id: str
+    file: FileState
+    position: int
+
+
+class FileError(Exception):
+    """The file fails with `code`; the message is the sentence its owner reads."""
+
+    def __init__(self, code: FileCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Pipeline:
+    """`outage_limit` in seconds; `directory` is where originals and results lie while they are worked on."""
+
+    def __init__(
+        self, *, store: ObjectStore, documents: Documents, pool: WorkerPool, clock: Clock, directory: Path, outage_limit: float
+    ) -> None:
+        self._store = store
+        self._documents = documents
+        self._pool = pool
+        self._clock = clock
+        self._directory = directory
+        self._outage_limit = outage_limit
+
+    async def process(self, job: Job, watcher: Watcher) -> FileProcessed | FileFailed:
+        """The outcome of the file. Raises Fenced where a later run has taken it over."""
+        started = self._clock.monotonic()
+        try:
+            workplace = await self._patiently(self._workplace, job, watcher, "disk")
+            try:
+                return await self._worked(job, watcher, workplace, started)
+            finally:
+                await asyncio.to_thread(shutil.rmtree, workplace, ignore_errors=True)
+        except FileError as error:
+            return FileFailed(run_id=job.run_id, file_id=job.file.file_id, code=error.code, message=str(error))
+
+    async def _worked(self, job: Job, watcher: Watcher, workplace: Path, started: float) -> FileProcessed:
+        source, target = workplace / "original.pdf", workplace / "made"
+        target.mkdir()
+        watcher.at(job.file.file_id, "fetching")
+        with FILE_STAGE_SECONDS.labels("fetch").time():
+            await self._fetch(job, watcher, source)
+        watcher.at(job.file.file_id, "extracting")
+        with FILE_STAGE_SECONDS.labels("extract").time():
+            extracted = await self._extract(job, watcher, source, target)
+        watcher.at(job.file.file_id, "inserting")
+        with FILE_STAGE_SECONDS.labels("insert").time():
+            await self._insert(job, watcher, extracted)
+        watcher.inserted(job.file.file_id)
+        watcher.at(job.file.file_id, "uploading")
+        with FILE_STAGE_SECONDS.labels("upload").time():
+            text, thumbnail = await self._upload(job, watcher, extracted)
+        watcher.uploaded(job.file.file_id, tuple(key for key in (text, thumbnail) if key is not None))
+        return FileProcessed(
+            run_id=job.run_id,
+            file_id=job.file.file_id,
+            page_count=extracted.page_count,
+            title=extracted.title,
+            text_key=text,
+            thumbnail_key=thumbnail,
+            truncated=extracted.truncated,
+            duration_ms=round((self._clock.monotonic() - started) * 1000),
+        )
+
+    async def _workplace(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._directory))
+
+    async def _fetch(self, job: Job, watcher: Watcher, source: Path) -> None:
+        async def fetch() -> str:
+            return await self._store.fetch_to(job.file.object_key, source)
+
+        try:
+            sha256 = await self._patiently(fetch, job, watcher, "storage")
+            if sha256 != job.file.sha256:  # once more: what the network garbled is whole the second time
+                sha256 = await self._patiently(fetch, job, watcher, "storage")
+        except ObjectMissing as error:
+            raise FileError(
+                "object_missing", "The stored original is gone from object storage. Upload the file again."
+            ) from error
+        if sha256 != job.file.sha256:
+            raise FileError("object_corrupt", "The stored original is not what was uploaded. Upload the file again.")
+
+    async def _extract(self, job: Job, watcher: Watcher, source: Path, target: Path) -> Extracted:
+        def on_page(page: int, pages: int) -> None:
+            watcher.at(job.file.file_id, "extracting", page, pages)
+
+        async def extract() -> Extracted:
+            try:
+                return await self._pool.extract(source, target, on_page)
+            except ExtractionFailed as error:
+                if error.code == "disk_full":
+                    raise OSError(errno.ENOSPC, str(error)) from error
+                raise FileError(error.code, str(error)) from error
+
+        return await self._patiently(extract, job, watcher, "disk")
+
+    async def _insert(self, job: Job, watcher: Watcher, extracted: Extracted) -> None:
+        async def insert() -> None:
+            await self._documents.insert(job.file, job.batch, job.run_id, extracted, self._clock.now())
+
+        await self._patiently(insert, job, watcher, "database")
+
+    async def _upload(self, job: Job, watcher: Watcher, extracted: Extracted) -> tuple[str, str | None]:
+        where = job.batch.batch_id, job.run_id, job.position
+        text = artefacts.text_key(*where)
+
+        async def upload_text() -> None:
+            await self._store.put(text, extracted.text_path, "application/json")
+
+        if extracted.thumbnail_path is None:
+            await self._patiently(upload_text, job, watcher, "storage")
+            return text, None
+        image, thumbnail = extracted.thumbnail_path, artefacts.thumbnail_key(*where)
+
+        async def upload_thumbnail() -> None:
+            await self._store.put(thumbnail, image, "image/webp")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._patiently(upload_text, job, watcher, "storage"))
+            group.create_task(self._patiently(upload_thumbnail, job, watcher, "storage"))
+        return text, thumbnail
+
+    async def _patiently(self, step: Callable[[], Awaitable[T]], job: Job, watcher: Watcher, on: Dependency) -> T:
+        """Repeat the step while what it needs is away, and say so; FileError once the outage limit has passed."""
+
+        def waiting(error: Exception, attempt: int) -> None:
+            watcher.waiting_for(job.file.file_id, _lacking(error) or on)
+            if attempt in (1, 10):
+                log.warning("file_waits", file_id=job.file.file_id, waits_for=_lacking(error), error=str(error))
+
+        try:
+            return await retrying(
+                step, transient=lambda error: _lacking(error) is not None, give_up_after=self._outage_limit, on_retry=waiting
+            )
+        except Exception as error:
+            lacking = _lacking(error)
+            if lacking is None:
+                raise
+            raise FileError(*_OUTAGES[lacking]) from error
+        finally:
+            watcher.waiting_for(job.file.file_id, None)
+
+
+_OUTAGES: dict[Dependency, tuple[FileCode, str]] = {
+    "storage": ("storage_unavailable", "Object storage could not be reached for too long. Retry the batch later."),
+    "database": ("database_unavailable", "The database could not be reached for too long. Retry the batch later."),
+    "disk": ("disk_full", "The processor's disk was full for too long. Free some space, then retry the batch."),
+}
+
+
+def _lacking(error: BaseException) -> Dependency | None:
+    """What is away, where the error says that something is."""
+    if isinstance(error, StorageUnavailable):
+        return "storage"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk"
+    if isinstance(error, Exception) and is_transient(error):
+        return "database"
+    return None

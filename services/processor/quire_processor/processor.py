@@ -1,0 +1,339 @@
+"""The processor: what it folds, what it runs, what it finishes (DESIGN §4).
+
+A record enters by `records`, changes the fold, and from there a batch is considered: offered to the schedule, shown to
+its run, or brought to its end. Nothing here waits inside the poll loop.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from quire_runtime.postgres import is_transient
+from quire_runtime.storage import StorageUnavailable
+
+from quire_processor import metrics
+from quire_processor.cleaning import Cleaning
+from quire_processor.documents import Documents
+from quire_processor.ownership import NEVER, Ownership
+from quire_processor.pipeline import Pipeline
+from quire_processor.run import Run, Terms
+from quire_processor.schedule import Open, Schedule, Work
+from quire_runtime.clock import Clock
+from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
+from quire_runtime.logs import get_logger
+from quire_runtime.publisher import LogUnavailable, Publisher
+from quire_runtime.retry import retrying
+from quire_schemas.batch import BatchState
+
+log = get_logger(__name__)
+
+_MOST_STARTING = 2  # batches whose start is under way at a time
+_PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the partitions are still ours
+_COMMIT_EVERY = 1.0  # seconds
+_RECALL_AT_ONCE = 1_000  # batches per look-up
+_AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
+_HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A generation of a batch that is over, with every run it saw, and the one that ran here last."""
+
+    state: BatchState
+    runs: frozenset[str]
+
+
+class Processor(Handler):
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        pipeline: Pipeline,
+        documents: Documents,
+        cleaning: Cleaning,
+        clock: Clock,
+        terms: Terms,
+        slots: int,
+    ) -> None:
+        self._publisher = publisher
+        self._pipeline = pipeline
+        self._documents = documents
+        self._cleaning = cleaning
+        self._clock = clock
+        self._terms = terms
+        self._slots = asyncio.Semaphore(slots)
+        self._ownership = Ownership()
+        self._schedule = Schedule()
+        self._runs: dict[str, Run] = {}
+        self._lives: set[asyncio.Task[None]] = set()
+        self._last_runs: dict[str, Run] = {}
+        self._endings: dict[str, Ending] = {}
+        self._catching_up: set[int] = set()
+        self._stopping = False
+        self._proved = float("-inf")
+        self._wake = asyncio.Event()
+        self._ask = asyncio.Event()
+        self._finish = asyncio.Event()
+
+    async def run(self, consumer: LogConsumer, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then hand over and leave the group."""
+        self._log = consumer
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            polling = group.create_task(consumer.run())
+            background = [
+                group.create_task(loop)
+                for loop in (self._confirming(), self._dispatching(), self._finishing(), self._committing())
+            ]
+            await stop.wait()
+            await self._hand_over()
+            for task in background:
+                task.cancel()
+            consumer.stop()
+            await polling
+
+    async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
+        """Where to read on: where the fold is, for partitions that came back; the committed offset for new ones."""
+        new = frozenset(number for number in partitions if self._ownership.position(number) is None)
+        committed, begin = await self._log.committed(new), await self._log.begin_offsets(new)
+        end = await self._log.end_offsets(partitions)
+        for number in new:
+            mark = committed.get(number)
+            self._ownership.begin(number, begin[number] if mark is None else mark)
+        self._ownership.catch_up(end)
+        self._catching_up |= partitions
+        self._note_live()
+        return {number: position for number in partitions if (position := self._ownership.position(number)) is not None}
+
+    def revoked(self, partitions: frozenset[int]) -> None:
+        """Changes nothing: the next assignment decides what was lost."""
+
+    def assigned(self, partitions: frozenset[int]) -> None:
+        for batch_id in self._ownership.retain(partitions):
+            self._schedule.withdraw(batch_id)
+            self._endings.pop(batch_id, None)
+            if (run := self._runs.get(batch_id)) is not None:
+                log.info("run_given_up", batch_id=batch_id, run_id=run.run_id, why="partition lost")
+                run.give_up()
+        self._catching_up &= partitions
+        metrics.PARTITIONS.set(len(partitions))
+
+    async def records(self, records: Sequence[LogRecord]) -> None:
+        for record in records:
+            changed = self._ownership.fold(record.partition, record.offset, record.event)
+            if changed is not None:
+                self._changed(changed)
+        self._note_live()
+        if self._ownership.unconfirmed():
+            self._ask.set()
+
+    def _note_live(self) -> None:
+        for number in [number for number in self._catching_up if self._ownership.live(number)]:
+            self._catching_up.discard(number)
+            for batch_id in self._ownership.batches(number):
+                self._consider(batch_id)
+
+    def _changed(self, batch_id: str) -> None:
+        entry = self._ownership.entry(batch_id)
+        if entry is None or entry.state is None:
+            return
+        if entry.state.terminal:
+            self._endings[batch_id] = Ending(entry.state, frozenset(entry.runs))
+        if (run := self._runs.get(batch_id)) is not None:
+            run.observe(entry.state)
+        else:
+            self._consider(batch_id)
+
+    def _consider(self, batch_id: str) -> None:
+        """Offer a batch that needs a run, bring one to its end that is over."""
+        entry = self._ownership.entry(batch_id)
+        if batch_id in self._runs or self._stopping:
+            return
+        if entry is None or entry.state is None or entry.state.terminal:
+            self._schedule.withdraw(batch_id)
+            self._finish.set()
+        elif self._ownership.live(entry.partition):
+            self._schedule.offer(batch_id, entry.state.collection_id, entry.state.request_id)
+            metrics.BATCHES_WAITING.set(len(self._schedule))
+            self._wake.set()
+
+    async def _confirming(self) -> None:
+        """Look up which of the new batches are old ones come again."""
+        while True:
+            await self._ask.wait()
+            self._ask.clear()
+            while asked := self._ownership.unconfirmed()[:_RECALL_AT_ONCE]:
+                known = await self._recall(asked)
+                for batch_id in self._ownership.confirm({batch_id: known.get(batch_id, NEVER) for batch_id in asked}):
+                    self._changed(batch_id)
+
+    async def _recall(self, batch_ids: tuple[str, ...]) -> dict[str, int]:
+        return await retrying(lambda: self._documents.recall(batch_ids), transient=is_transient, give_up_after=None)
+
+    async def _dispatching(self) -> None:
+        while True:
+            await self._slots.acquire()
+            turn = await self._turn()
+            if isinstance(turn, Work):
+                metrics.FILES_IN_FLIGHT.inc()
+                self._runs[turn.batch_id].work(turn.file_id, self._file_done)
+            else:
+                self._slots.release()
+                await self._open(turn.batch_id)
+
+    def _file_done(self) -> None:
+        metrics.FILES_IN_FLIGHT.dec()
+        self._slots.release()
+
+    async def _turn(self) -> Open | Work:
+        while True:
+            self._wake.clear()
+            starting = sum(not run.accepted for run in self._runs.values())
+            if (turn := self._schedule.next(may_open=starting < _MOST_STARTING)) is not None:
+                return turn
+            await self._wake.wait()
+
+    async def _open(self, batch_id: str) -> None:
+        """Start a run, if the partition is still ours; a batch that somebody else runs is asked about anew."""
+        state = self._ownership.state(batch_id)
+        if state is None or not await self._still_a_member(afresh=state.status == "processing"):
+            self._schedule.withdraw(batch_id)
+            await asyncio.sleep(_PROOF_HOLDS)
+            self._consider(batch_id)
+            return
+        entry = self._ownership.entry(batch_id)
+        if entry is None or entry.state is None or entry.state.terminal or not self._ownership.live(entry.partition):
+            self._schedule.withdraw(batch_id)  # it changed while we asked; who changed it considers it
+            return
+        run = Run(
+            entry.state,
+            str(uuid4()),
+            terms=self._terms,
+            publisher=self._publisher,
+            pipeline=self._pipeline,
+            clock=self._clock,
+            ready=self._ready,
+            traceparent=entry.traceparent,
+        )
+        self._runs[batch_id] = run
+        metrics.RUNS.labels("takeover" if entry.state.status == "processing" else "fresh").inc()
+        metrics.RUNS_OPEN.set(len(self._runs))
+        task = self._group.create_task(self._live(run))
+        self._lives.add(task)
+        task.add_done_callback(self._lives.discard)
+
+    def _ready(self, batch_id: str, file_ids: tuple[str, ...]) -> None:
+        self._schedule.ready(batch_id, file_ids)
+        self._wake.set()
+
+    async def _live(self, run: Run) -> None:
+        broken = False
+        try:
+            await run.live()
+        except* Exception:
+            broken = True
+            log.exception("run_broke", batch_id=run.batch_id, run_id=run.run_id)
+        finally:
+            self._ended(run, broken=broken)
+        if run.given_up:
+            await self._take_back(run)
+        if broken:
+            await asyncio.sleep(_AFTER_A_BREAK)
+        self._consider(run.batch_id)
+
+    def _ended(self, run: Run, *, broken: bool) -> None:
+        del self._runs[run.batch_id]
+        self._last_runs[run.batch_id] = run
+        self._schedule.withdraw(run.batch_id)
+        self._wake.set()
+        self._finish.set()
+        how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
+        metrics.RUNS_ENDED.labels(how).inc()
+        metrics.RUNS_OPEN.set(len(self._runs))
+        log.info("run_ended", batch_id=run.batch_id, run_id=run.run_id, attempt=run.attempt, how=how, status=run.state.status)
+
+    async def _take_back(self, run: Run) -> None:
+        try:
+            async with asyncio.timeout(1.0):
+                await self._cleaning.after_run(run)
+        except Exception as error:  # noqa: BLE001 -- what is left is garbage with a name; `quire sweep` finds it
+            log.warning("run_left_garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))
+
+    async def _finishing(self) -> None:
+        """Clean up behind what is over, then remember it, then forget it here."""
+        while True:
+            await self._finish.wait()
+            self._finish.clear()
+            over = [ending for batch_id, ending in self._endings.items() if self._idle(batch_id, ending)]
+            if over:
+                await asyncio.gather(*map(self._clean, over))
+                await self._remember([ending.state for ending in over])
+            for ending in over:
+                self._forget(ending)
+
+    def _idle(self, batch_id: str, ending: Ending) -> bool:
+        run = self._runs.get(batch_id)
+        return run is None or run.run_id not in ending.runs
+
+    async def _clean(self, ending: Ending) -> None:
+        last = self._last_runs.get(ending.state.batch_id)
+        own = last if last is not None and last.run_id in ending.runs else None
+        try:
+            await retrying(
+                lambda: self._cleaning.after_batch(ending.state, ending.runs, own),
+                transient=lambda error: isinstance(error, StorageUnavailable) or is_transient(error),
+                give_up_after=None,
+            )
+        except Exception:
+            log.exception("batch_left_garbage", batch_id=ending.state.batch_id)
+
+    async def _remember(self, ended: list[BatchState]) -> None:
+        await retrying(lambda: self._documents.remember(ended), transient=is_transient, give_up_after=None)
+
+    def _forget(self, ending: Ending) -> None:
+        batch_id = ending.state.batch_id
+        if self._endings.get(batch_id) is ending:
+            del self._endings[batch_id]
+        if self._ownership.state(batch_id) is ending.state:
+            self._last_runs.pop(batch_id, None)
+            self._ownership.drop(batch_id)
+
+    async def _committing(self) -> None:
+        committed: dict[int, int] = {}
+        while True:
+            await asyncio.sleep(_COMMIT_EVERY)
+            marks = self._ownership.marks()
+            if marks != committed and await self._commit(marks):
+                committed = marks
+
+    async def _still_a_member(self, *, afresh: bool) -> bool:
+        """Whether the group says that our partitions are ours: one who has lost them must not answer for them."""
+        if not afresh and self._clock.monotonic() - self._proved < _PROOF_HOLDS:
+            return True
+        try:
+            await self._log.confirm_membership()
+        except (NotAMember, LogUnavailable) as error:
+            log.info("membership_unconfirmed", why=str(error))
+            return False
+        self._proved = self._clock.monotonic()
+        return True
+
+    async def _commit(self, marks: dict[int, int]) -> bool:
+        try:
+            await self._log.commit(marks)
+        except (NotAMember, LogUnavailable) as error:
+            log.info("commit_refused", why=str(error))
+            return False
+        return True
+
+    async def _hand_over(self) -> None:
+        """Give every run up, each with its release, so that the next owner goes on at once."""
+        self._stopping = True
+        for run in list(self._runs.values()):
+            run.give_up()
+        if self._lives:
+            await asyncio.wait(self._lives, timeout=_HAND_OVER_WITHIN)
+        for task in self._lives:
+            task.cancel()
+        await self._commit(self._ownership.marks())

@@ -1,0 +1,50 @@
+"""The processor's settings."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from quire_runtime.settings import KafkaSettings, LogSettings, OpsSettings, PostgresSettings, S3Settings
+
+
+class ProcessorSettings(Struct, frozen=True, kw_only=True):
+    """All that a processor is told from outside."""
+
+    kafka: KafkaSettings
+    postgres: PostgresSettings
+    s3: S3Settings
+    ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9111))
+    log: LogSettings = LogSettings()
+    worker_name: Annotated[
+        str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
+    ] = ""
+    group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-processor"
+    workers: Annotated[int, Meta(ge=0, le=256, description="Worker processes that extract; 0: one per core.")] = 0
+    files_in_flight: Annotated[
+        int, Meta(ge=0, le=1024, description="Files between fetch and upload at a time; 0: twice the workers, plus two.")
+    ] = 0
+    heartbeat_s: Annotated[float, Meta(gt=0, description="Seconds between the heartbeats of a run.")] = 15.0
+    outage_limit_s: Annotated[
+        float, Meta(gt=0, description="Seconds that storage, database or disk may be away before a file fails.")
+    ] = 600.0
+    max_fruitless_runs: Annotated[
+        int, Meta(ge=1, description="Runs in a row without a finished file after which a batch is failed.")
+    ] = 5
+    scratch_dir: Annotated[Path, Meta(description="Where files lie while they are worked on.")] = Path(tempfile.gettempdir())
+    memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
+    cpu_limit_s: Annotated[float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has.")] = 20.0
+    wall_limit_s: Annotated[float, Meta(gt=0, description="Seconds after which a file's worker is killed.")] = 40.0
+    max_pages: Annotated[int, Meta(ge=1, description="Pages of a file at most.")] = 5_000
+    max_characters: Annotated[int, Meta(ge=1, description="Characters of text of a file at most.")] = 20_000_000
+    files_per_worker: Annotated[int, Meta(ge=1, description="Files after which a worker process is replaced.")] = 25
+
+    @property
+    def pool_size(self) -> int:
+        return self.workers or os.cpu_count() or 1
+
+    @property
+    def slots(self) -> int:
+        return self.files_in_flight or 2 * self.pool_size + 2

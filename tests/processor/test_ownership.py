@@ -1,0 +1,129 @@
+from datetime import UTC, datetime
+
+from quire_processor.ownership import NEVER, Ownership
+from quire_schemas import ids
+from quire_schemas.batch import BatchState
+from quire_schemas.events import BatchCancelRequested, BatchCreated, BatchStarted, Event, EventData, FileSpec, event_of
+from quire_schemas.retry import retry_requested
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BATCH, OTHER, RUN, FILE, REQUEST = (ids.derived(name) for name in ("batch", "other", "run", "file", "request"))
+
+
+def event(data: EventData, batch_id: str = BATCH) -> Event:
+    return event_of(data, id=ids.derived(batch_id, data), batch_id=batch_id, collection_id="c", source="/test", time=NOW)
+
+
+def created(batch_id: str = BATCH) -> Event:
+    spec = FileSpec(file_id=FILE, filename="a.pdf", size=1, sha256="0" * 64, object_key="k")
+    return event(BatchCreated(collection_id="c", request_id=REQUEST, files=(spec,)), batch_id)
+
+
+def started(attempt: int = 1) -> Event:
+    return event(BatchStarted(attempt=attempt, run_id=RUN, worker="w"))
+
+
+CANCELLED = event(BatchCancelRequested(generation=0))
+
+
+def owning(*events: Event, end: int = 0) -> Ownership:
+    ownership = Ownership()
+    ownership.begin(0, 0)
+    ownership.catch_up({0: end})
+    for offset, one in enumerate(events):
+        ownership.fold(0, offset, one)
+    return ownership
+
+
+def ended(ownership: Ownership) -> BatchState:
+    ownership.confirm(dict.fromkeys(ownership.unconfirmed(), NEVER))
+    state = ownership.state(BATCH)
+    assert state is not None
+    assert state.terminal
+    return state
+
+
+def test_a_new_batch_is_known_once_its_past_has_been_looked_up():
+    ownership = owning(created(), started())
+    assert ownership.state(BATCH) is None
+    assert ownership.confirm({BATCH: NEVER}) == (BATCH,)
+    state = ownership.state(BATCH)
+    assert state is not None
+    assert (state.status, state.run_id) == ("processing", RUN)
+
+
+def test_a_batch_that_ended_long_ago_and_comes_again_is_not_taken_for_a_new_one():
+    ownership = owning(created(), started())
+    assert ownership.confirm({BATCH: 0}) == ()
+    assert ownership.state(BATCH) is None
+    assert ownership.marks() == {0: 2}
+
+
+def test_a_retry_that_waits_behind_a_repeated_creation_is_still_accepted():
+    past = ended(owning(created(), CANCELLED))
+    ownership = owning(created(), event(retry_requested(past)))
+    ownership.confirm({BATCH: 0})
+    state = ownership.state(BATCH)
+    assert state is not None
+    assert (state.generation, state.status) == (1, "queued")
+
+
+def test_a_retry_of_a_generation_that_is_over_reopens_nothing():
+    past = ended(owning(created(), CANCELLED))
+    ownership = owning(event(retry_requested(past)))
+    ownership.confirm({BATCH: 1})
+    assert ownership.state(BATCH) is None
+
+
+def test_the_mark_stays_at_the_lowest_start_until_the_batch_is_dropped():
+    ownership = owning(created(), created(OTHER), CANCELLED)
+    assert ownership.marks() == {0: 0}
+    ownership.confirm({BATCH: NEVER, OTHER: NEVER})
+    assert ownership.marks() == {0: 0}
+    ownership.drop(BATCH)
+    assert ownership.marks() == {0: 1}
+    ownership.drop(OTHER)
+    assert ownership.marks() == {0: 3}
+
+
+def test_a_reopened_batch_holds_the_mark_at_its_retry():
+    ownership = owning(created(), CANCELLED)
+    ownership.fold(0, 2, event(retry_requested(ended(ownership))))
+    assert ownership.marks() == {0: 2}
+
+
+def test_a_partition_is_live_only_at_the_high_watermark_of_its_assignment():
+    ownership = owning(created(), end=2)
+    assert not ownership.live(0)
+    assert ownership.marks() == {}
+    ownership.fold(0, 1, None)
+    assert ownership.live(0)
+
+
+def test_partitions_that_went_are_forgotten_and_those_that_stayed_go_on():
+    ownership = owning(created())
+    ownership.begin(1, 0)
+    ownership.fold(1, 0, created(OTHER))
+    ownership.confirm({BATCH: NEVER, OTHER: NEVER})
+    assert ownership.retain(frozenset({0})) == (OTHER,)
+    assert ownership.state(OTHER) is None
+    assert ownership.position(0) == 1
+    assert ownership.position(1) is None
+
+
+def test_a_record_folded_again_after_a_seek_changes_nothing():
+    ownership = owning(created(), started())
+    ownership.confirm({BATCH: NEVER})
+    before = ownership.state(BATCH)
+    assert ownership.fold(0, 0, created()) is None
+    assert ownership.fold(0, 1, started()) is None
+    assert ownership.state(BATCH) is before
+    assert ownership.position(0) == 2
+
+
+def test_every_run_of_the_generation_is_known_also_those_not_accepted():
+    ownership = owning(created(), started(), started(attempt=7))
+    ownership.confirm({BATCH: NEVER})
+    entry = ownership.entry(BATCH)
+    assert entry is not None
+    assert entry.runs == {RUN}
