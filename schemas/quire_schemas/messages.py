@@ -3,17 +3,18 @@
 Feed messages carry `collection_id`, `seq` (contiguous from 1 within a collection and epoch), `batch_id` and `at`.
 """
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import BatchCode, Count, Dependency, FileCode, FileStage, Stage, Standing
+from quire_schemas.events import BatchCode, Count, Dependency, FileCode, FileStage, Stage, Standing, Time
 from quire_schemas.views import BatchView, CreatedFile
 
 
 class Authenticate(Struct, frozen=True, kw_only=True, tag="AUTHENTICATE"):
+    """The token of the socket, where QUIRE_AUTH is jwt: the first message, and again before it expires."""
+
     token: str
 
 
@@ -26,11 +27,13 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag="SUBSCRIBE"):
 
 
 class Unsubscribe(Struct, frozen=True, kw_only=True, tag="UNSUBSCRIBE"):
+    """No further messages of the collection."""
+
     collection_id: str
 
 
 class Ping(Struct, frozen=True, kw_only=True, tag="PING"):
-    pass
+    """A question for PONG."""
 
 
 ClientMessage = Authenticate | Subscribe | Unsubscribe | Ping
@@ -54,17 +57,19 @@ class Subscribed(Struct, frozen=True, kw_only=True, tag="SUBSCRIBED"):
 
 
 class Unsubscribed(Struct, frozen=True, kw_only=True, tag="UNSUBSCRIBED"):
+    """No message of the collection follows, until it is subscribed to again."""
+
     collection_id: str
 
 
 class Authenticated(Struct, frozen=True, kw_only=True, tag="AUTHENTICATED"):
     """The token was accepted; `expires_at` is when the socket will be closed with 3500 unless a newer one is sent."""
 
-    expires_at: datetime | None
+    expires_at: Time | None
 
 
 class Pong(Struct, frozen=True, kw_only=True, tag="PONG"):
-    pass
+    """The answer to PING."""
 
 
 class Error(Struct, frozen=True, kw_only=True, tag="ERROR"):
@@ -81,14 +86,18 @@ class FeedMessage(Struct, frozen=True, kw_only=True, tag_field="type"):
     collection_id: str
     seq: int
     batch_id: str
-    at: datetime
+    at: Time
 
 
 class BatchCreatedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_CREATED"):
+    """A batch was accepted and waits for a processor."""
+
     files: list[CreatedFile]
 
 
 class BatchStartedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PROCESSING_STARTED"):
+    """A run has begun; `attempt` counts over all generations, from 1."""
+
     attempt: int
     total: int
 
@@ -141,11 +150,15 @@ class BatchCompletedMessage(Counts, frozen=True, kw_only=True, tag="BATCH_PROCES
 
 
 class BatchFailedMessage(Counts, frozen=True, kw_only=True, tag="BATCH_PROCESSING_FAILED"):
+    """The batch failed as a whole; what is known of its files stands in the counts."""
+
     code: BatchCode
     message: str
 
 
 class BatchCancelledMessage(Counts, frozen=True, kw_only=True, tag="BATCH_PROCESSING_CANCELLED"):
+    """The batch was cancelled; files that had finished stay as they were."""
+
     reason: str | None
 
 

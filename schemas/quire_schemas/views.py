@@ -1,11 +1,10 @@
 """What the HTTP API answers (DESIGN §6): field order and names are the contract. Times are RFC 3339 UTC."""
 
-from datetime import datetime
 from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status, Time
 
 Item = TypeVar("Item")
 
@@ -33,8 +32,8 @@ class FileView(Struct, frozen=True, kw_only=True):
     page_count: int | None
     title: str | None
     sha256: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
     links: Links
 
 
@@ -53,10 +52,10 @@ class BatchView(Struct, frozen=True, kw_only=True):
     processed: int
     failed: int
     cancelled: int
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    last_seen_at: datetime | None
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    last_seen_at: Time | None
     worker: str | None
     error_code: BatchCode | None
     error_message: str | None

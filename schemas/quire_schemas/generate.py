@@ -1,0 +1,27 @@
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated)."""
+
+import json
+import sys
+from pathlib import Path
+
+from quire_schemas import asyncapi
+from quire_schemas.json_schemas import schemas
+
+GENERATED = Path(__file__).resolve().parents[1] / "generated"
+
+
+def files() -> dict[str, str]:
+    """The text of each generated file, by its path."""
+    documents = {f"{name}.json": schema for name, schema in schemas().items()} | {"asyncapi.json": asyncapi.document()}
+    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in documents.items()}
+
+
+def write(directory: Path) -> None:
+    for name, text in files().items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else GENERATED)

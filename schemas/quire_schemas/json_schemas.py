@@ -1,0 +1,35 @@
+"""JSON Schemas (2020-12) of the structs, by the name that stands in a record or message."""
+
+from typing import Any, get_args
+
+import msgspec
+from msgspec import Struct
+
+from quire_schemas.events import TYPES
+from quire_schemas.messages import ClientMessage, ServerMessage
+
+Schema = dict[str, Any]
+
+CLIENT_MESSAGES: dict[str, type[Struct]] = {struct.__struct_config__.tag: struct for struct in get_args(ClientMessage)}
+SERVER_MESSAGES: dict[str, type[Struct]] = {struct.__struct_config__.tag: struct for struct in get_args(ServerMessage)}
+
+
+def standalone(name: str, struct: type[Struct]) -> Schema:
+    """A schema that needs no other file. Fields it does not name are ignored by every reader."""
+    _, definitions = components([struct], "#/$defs/{name}")
+    root = definitions.pop(struct.__name__)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:quire:{name}", **root}
+    return {**schema, "$defs": definitions} if definitions else schema
+
+
+def components(structs: list[type[Struct]], template: str) -> tuple[tuple[Schema, ...], dict[str, Schema]]:
+    """A reference to each struct, and what they refer to."""
+    references, definitions = msgspec.json.schema_components(structs, ref_template=template)
+    return references, dict(sorted(definitions.items()))
+
+
+def schemas() -> dict[str, Schema]:
+    """`events/<ce_type>` and `messages/<TYPE>`."""
+    events = {f"events/{name}": standalone(name, struct) for name, struct in TYPES.items()}
+    messages = {f"messages/{name}": standalone(name, struct) for name, struct in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
+    return events | messages
