@@ -179,7 +179,9 @@ class LogConsumer:
 
     async def _session(self, stopped: "asyncio.Task[bool]") -> None:
         """Joins, polls until stopped or broken, leaves."""
-        member = Member(self._settings, self._group, self._client, self._assignor, self._on_revoked, self._on_assigned)
+        member = Member(
+            self._settings, self._group, self._client, self._assignor, revoked=self._on_revoked, assigned=self._on_assigned
+        )
         self._member = member
         try:
             await self._or_stop(member.join(), stopped)
@@ -209,10 +211,14 @@ class LogConsumer:
     # Rebalances. Called by aiokafka without an await, so that nothing is fetched from a wrong position before we pause.
 
     def _on_revoked(self, partitions: frozenset[int]) -> None:
+        if self._member is None:
+            return  # a rebalance that ends while we leave
         self._joined = False
         self._guard(self._handler.revoked, partitions)
 
     def _on_assigned(self, partitions: frozenset[int]) -> None:
+        if self._member is None:
+            return
         self._assigned = partitions
         self._hold(partitions)
         self._unplaced = set(partitions)
@@ -238,7 +244,7 @@ class LogConsumer:
         metrics.ASSIGNED.set(0)
 
     def _guard(self, callback: Callable[[frozenset[int]], None], partitions: frozenset[int]) -> None:
-        """aiokafka would log what a callback raises and go on: it is kept for the poll loop to raise."""
+        """What a callback raises aiokafka would log and forget: it is kept for the poll loop to raise."""
         try:
             callback(partitions)
         except Exception as error:  # noqa: BLE001 -- raised by `_or_stop`
@@ -326,7 +332,7 @@ class LogConsumer:
         self._ask_later(error)
 
     async def _check_continuity(self, records: list[ConsumerRecord]) -> None:
-        """aiokafka answers an offset out of range by jumping to the oldest record: that must not pass in silence."""
+        """An offset out of range makes aiokafka jump to the oldest record. That must not pass in silence."""
         first: dict[int, int] = {}
         for record in records:
             first.setdefault(record.partition, record.offset)

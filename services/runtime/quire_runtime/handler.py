@@ -24,7 +24,7 @@ class LogRecord:
     value: bytes | None = None
 
 
-class SeekTo(Exception):  # noqa: N818 -- not an error: an instruction
+class SeekTo(Exception):
     """Raised by `Handler.records`: these partitions go on from these offsets; what the poll held of them is not handled."""
 
     def __init__(self, positions: Mapping[int, int]) -> None:

@@ -29,7 +29,7 @@ CLOSE_SECONDS = 5.0
 
 
 class NotAMember(Exception):
-    """The consumer group did not confirm that we are a member: the partitions may be another's. What was wanted did not happen."""
+    """The consumer group did not confirm that we are a member: the partitions may be another's. Nothing happened."""
 
 
 class Member:
@@ -41,6 +41,7 @@ class Member:
         group: str,
         client: str,
         assignor: Assignor,
+        *,
         revoked: Callable[[frozenset[int]], None],
         assigned: Callable[[frozenset[int]], None],
     ) -> None:

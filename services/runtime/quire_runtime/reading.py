@@ -24,7 +24,7 @@ def read(record: ConsumerRecord, partitions: int) -> LogRecord:
     except CodecError as error:
         invalid = error
         metrics.INVALID.inc()
-        log.error("record left behind", partition=record.partition, offset=record.offset, reason=str(error))
+        log.error("record left behind", partition=record.partition, offset=record.offset, reason=str(error))  # noqa: TRY400 -- the reason says it all
     return LogRecord(
         partition=record.partition,
         offset=record.offset,

@@ -1,0 +1,133 @@
+"""Who is asking, and what they may: bearer tokens (JWT), or everybody everything (DESIGN §6, Access)."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+
+from quire_runtime.http import Problem
+from quire_runtime.settings import AuthSettings
+
+READ = "quire:read"
+WRITE = "quire:write"
+MAX_TOKEN_BYTES = 16_384
+JWKS_SECONDS = 300.0
+"""How long a fetched key set is good; an unknown key id asks again, at most every 30 s."""
+
+
+class Unauthenticated(Problem):
+    """Send a valid token: `Authorization: Bearer …`."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(401, "unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="quire"'})
+
+
+class Forbidden(Problem):
+    """The token is valid, but not for this."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(403, "forbidden", detail)
+
+
+class AuthUnavailable(Problem):
+    """The keys that tokens are checked against cannot be fetched. Try again in a while."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, "auth_unavailable", detail, headers={"Retry-After": "5"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking. `collections` holds names, and prefixes that end in `*`. `expires_at` is None where nothing expires."""
+
+    subject: str
+    can_read: bool
+    can_write: bool
+    collections: tuple[str, ...]
+    expires_at: datetime | None
+
+    def may_read(self, collection: str) -> bool:
+        return self.can_read and self._covers(collection)
+
+    def may_write(self, collection: str) -> bool:
+        return self.can_write and self._covers(collection)
+
+    def may_follow(self, collection: str) -> bool:
+        """Whether it may read where a batch stands: whoever may write may, too."""
+        return (self.can_read or self.can_write) and self._covers(collection)
+
+    def _covers(self, collection: str) -> bool:
+        return any(collection.startswith(name[:-1]) if name.endswith("*") else collection == name for name in self.collections)
+
+
+EVERYBODY = Principal("everybody", can_read=True, can_write=True, collections=("*",), expires_at=None)
+
+
+class Authenticator:
+    """Turns a token into a Principal; with mode `none` everybody is EVERYBODY."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        """Reads the key file, if that is where the key is; raises OSError."""
+        self._settings = settings
+        self._key = settings.secret if settings.key_file is None else settings.key_file.read_text(encoding="utf-8")
+        self._jwks = None if settings.jwks_url is None else jwt.PyJWKClient(settings.jwks_url, lifespan=JWKS_SECONDS, timeout=5)
+
+    async def of_headers(self, headers: Mapping[str, str]) -> Principal:
+        """From an HTTP request's `Authorization` header (a mapping that ignores case, as Starlette's). Raises Unauthenticated."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return await self.of_token(token.strip() if scheme.lower() == "bearer" else None)
+
+    async def of_token(self, token: str | None) -> Principal:
+        """Raises Unauthenticated, or AuthUnavailable when the key set cannot be fetched."""
+        if self._settings.mode == "none":
+            return EVERYBODY
+        if not token:
+            raise Unauthenticated("a token is needed: send Authorization: Bearer …")
+        if len(token) > MAX_TOKEN_BYTES:
+            raise Unauthenticated(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+        try:
+            return _principal(self._verified(token, await self._signing_key(token)))
+        except jwt.PyJWKClientConnectionError as error:
+            raise AuthUnavailable("the key set cannot be fetched now; try again") from error
+        except (jwt.PyJWTError, TypeError, ValueError, OverflowError) as error:
+            raise Unauthenticated(f"the token is not valid: {error}") from error
+
+    def _verified(self, token: str, key: Any) -> dict[str, Any]:
+        settings = self._settings
+        return jwt.decode(
+            token,
+            key,
+            algorithms=list(settings.accepted),
+            audience=settings.audience,
+            issuer=settings.issuer,
+            leeway=settings.leeway,
+            options={"require": ["exp"], "verify_aud": settings.audience is not None},
+        )
+
+    async def _signing_key(self, token: str) -> Any:
+        if self._jwks is None:
+            return self._key
+        return await asyncio.to_thread(self._jwks.get_signing_key_from_jwt, token)  # it fetches over HTTP, blocking
+
+
+def _principal(claims: Mapping[str, Any]) -> Principal:
+    scopes = _words(claims, "scope")
+    return Principal(
+        subject=str(claims.get("sub", "")),
+        can_read=READ in scopes,
+        can_write=WRITE in scopes,
+        collections=tuple(_words(claims, "collections")),
+        expires_at=datetime.fromtimestamp(float(claims["exp"]), UTC),
+    )
+
+
+def _words(claims: Mapping[str, Any], name: str) -> list[str]:
+    """A claim that is a list of strings, or one string with spaces; none where it is missing."""
+    value = claims.get(name, [])
+    words = value.split() if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"the claim {name} is neither a list of names nor a text")
+    return words

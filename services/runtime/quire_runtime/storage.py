@@ -1,0 +1,333 @@
+"""The object store. The only file that knows aioboto3.
+
+Failures are two: ObjectMissing, and StorageUnavailable, which is worth trying again; errors of the local disk pass as they are.
+botocore's own retries are off: `retry.retrying` is the one way.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+
+import aioboto3
+import aiohttp
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from quire_runtime.logs import get_logger
+from quire_runtime.retry import retrying
+from quire_runtime.settings import S3Settings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+log = get_logger(__name__)
+
+PART_BYTES = 8 * 1024 * 1024
+"""Size of a multipart upload's parts; S3 wants at least 5 MiB and at most 10,000 of them: up to 80 GB."""
+CHUNK_BYTES = 256 * 1024
+DELETE_AT_ONCE = 1000
+"""S3's limit of one delete request."""
+CONNECT_SECONDS = 5.0
+_MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
+_THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+
+
+class StorageUnavailable(Exception):
+    """The object store does not answer, or refuses. Wait and try again; if it stays, look at the store and at QUIRE_S3_…."""
+
+
+class ObjectMissing(Exception):
+    """There is no object under this key."""
+
+
+class AlreadyThere(Exception):
+    """There is an object under this key already, and only the first one was to be kept."""
+
+
+class ObjectInfo(NamedTuple):
+    """What the store knows about an object without reading it. `size` in bytes."""
+
+    key: str
+    size: int
+    modified: datetime
+    content_type: str | None = None
+
+
+class ObjectStream(AsyncIterator[bytes]):
+    """An object's bytes as they come; to be read to the end or closed. `size` is the number of bytes this stream gives,
+    `total` that of the whole object.
+    """
+
+    def __init__(self, key: str, answer: Any) -> None:
+        self.key = key
+        self.size: int = answer["ContentLength"]
+        self.content_type: str = answer.get("ContentType", "application/octet-stream")
+        self.content_range: str | None = answer.get("ContentRange")
+        self.total = int(self.content_range.rpartition("/")[2]) if self.content_range else self.size
+        self._body: aiohttp.ClientResponse = answer["Body"]
+        self._left = self.size
+
+    async def __anext__(self) -> bytes:
+        try:
+            with _translated(self.key):
+                chunk = await self._body.content.read(CHUNK_BYTES)
+        except BaseException:
+            self._body.close()
+            raise
+        self._left -= len(chunk)
+        if not chunk:
+            self._body.close()
+            if self._left:
+                raise StorageUnavailable(f"{self.key}: {self._left} bytes did not come")
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Lets go of the connection; harmless when read to the end."""
+        self._body.close()
+
+
+class MultipartUpload:
+    """A large object while it is written, held in memory one part at a time."""
+
+    def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str) -> None:
+        self._client, self._bucket, self._key, self._id = client, bucket, key, upload_id
+        self._buffer = bytearray()
+        self._etags: list[str] = []
+
+    async def write(self, chunk: bytes) -> None:
+        """Takes any number of bytes; sends a part whenever one is full."""
+        self._buffer += chunk
+        while len(self._buffer) >= PART_BYTES:
+            part = bytes(self._buffer[:PART_BYTES])
+            del self._buffer[:PART_BYTES]
+            await self._send(part)
+
+    async def complete(self) -> None:
+        if self._buffer or not self._etags:
+            await self._send(bytes(self._buffer))
+            self._buffer.clear()
+        parts = [{"ETag": etag, "PartNumber": number} for number, etag in enumerate(self._etags, 1)]
+        with _translated(self._key):
+            await self._client.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._id,
+                MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]  # the stub wants a TypedDict by name
+            )
+
+    async def abort(self) -> None:
+        with _translated(self._key):
+            await self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
+
+    async def _send(self, part: bytes) -> None:
+        with _translated(self._key):
+            answer = await self._client.upload_part(
+                Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=len(self._etags) + 1, Body=part
+            )
+        self._etags.append(answer["ETag"])
+
+
+class ObjectStore:
+    """One bucket. Used as `async with ObjectStore(settings) as store`; its methods may be called concurrently."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._settings = settings
+        self._bucket = settings.bucket
+        self._stack = AsyncExitStack()
+        self._client: S3Client
+        self._public: S3Client
+
+    async def __aenter__(self) -> Self:
+        self._client = await self._stack.enter_async_context(self._connect(self._settings.endpoint))
+        self._public = self._client
+        if self._settings.public_endpoint is not None:
+            self._public = await self._stack.enter_async_context(self._connect(self._settings.public_endpoint))
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._stack.aclose()
+
+    async def put(
+        self, key: str, data: bytes | Path, content_type: str = "application/octet-stream", *, if_none_match: bool = False
+    ) -> None:
+        """Stores an object, a Path's content by streaming the file. With `if_none_match` only if there is none, in one step;
+        else raises AlreadyThere. Raises StorageUnavailable.
+        """
+        if isinstance(data, Path):
+            with await asyncio.to_thread(data.open, "rb") as file:
+                await self._put(key, file, content_type, if_none_match=if_none_match)
+        else:
+            await self._put(key, data, content_type, if_none_match=if_none_match)
+
+    @asynccontextmanager
+    async def multipart(self, key: str, content_type: str = "application/octet-stream") -> AsyncIterator[MultipartUpload]:
+        """Writes an object of any size: complete when the block ends, aborted when it raises or is cancelled."""
+        with _translated(key):
+            answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
+        upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"])
+        try:
+            yield upload
+            await upload.complete()
+        except BaseException:
+            with _logged("a multipart upload could not be aborted, its parts stay until the bucket's lifecycle rule", key):
+                await upload.abort()
+            raise
+
+    async def get(self, key: str) -> bytes:
+        """The whole object; for small ones. Raises ObjectMissing, StorageUnavailable."""
+        return b"".join([chunk async for chunk in await self.stream(key)])
+
+    async def stream(self, key: str, *, first: int = 0, last: int | None = None) -> ObjectStream:
+        """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, StorageUnavailable."""
+        extra = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
+        with _translated(key):
+            return ObjectStream(key, await self._client.get_object(Bucket=self._bucket, Key=key, **extra))  # type: ignore[arg-type]
+
+    async def fetch_to(self, key: str, path: Path) -> str:
+        """Writes the object to `path`; the hexadecimal sha256 of what was written. Raises ObjectMissing, StorageUnavailable, and
+        OSError when the disk will not have it (ENOSPC). A file cut short by an error is the caller's to delete.
+        """
+        digest = hashlib.sha256()
+        stream = await self.stream(key)
+        try:
+            with await asyncio.to_thread(path.open, "wb") as file:
+                async for chunk in stream:
+                    await asyncio.to_thread(_write, file, digest, chunk)
+                await asyncio.to_thread(file.flush)
+        finally:
+            await stream.aclose()
+        return digest.hexdigest()
+
+    async def head(self, key: str) -> ObjectInfo:
+        """Raises ObjectMissing, StorageUnavailable."""
+        with _translated(key):
+            answer = await self._client.head_object(Bucket=self._bucket, Key=key)
+        return ObjectInfo(key, answer["ContentLength"], answer["LastModified"], answer.get("ContentType"))
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """Deletes what is there of these; what is not there is no error. Raises StorageUnavailable."""
+        for start in range(0, len(keys), DELETE_AT_ONCE):
+            some = keys[start : start + DELETE_AT_ONCE]
+            with _translated(some[0]):
+                answer = await self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+                )
+            failed = [error for error in answer.get("Errors", []) if error.get("Code") not in _MISSING]
+            if failed:
+                raise StorageUnavailable(f"{len(failed)} of {len(some)} objects could not be deleted, the first: {failed[0]}")
+
+    async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        """Every object under the prefix, in the order of keys. Raises StorageUnavailable."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        with _translated(prefix):
+            async for page in pages:
+                for item in page.get("Contents", []):
+                    yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
+
+    async def presign(self, key: str, seconds: int, *, filename: str | None = None, content_type: str | None = None) -> str:
+        """A link that opens this object without a token for so many seconds, under the public endpoint."""
+        params: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
+        if filename is not None:
+            params["ResponseContentDisposition"] = content_disposition(filename)
+        if content_type is not None:
+            params["ResponseContentType"] = content_type
+        with _translated(key):
+            return await self._public.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
+
+    async def ensure_bucket(self, *, give_up_after: float | None = None) -> None:
+        """Makes the bucket if it is missing. While the store is away it waits, for `give_up_after` seconds at most (None: for ever),
+        then raises StorageUnavailable.
+        """
+        await retrying(
+            self._ensure_bucket,
+            transient=lambda error: isinstance(error, StorageUnavailable),
+            give_up_after=give_up_after,
+            on_retry=lambda error, attempt: log.warning("waiting for the object store", error=str(error), attempt=attempt),
+        )
+
+    async def check(self) -> None:
+        """Raises unless the store answers now and has the bucket."""
+        with _translated(f"bucket {self._bucket}"):
+            await self._client.head_bucket(Bucket=self._bucket)
+
+    async def _ensure_bucket(self) -> None:
+        try:
+            await self.check()
+        except ObjectMissing:
+            region = self._settings.region
+            abroad: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+            try:
+                with _translated(f"bucket {self._bucket}"):
+                    await self._client.create_bucket(Bucket=self._bucket, **abroad)
+            except AlreadyThere:
+                return
+            log.info("bucket made", bucket=self._bucket)
+
+    async def _put(self, key: str, body: bytes | BinaryIO, content_type: str, *, if_none_match: bool) -> None:
+        condition: Any = {"IfNoneMatch": "*"} if if_none_match else {}
+        with _translated(key):
+            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
+
+    def _connect(self, endpoint: str | None) -> Any:
+        settings = self._settings
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": 1},
+            max_pool_connections=settings.pool_size,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=settings.timeout,
+        )
+        return aioboto3.Session().client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=settings.region,
+            aws_access_key_id=settings.access_key,
+            aws_secret_access_key=settings.secret_key,
+            config=config,
+        )
+
+
+def content_disposition(filename: str) -> str:
+    """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
+    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
+    encoded = "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
+    )
+    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+
+
+def _write(file: BinaryIO, digest: "hashlib._Hash", chunk: bytes) -> None:
+    digest.update(chunk)
+    file.write(chunk)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """The store's errors as ours; `what` is the key, or what else it was about."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _MISSING:
+            raise ObjectMissing(what) from error
+        if code in _THERE or status in {409, 412}:
+            raise AlreadyThere(what) from error
+        raise StorageUnavailable(f"{what}: {error}") from error
+    except (BotoCoreError, HTTPClientError, aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+        raise StorageUnavailable(f"{what}: {error or type(error).__name__}") from error
+
+
+@contextmanager
+def _logged(event: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except (StorageUnavailable, ObjectMissing, AlreadyThere) as error:
+        log.warning(event, key=key, error=str(error))
