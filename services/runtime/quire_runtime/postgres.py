@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import asyncpg
 
@@ -13,6 +13,7 @@ from quire_runtime.retry import retrying
 from quire_runtime.settings import PostgresSettings
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -29,7 +30,7 @@ _TRANSIENT: tuple[type[Exception], ...] = (
 
 
 class MigrationChanged(Exception):
-    """A migration that has been applied is not the file it was. Applied migrations are history: undo the change, add a new file."""
+    """A migration that has been applied is not the file it was. Applied ones are history: undo the change, add a new file."""
 
 
 class _Migration(NamedTuple):
@@ -139,7 +140,7 @@ def _read(sql: Path) -> list[_Migration]:
     return found
 
 
-async def _patiently(fn: Any, give_up_after: float | None) -> Any:
+async def _patiently(fn: Callable[[], Awaitable[T]], give_up_after: float | None) -> T:
     return await retrying(
         fn,
         transient=is_transient,

@@ -13,13 +13,13 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from quire_schemas.cloudevents import Record, encode
-from quire_schemas.events import Event
 
 from quire_runtime import metrics
 from quire_runtime.kafka import LogUnavailable, connection, partition_of
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
+from quire_schemas.cloudevents import Record, encode
+from quire_schemas.events import Event
 
 log = get_logger(__name__)
 

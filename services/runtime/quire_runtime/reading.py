@@ -1,13 +1,13 @@
 """From Kafka's record to Quire's: decoded, and in the partition where it belongs, or counted and named."""
 
 from aiokafka import ConsumerRecord
-from quire_schemas.cloudevents import CodecError, InvalidEvent, UnknownType, decode
-from quire_schemas.events import Event
 
 from quire_runtime import metrics
 from quire_runtime.handler import LogRecord
 from quire_runtime.kafka import partition_of
 from quire_runtime.logs import get_logger
+from quire_schemas.cloudevents import CodecError, InvalidEvent, UnknownType, decode
+from quire_schemas.events import Event
 
 log = get_logger(__name__)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 import aioboto3
 import aiohttp
-from botocore.config import Config
+from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from quire_runtime.logs import get_logger
@@ -184,7 +184,7 @@ class ObjectStore:
         return b"".join([chunk async for chunk in await self.stream(key)])
 
     async def stream(self, key: str, *, first: int = 0, last: int | None = None) -> ObjectStream:
-        """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, StorageUnavailable."""
+        """The object's bytes from `first` to `last`, both inclusive as in Range. Raises ObjectMissing, StorageUnavailable."""
         extra = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
         with _translated(key):
             return ObjectStream(key, await self._client.get_object(Bucket=self._bucket, Key=key, **extra))  # type: ignore[arg-type]
@@ -241,8 +241,8 @@ class ObjectStore:
             return await self._public.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
 
     async def ensure_bucket(self, *, give_up_after: float | None = None) -> None:
-        """Makes the bucket if it is missing. While the store is away it waits, for `give_up_after` seconds at most (None: for ever),
-        then raises StorageUnavailable.
+        """Makes the bucket if it is missing. While the store is away it waits, for `give_up_after` seconds at most (None: for
+        ever), then raises StorageUnavailable.
         """
         await retrying(
             self._ensure_bucket,
@@ -276,7 +276,7 @@ class ObjectStore:
 
     def _connect(self, endpoint: str | None) -> Any:
         settings = self._settings
-        config = Config(
+        config = AioConfig(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
             retries={"total_max_attempts": 1},
@@ -298,7 +298,7 @@ def content_disposition(filename: str) -> str:
     """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
     plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
     encoded = "".join(
-        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
+        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
     )
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
