@@ -1,0 +1,130 @@
+"""The data directory of a stack: whose it is, its secrets, and what an earlier stack left running in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from quire_local.errors import DirectoryInUse, NotOurs
+
+LEFTOVER_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Made once for each data directory: whoever else has an account on this machine cannot use its Postgres and S3."""
+
+    postgres_password: str
+    s3_access_key: str
+    s3_secret_key: str
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    path: Path
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def marker(self) -> Path:
+        """Says that Quire made this directory; holds its secrets."""
+        return self.path / "credentials.json"
+
+    @property
+    def processes(self) -> Path:
+        return self.path / "processes.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @contextlib.contextmanager
+    def owned(self, *, fresh: bool = False) -> Iterator[Credentials]:
+        """The directory, made if missing, locked until the end of the block; `fresh` empties it first.
+
+        Raises DirectoryInUse and NotOurs. What a killed stack left running here is ended before the block begins.
+        """
+        self._require_ours()
+        self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with self._locked():
+            self.end_leftovers()
+            if fresh:
+                self._empty()
+            yield self._credentials()
+
+    def remember(self, pids: Mapping[str, int]) -> None:
+        """Notes the running processes, so that a later start can end what a killed stack has left."""
+        noted = {}
+        for name, pid in pids.items():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                noted[name] = {"pid": pid, "created": psutil.Process(pid).create_time()}
+        write_whole(self.processes, json.dumps(noted, indent=2))
+
+    def end_leftovers(self) -> None:
+        """Ends the processes noted last that still run. They die with their parent; here we make sure that they are gone."""
+        leftovers = list(self._still_running())
+        _, alive = psutil.wait_procs(leftovers, timeout=0.5)
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=LEFTOVER_PATIENCE_S)
+        self.processes.unlink(missing_ok=True)
+
+    def _still_running(self) -> Iterator[psutil.Process]:
+        with contextlib.suppress(FileNotFoundError):
+            for noted in json.loads(self.processes.read_text()).values():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(noted["pid"])
+                    if process.create_time() == noted["created"]:
+                        yield process
+
+    def _require_ours(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if any(entry != self.lock_file for entry in self.path.iterdir()) and not self.marker.exists():
+                raise NotOurs(self.path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self.lock_file.open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise DirectoryInUse(self.path, lock.read().strip() or "starting just now") from None
+            lock.truncate(0)
+            lock.write(f"pid {os.getpid()}")
+            lock.flush()
+            yield
+
+    def _empty(self) -> None:
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry not in (self.lock_file, self.marker):
+                entry.unlink()
+
+    def _credentials(self) -> Credentials:
+        with contextlib.suppress(FileNotFoundError):
+            return Credentials(**json.loads(self.marker.read_text()))
+        made = Credentials(secrets.token_urlsafe(24), "quire", secrets.token_urlsafe(24))
+        write_whole(self.marker, json.dumps(asdict(made), indent=2))
+        return made
+
+
+def write_whole(path: Path, text: str) -> None:
+    """All or nothing, readable by the owner only: a reader never sees half a file."""
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.replace(path)

