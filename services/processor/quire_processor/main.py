@@ -1,18 +1,38 @@
 """Wires the processor: the only place where its parts are constructed."""
 
+import asyncio
 import contextlib
 import os
 import shutil
 import socket
 from collections.abc import Iterator
 from fcntl import LOCK_EX, LOCK_NB, flock
+from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import mkdtemp
 
+import asyncpg
+import structlog
+
+from quire_processor.cleaning import Cleaning
+from quire_processor.documents import Documents
+from quire_processor.limits import Limits
+from quire_processor.pipeline import Pipeline
+from quire_processor.pool import WorkerPool
+from quire_processor.processor import Processor
+from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
+from quire_runtime import logs, postgres, signals
+from quire_runtime.clock import SystemClock
+from quire_runtime.consumer import LogConsumer
+from quire_runtime.ops import OpsServer
+from quire_runtime.publisher import Publisher
+from quire_runtime.storage import ObjectStore
+from quire_runtime.topic import ensure_topic
 
 SCHEMA = "processor"
 _SCRATCH = "quire-processor-"
+_CLOSE_SECONDS = 2.0
 
 
 def worker_name(settings: ProcessorSettings) -> str:
@@ -34,3 +54,104 @@ def scratch(parent: Path) -> Iterator[Path]:
             yield mine
         finally:
             shutil.rmtree(mine, ignore_errors=True)
+
+
+async def serve(settings: ProcessorSettings) -> None:
+    """Run a processor until SIGTERM or SIGINT."""
+    name = worker_name(settings)
+    logs.setup(settings.log, "processor")
+    structlog.contextvars.bind_contextvars(worker=name)
+    stop = signals.stop_event()
+    for variable in [variable for variable in os.environ if variable.startswith("QUIRE_")]:
+        del os.environ[variable]  # read already; worker processes must not inherit credentials
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(ObjectStore(settings.s3))
+        pool = await _prepared(settings, store, stop)
+        if pool is None:
+            return
+        stack.push_async_callback(_close, pool)
+        publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
+        directory = stack.enter_context(scratch(settings.scratch_dir))
+        workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings), directory))
+        await _run(settings, name, stop, store, pool, publisher, workers, directory)
+
+
+async def _prepared(settings: ProcessorSettings, store: ObjectStore, stop: asyncio.Event) -> asyncpg.Pool | None:
+    """Topic, bucket and tables, made where they are missing; None when told to stop while waiting for their servers."""
+
+    async def prepare() -> asyncpg.Pool:
+        with as_file(files("quire_processor") / "sql" / "migrations") as sql:
+            await postgres.migrate(settings.postgres.dsn, SCHEMA, sql)
+        await ensure_topic(settings.kafka)
+        await store.ensure_bucket()
+        return await postgres.connect_pool(settings.postgres, SCHEMA)
+
+    preparing, stopping = asyncio.create_task(prepare()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([preparing, stopping], return_when=asyncio.FIRST_COMPLETED)
+        return preparing.result() if preparing.done() else None
+    finally:
+        for task in (preparing, stopping):
+            task.cancel()
+        await asyncio.gather(preparing, stopping, return_exceptions=True)
+
+
+async def _run(
+    settings: ProcessorSettings,
+    name: str,
+    stop: asyncio.Event,
+    store: ObjectStore,
+    pool: asyncpg.Pool,
+    publisher: Publisher,
+    workers: WorkerPool,
+    directory: Path,
+) -> None:
+    clock = SystemClock()
+    documents = Documents(pool)
+    processor = Processor(
+        publisher=publisher,
+        pipeline=Pipeline(
+            store=store,
+            documents=documents,
+            pool=workers,
+            clock=clock,
+            directory=directory,
+            outage_limit=settings.outage_limit_s,
+        ),
+        documents=documents,
+        cleaning=Cleaning(store, documents),
+        clock=clock,
+        terms=Terms(worker=name, heartbeat=settings.heartbeat_s, max_fruitless_runs=settings.max_fruitless_runs),
+        slots=settings.slots,
+    )
+    consumer = LogConsumer(settings.kafka, settings.group, processor, client=name)
+    ops = OpsServer(
+        settings.ops.host,
+        settings.ops.port,
+        {"log": consumer.check, "publisher": publisher.check, "database": lambda: postgres.check(pool), "storage": store.check},
+    )
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(ops.run())
+        await processor.run(consumer, stop)
+        ops.stop()
+        await serving
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    """Close politely, but not for ever: a server that is away keeps nobody here."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def _limits(settings: ProcessorSettings) -> Limits:
+    return Limits(
+        memory_bytes=settings.memory_limit_mib * 1024 * 1024,
+        cpu_seconds=settings.cpu_limit_s,
+        wall_seconds=settings.wall_limit_s,
+        pages=settings.max_pages,
+        characters=settings.max_characters,
+        files_per_worker=settings.files_per_worker,
+    )

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from quire_runtime.postgres import is_transient
-from quire_runtime.storage import ObjectMissing, ObjectStore, StorageUnavailable
-
 from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.metrics import FILE_STAGE_SECONDS
 from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
 from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
+from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
+from quire_runtime.storage import ObjectMissing, ObjectStore, StorageUnavailable
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
 
@@ -172,16 +171,16 @@ class Pipeline:
         """Repeat the step while what it needs is away, and say so; FileError once the outage limit has passed."""
 
         def waiting(error: Exception, attempt: int) -> None:
-            watcher.waiting_for(job.file.file_id, _lacking(error) or on)
+            watcher.waiting_for(job.file.file_id, _lacking(error, on) or on)
             if attempt in (1, 10):
-                log.warning("file_waits", file_id=job.file.file_id, waits_for=_lacking(error), error=str(error))
+                log.warning("file_waits", file_id=job.file.file_id, waits_for=_lacking(error, on), error=str(error))
 
         try:
             return await retrying(
-                step, transient=lambda error: _lacking(error) is not None, give_up_after=self._outage_limit, on_retry=waiting
+                step, transient=lambda error: _lacking(error, on) is not None, give_up_after=self._outage_limit, on_retry=waiting
             )
         except Exception as error:
-            lacking = _lacking(error)
+            lacking = _lacking(error, on)
             if lacking is None:
                 raise
             raise FileError(*_OUTAGES[lacking]) from error
@@ -196,12 +195,10 @@ _OUTAGES: dict[Dependency, tuple[FileCode, str]] = {
 }
 
 
-def _lacking(error: BaseException) -> Dependency | None:
-    """What is away, where the error says that something is."""
+def _lacking(error: Exception, on: Dependency) -> Dependency | None:
+    """What is away, where the error of a step that needs `on` says that something is."""
     if isinstance(error, StorageUnavailable):
         return "storage"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk"
-    if isinstance(error, Exception) and is_transient(error):
-        return "database"
-    return None
+    return "database" if on == "database" and is_transient(error) else None

@@ -9,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from quire_runtime.postgres import is_transient
-from quire_runtime.storage import StorageUnavailable
-
 from quire_processor import metrics
 from quire_processor.cleaning import Cleaning
 from quire_processor.documents import Documents
@@ -21,9 +18,12 @@ from quire_processor.run import Run, Terms
 from quire_processor.schedule import Open, Schedule, Work
 from quire_runtime.clock import Clock
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
+from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
-from quire_runtime.publisher import LogUnavailable, Publisher
+from quire_runtime.postgres import is_transient
+from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
+from quire_runtime.storage import StorageUnavailable
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)

@@ -14,8 +14,9 @@ from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.verdict import verdict
 from quire_runtime.clock import Clock
+from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
-from quire_runtime.publisher import LogUnavailable, Publisher
+from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_schemas import ids
 from quire_schemas.batch import BatchState, FileState
