@@ -73,7 +73,7 @@ async def serve(settings: ProcessorSettings) -> None:
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         directory = stack.enter_context(scratch(settings.scratch_dir))
         workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings), directory))
-        await _run(settings, name, stop, store, pool, publisher, workers, directory)
+        await _run(settings, name, stop, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 
 async def _prepared(settings: ProcessorSettings, store: ObjectStore, stop: asyncio.Event) -> asyncpg.Pool | None:
@@ -100,6 +100,7 @@ async def _run(
     settings: ProcessorSettings,
     name: str,
     stop: asyncio.Event,
+    *,
     store: ObjectStore,
     pool: asyncpg.Pool,
     publisher: Publisher,
