@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,10 @@ from quire_runtime.settings import LogSettings
 
 _QUIET = {"aiokafka": logging.WARNING, "botocore": logging.WARNING, "aiobotocore": logging.WARNING, "httpx": logging.WARNING,
           "httpcore": logging.WARNING, "uvicorn.error": logging.WARNING, "websockets": logging.WARNING}  # fmt: skip
+
+
+REPEAT_SECONDS = 10.0
+"""aiokafka says five times a second that a broker is away; the same sentence of a library is heard once in so many seconds."""
 
 
 def setup(settings: LogSettings, service: str) -> None:
@@ -29,6 +34,7 @@ def setup(settings: LogSettings, service: str) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -51,6 +57,23 @@ def _renderers(settings: LogSettings) -> Sequence[structlog.typing.Processor]:
     if settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty()):
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+class _Repeats(logging.Filter):
+    """Drops what a library says again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(("aiokafka", "botocore", "aiobotocore")):
+            return True
+        sentence, now = f"{record.name} {record.msg}", time.monotonic()
+        if now - self._heard.get(sentence, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return False
+        self._heard[sentence] = now
+        return True
 
 
 def _add_service(service: str) -> structlog.typing.Processor:

@@ -1,0 +1,127 @@
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from quire_runtime.http import HttpServer, PortTaken, Problem, cors, exception_handlers, json_response, problem, serve
+from quire_runtime.ops import OpsServer
+
+
+async def fine(_request: Request) -> Response:
+    return json_response({"ok": True})
+
+
+async def refused(_request: Request) -> Response:
+    raise Problem(409, "wrong_status", "The batch is completed.", status_now="completed")
+
+
+async def broken(_request: Request) -> Response:
+    raise RuntimeError("secret detail")
+
+
+APP = Starlette(
+    routes=[Route("/fine", fine), Route("/refused", refused), Route("/broken", broken)],
+    exception_handlers=exception_handlers(),
+    middleware=[cors(["http://localhost:8000"])],
+)
+
+
+@asynccontextmanager
+async def running(server: HttpServer | OpsServer) -> AsyncIterator[httpx.AsyncClient]:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.run())
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
+            yield client
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [("/refused", 409, "wrong_status"), ("/nowhere", 404, "not_found"), ("/broken", 500, "internal")],
+)
+async def test_every_way_to_fail_is_problem_json(path: str, status: int, code: str):
+    transport = httpx.ASGITransport(APP, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://quire") as client:
+        answer = await client.get(path)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["status"], answer.json()["code"]) == (status, status, code)
+    assert "secret detail" not in answer.text
+
+
+def test_a_problem_carries_what_else_is_known():
+    body = problem(503, "log_unavailable", "Kafka is away.", headers={"Retry-After": "5"}, batches=[])
+    assert body.headers["retry-after"] == "5"
+    assert b'"batches":[]' in body.body
+
+
+async def test_only_the_allowed_origins_are_answered():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(APP), base_url="http://quire") as client:
+        good = await client.get("/fine", headers={"Origin": "http://localhost:8000"})
+        bad = await client.get("/fine", headers={"Origin": "http://evil.example"})
+    assert good.headers["access-control-allow-origin"] == "http://localhost:8000"
+    assert "access-control-allow-origin" not in bad.headers
+
+
+async def test_a_taken_port_is_named_with_its_setting():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=rf"{port}.*QUIRE_OPS_PORT"):
+            OpsServer("127.0.0.1", port, {})
+
+
+async def test_a_server_stops_when_told_and_frees_its_port():
+    stop = asyncio.Event()
+    server = HttpServer(APP, "127.0.0.1", 0)
+    async with running(server) as client:
+        answer = await client.get("/fine")
+        assert "server" not in answer.headers
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve(APP, "127.0.0.1", server.port, stop=stop))
+        await asyncio.sleep(0.05)
+        stop.set()
+
+
+async def test_a_cancelled_server_leaves_nothing_behind():
+    server = HttpServer(APP, "127.0.0.1", 0)
+    task = asyncio.create_task(server.run())
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
+        assert (await client.get("/fine")).status_code == 200
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    HttpServer(APP, "127.0.0.1", server.port)._socket.close()
+
+
+async def test_ready_means_that_every_dependency_answers():
+    async def good() -> None: ...
+
+    async def bad() -> None:
+        raise ConnectionError("refused")
+
+    async def slow() -> None:
+        await asyncio.sleep(60)
+
+    registry = CollectorRegistry()
+    Counter("quire_example_total", "An example.", registry=registry).inc()
+    ops = OpsServer("127.0.0.1", 0, {"good": good}, registry=registry)
+    failing = OpsServer("127.0.0.1", 0, {"good": good, "bad": bad, "slow": slow}, timeout=0.05)
+    async with running(ops) as client, running(failing) as other:
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+        assert "quire_example_total 1.0" in (await client.get("/metrics")).text
+        ops.draining = True
+        assert (await client.get("/readyz")).status_code == 503
+        answer = await other.get("/readyz")
+        assert answer.status_code == 503
+        checks = answer.json()["checks"]
+        assert checks["good"]["ok"]
+        assert checks["bad"]["error"] == "refused"
+        assert "0.05 s" in checks["slow"]["error"]
