@@ -7,21 +7,24 @@ from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import MAX_RECORD_BYTES
 from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
 
-# Bytes of a carried file and its mention in `file_ids`, beside its name and object key, titles and messages left out:
-# a test fills every field.
+# Bytes of a carried file and its mention in `file_ids`, beside its name and object key, with artefact keys of at most
+# 91 bytes; bytes of a record beside its files. Without titles, messages and requester: a test fills every other field.
 _CARRIED_BYTES = 540
-_RECORD_BYTES = 1_000  # bytes of the record beside its files
+_RECORD_BYTES = 400
 _CARRIED_FIELDS = CarriedFile.__struct_fields__
 
 
 def retry_requested(
     state: BatchState, *, force: bool = False, file_ids: tuple[str, ...] | None = None, by: str | None = None
 ) -> BatchRetryRequested:
-    """The retry of the batch as it stands. Titles and messages are left out where the record would be too large."""
+    """The retry of the batch as it stands; ids in `file_ids` that are none of its files' are left out.
+
+    So are titles, messages and the requester where the record would be too large: no decision rests on them.
+    """
     whole = BatchRetryRequested(
         generation=state.generation,
         force=force,
-        file_ids=file_ids,
+        file_ids=None if file_ids is None else tuple(file_id for file_id in state.files if file_id in file_ids),
         by=by,
         collection_id=state.collection_id,
         request_id=state.request_id,
@@ -32,7 +35,8 @@ def retry_requested(
     )
     if len(msgspec.json.encode(whole)) <= MAX_RECORD_BYTES:
         return whole
-    return structs.replace(whole, files=tuple(structs.replace(file, title=None, message=None) for file in whole.files))
+    bare = tuple(structs.replace(file, title=None, message=None) for file in whole.files)
+    return structs.replace(whole, by=None, files=bare)
 
 
 def record_bytes(file: FileSpec) -> int:

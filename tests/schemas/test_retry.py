@@ -1,0 +1,114 @@
+"""A batch that was admitted can be created and retried within a record, whatever becomes of its files."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from tests.schemas import story
+from tests.schemas.story import BATCH, COLLECTION, NAMES, START, at, batch_failed, created, failed, processed, say, started, uid
+
+from quire_schemas.batch import BatchState, FileState
+from quire_schemas.cloudevents import MAX_RECORD_BYTES, decode, encode
+from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec
+from quire_schemas.retry import fits, record_bytes, retry_requested
+
+ARTEFACT = f"artefacts/{uid('batch')}/{uid('run')}/99.webp"  # as long as the processor makes them
+LONGEST = {"title": '"' * 255, "message": "語" * 341}
+
+
+def _spec(number: int, filename: str, object_key: str) -> FileSpec:
+    return FileSpec(file_id=uid(str(number)), filename=filename, size=2**53 - 1, sha256="0" * 64, object_key=object_key)
+
+
+def _admitted(filenames: list[str], object_key: str) -> list[FileSpec]:
+    """The files of one batch, as ingest gathers them: the first one that does not fit begins another batch."""
+    taken, files = 0, list[FileSpec]()
+    for number, filename in enumerate(filenames):
+        file = _spec(number, filename, object_key)
+        if not fits(taken, file):
+            break
+        files.append(file)
+        taken += record_bytes(file)
+    return files
+
+
+def _ended(files: list[FileSpec]) -> BatchState:
+    """The batch at its largest: every field of every file is filled."""
+
+    def outcome(file: FileSpec) -> FileState:
+        state = FileState(**structs.asdict(file), updated_at=at(0).replace(microsecond=1), standing="processed", truncated=True)
+        return structs.replace(state, page_count=10**9, text_key=ARTEFACT, thumbnail_key=ARTEFACT, **LONGEST)
+
+    return BatchState(
+        batch_id=BATCH,
+        collection_id="c" * 128,
+        request_id=uid("request"),
+        policy="all_or_nothing",
+        files={file.file_id: outcome(file) for file in files},
+        offset=10**12,
+        start_offset=0,
+        created_at=START.replace(microsecond=1),
+        status="completed",
+        generation=10**9,
+        attempt=10**9,
+    )
+
+
+def _ended_so(*events: Event) -> BatchState:
+    state = story.given(*events).state
+    assert state is not None
+    return state
+
+
+def _created(files: list[FileSpec]) -> BatchCreated:
+    return BatchCreated(collection_id="c" * 128, request_id=uid("request"), policy="all_or_nothing", files=tuple(files))
+
+
+def _record_size(data: BatchCreated | BatchRetryRequested) -> int:
+    return len(encode(structs.replace(say(data, uid("id")), collection_id="c" * 128)).value)
+
+
+@settings(max_examples=40)
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20),
+    length=st.integers(1, 255),
+    key_length=st.integers(1, 1024),
+)
+def test_an_admitted_batch_fits_in_a_record_when_created_and_when_retried(name: str, length: int, key_length: int):
+    filename = (name * length).encode()[:length].decode(errors="ignore") or "n"
+    files = _admitted([filename] * MAX_BATCH_SIZE, '"' * key_length)
+    assert files, "one file alone always fits"
+    retry = retry_requested(_ended(files), force=True, file_ids=tuple(file.file_id for file in files), by="語" * 255)
+    assert _record_size(_created(files)) <= MAX_RECORD_BYTES
+    assert _record_size(retry) <= MAX_RECORD_BYTES
+
+
+def test_a_hundred_files_with_ordinary_names_fit():
+    key = f"originals/{uid('request')}/{uid('upload')}"[:77]
+    assert len(_admitted(["an ordinary name of a file.pdf"] * MAX_BATCH_SIZE, key)) == MAX_BATCH_SIZE
+
+
+def test_a_batch_of_25_fits_whatever_its_names():
+    assert len(_admitted(['"' * 255] * 25, "k" * 200)) == 25
+
+
+def test_a_retry_carries_titles_messages_and_who_wants_it():
+    state = _ended_so(created(), started(), processed("a"), failed("b"), batch_failed())
+    retry = retry_requested(state, by="ada")
+    assert [file.message for file in retry.files] == [None, "It is broken."]
+    assert retry.by == "ada"
+    assert decode(*encode(say(retry, "id"))).data == retry
+
+
+def test_a_retry_that_would_be_too_large_leaves_out_what_no_decision_rests_on():
+    retry = retry_requested(_ended(_admitted(["n"] * MAX_BATCH_SIZE, "k" * 70)), by="ada")
+    assert len(retry.files) == MAX_BATCH_SIZE
+    assert {(file.title, file.message, file.text_key) for file in retry.files} == {(None, None, ARTEFACT)}
+
+
+def test_a_retry_names_files_of_the_batch_only_and_each_once():
+    state = _ended_so(created(), started(), failed("a"), failed("b"), batch_failed())
+    retry = retry_requested(state, file_ids=(uid("b"), uid("z"), uid("b")))
+    assert retry.file_ids == (uid("b"),)
+    assert [NAMES[file.file_id] for file in retry.files] == ["a", "b"]
+    assert retry.collection_id == COLLECTION
+    assert retry_requested(state).file_ids is None
