@@ -132,8 +132,7 @@ class Run:
             done()
             return
         self._positions[file_id] = InFlight(file_id=file_id, stage="fetching")
-        task = self._group.create_task(self._file(self.state.files[file_id]))
-        task.add_done_callback(lambda _: done())
+        self._group.create_task(self._file(self.state.files[file_id], done))
 
     def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None:
         self._positions[file_id] = InFlight(file_id=file_id, stage=stage, page=page, pages=pages)
@@ -172,27 +171,36 @@ class Run:
             await asyncio.sleep(self._terms.heartbeat)
             await self._progress("heartbeat")
 
-    async def _file(self, file: FileState) -> None:
+    async def _file(self, file: FileState, done: Callable[[], None]) -> None:
+        try:
+            outcome = await self._outcome(file)
+        finally:
+            done()
+        if outcome is not None:
+            await self._settle(outcome)
+
+    async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
+        """What became of the file; None where a later run has it."""
         job = Job(batch=self.state, run_id=self.run_id, file=file, position=self._order[file.file_id])
         try:
-            outcome = await self._pipeline.process(job, self)
+            return await self._pipeline.process(job, self)
         except Fenced:
             log.warning("file_fenced", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
-            return
+            return None
         except Exception:
             log.exception("file_broke", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             message = "Something unexpected went wrong here. Retry the batch; if it happens again, report it with the file's id."
-            outcome = FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
-        if isinstance(outcome, FileFailed):
-            self._reach(self._milestones.failed(file.file_id))
-        self._spawn(self._settle(outcome))
+            return FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
 
     async def _settle(self, outcome: FileProcessed | FileFailed) -> None:
         file_id = outcome.file_id
         if isinstance(outcome, FileProcessed):
             self.unsaid.discard(file_id)
             PAGES.inc(outcome.page_count)
-        FILES.labels("processed" if isinstance(outcome, FileProcessed) else outcome.code).inc()
+            FILES.labels("processed").inc()
+        else:
+            self._reach(self._milestones.failed(file_id))
+            FILES.labels(outcome.code).inc()
         await self._insist(outcome, ids.settled_id(self.run_id, file_id), lambda: self.state.files[file_id].settled)
         self._positions.pop(file_id, None)
 
@@ -240,7 +248,7 @@ class Run:
             log.warning("release_unsaid", batch_id=self.batch_id, run_id=self.run_id, error=str(error))
 
     def _reach(self, stages: Iterable[Stage]) -> None:
-        for stage in stages:
+        for stage in stages if not self._over.is_set() else ():
             self._saying.add(self._spawn(self._progress(stage)))
 
     def _spawn(self, coroutine: "asyncio._CoroutineLike[None]") -> asyncio.Task[None]:
