@@ -7,6 +7,7 @@ Until then whatever it has to say is said again, with the same event id.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from quire_processor.documents import Fenced
@@ -132,7 +133,10 @@ class Run:
             done()
             return
         self._positions[file_id] = InFlight(file_id=file_id, stage="fetching")
-        self._group.create_task(self._file(self.state.files[file_id], done))
+        slot = ExitStack()
+        slot.callback(done)
+        task = self._group.create_task(self._file(self.state.files[file_id], slot))
+        task.add_done_callback(lambda _: slot.close())  # also where the task is cancelled before its first step
 
     def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None:
         self._positions[file_id] = InFlight(file_id=file_id, stage=stage, page=page, pages=pages)
@@ -171,11 +175,9 @@ class Run:
             await asyncio.sleep(self._terms.heartbeat)
             await self._progress("heartbeat")
 
-    async def _file(self, file: FileState, done: Callable[[], None]) -> None:
-        try:
+    async def _file(self, file: FileState, slot: ExitStack) -> None:
+        with slot:
             outcome = await self._outcome(file)
-        finally:
-            done()
         if outcome is not None:
             await self._settle(outcome)
 
