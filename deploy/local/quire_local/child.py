@@ -81,15 +81,15 @@ class Child:
         """Politely, then after `patience` seconds by force. A stopped (SIGSTOP) process hears it as well."""
         if not self.alive:
             return
-        self.signal(self.stop_signal)
-        self.signal(signal.SIGCONT)
+        self.send(self.stop_signal)
+        self.send(signal.SIGCONT)
         try:
             await asyncio.wait_for(self.wait(), self.patience)
         except TimeoutError:
             self._signal_group(signal.SIGKILL)
             await self.wait()
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._started.send_signal(number)
 

@@ -8,15 +8,17 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import psutil
 
 from quire_local.errors import DirectoryInUse, NotOurs
 
-LEFTOVER_PATIENCE_S = 5.0
+LEFTOVER_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Credentials:
 class DataDirectory:
     path: Path
 
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        return cls(path.resolve())
+
     @property
     def lock_file(self) -> Path:
         return self.path / "lock"
@@ -44,6 +50,11 @@ class DataDirectory:
     @property
     def processes(self) -> Path:
         return self.path / "processes.json"
+
+    @property
+    def stack_file(self) -> Path:
+        """What others read to find this stack (DESIGN §6); there only while it is ready."""
+        return self.path / "stack.json"
 
     @property
     def logs(self) -> Path:
@@ -73,20 +84,29 @@ class DataDirectory:
 
     def end_leftovers(self) -> None:
         """Ends the processes noted last that still run. They die with their parent; here we make sure that they are gone."""
-        leftovers = list(self._still_running())
-        _, alive = psutil.wait_procs(leftovers, timeout=0.5)
-        for process in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(alive, timeout=LEFTOVER_PATIENCE_S)
+        if not self._all_gone(within=LEFTOVER_PATIENCE_S):
+            for process in self._still_running():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._all_gone(within=LEFTOVER_PATIENCE_S)
         self.processes.unlink(missing_ok=True)
+        self.stack_file.unlink(missing_ok=True)
+
+    def _all_gone(self, within: float) -> bool:
+        deadline = time.monotonic() + within
+        while any(self._still_running()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     def _still_running(self) -> Iterator[psutil.Process]:
+        """A dead process that nobody has asked about (a zombie) runs no more."""
         with contextlib.suppress(FileNotFoundError):
             for noted in json.loads(self.processes.read_text()).values():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process = psutil.Process(noted["pid"])
-                    if process.create_time() == noted["created"]:
+                    if process.create_time() == noted["created"] and process.status() != psutil.STATUS_ZOMBIE:
                         yield process
 
     def _require_ours(self) -> None:

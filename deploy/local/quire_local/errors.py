@@ -23,7 +23,8 @@ class DirectoryInUse(LocalError):
 
     def __init__(self, directory: Path, owner: str) -> None:
         super().__init__(
-            f"{directory} is in use by a running stack ({owner}). Stop that one, or give this one another --data DIR and --port-offset N."
+            f"{directory} is in use by a running stack ({owner})."
+            " Stop that one, or give this one another --data DIR and --port-offset N."
         )
 
 
@@ -49,8 +50,9 @@ class JarUnavailable(LocalError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"{name} cannot be downloaded: {reason}. The first start needs a Maven repository (Maven Central, or a mirror named in"
-            " the [repositories] section of jgo's config file, ~/.config/jgo.conf); later starts need no network."
+            f"{name} cannot be downloaded: {reason}."
+            " The first start needs a Maven repository: Maven Central, or a mirror named in the section"
+            " [repositories] of jgo's config file, ~/.config/jgo.conf. Later starts need no network."
         )
 
 

@@ -151,7 +151,7 @@ class Download:
 
 
 def maven(directory: Path, received: Callable[[int], None]) -> MavenContext:
-    """jgo's way to the mirrors that its config file names, then Maven Central; the files go below `directory`."""
+    """Asks the mirrors that the config file of jgo names, then Maven Central; the files go below `directory`."""
 
     @contextmanager
     def counted(_name: str, _size: int) -> Iterator[Callable[[int], None]]:

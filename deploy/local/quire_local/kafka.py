@@ -88,7 +88,5 @@ class Kafka(Part):
 
     def _child_running(self, main: str, *arguments: str) -> Child:
         options = (f"-Dlog4j2.configurationFile={LOGGING}", "-Dlog4j2.disableJmx=true")
-        command = java(
-            self._classpath, main, *arguments, heap_mb=HEAP_MB, scratch=self._directory / "scratch", options=options
-        )
+        command = java(self._classpath, main, *arguments, heap_mb=HEAP_MB, scratch=self._directory / "scratch", options=options)
         return Child(self.name, command, self._logs / "kafka.log", java_environment(), self._directory)

@@ -15,7 +15,7 @@ PROBE_EVERY_S = 0.05
 class Part(ABC):
     """A process with a name and a way to ask whether it is ready.
 
-    `start` returns when the process runs, `wait_ready` when it serves. A part that was stopped, or that died, can be started again.
+    `start` returns when the process runs, `wait_ready` when it serves. A part that was stopped or died can be started again.
     """
 
     ready_within: float = 60.0
@@ -47,6 +47,10 @@ class Part(ABC):
     async def is_ready(self) -> bool:
         """Asked until it says yes; it takes a second at most."""
 
+    def why_not(self) -> str:
+        """What a part that is not ready said of it, as the end of a sentence."""
+        return ""
+
     async def start(self) -> None:
         self._child = await self.prepare()
         await self._child.start()
@@ -60,7 +64,8 @@ class Part(ABC):
             await asyncio.sleep(PROBE_EVERY_S)
         if not self.alive:
             raise self.child.failure()
-        raise PartFailed(self.name, f"was not ready after {self.ready_within:.0f} s", self.child.log, self.child.last_lines())
+        what = f"was not ready after {self.ready_within:.0f} s{self.why_not()}"
+        raise PartFailed(self.name, what, self.child.log, self.child.last_lines())
 
     async def stop(self) -> None:
         if self._child is not None:

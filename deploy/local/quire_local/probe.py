@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable
 
 from quire_local.ports import HOST
 
-Probe = Callable[[], Awaitable[bool]]
 PROBE_TIMEOUT_S = 1.0
+ANSWER_LIMIT = 65_536
+"""Bytes."""
 
 API_VERSIONS = struct.pack(">hhih5s", 18, 0, 1, 5, b"quire")
 """Kafka's ApiVersions request: key 18, version 0, correlation id 1, client id."""
 
 
-async def exchange(port: int, request: bytes, answer_bytes: int) -> bytes | None:
-    """The first bytes of the answer to a request, None where nobody answers."""
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(HOST, port)
-            try:
-                writer.write(request)
-                return await reader.readexactly(answer_bytes)
-            finally:
-                writer.close()
-    except (OSError, EOFError):  # TimeoutError is an OSError
-        return None
-
-
-async def http_status(port: int, path: str = "/") -> int | None:
-    """The status code of a GET, None where nobody answers in HTTP."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
-    answer = await exchange(port, request.encode(), len(b"HTTP/1.1 200"))
-    return int(answer[9:]) if answer and answer.startswith(b"HTTP/1.") and answer[9:].isdigit() else None
+async def http_get(port: int, path: str = "/", within: float = PROBE_TIMEOUT_S) -> tuple[int, str] | None:
+    """Status code and body of a GET, None where nobody answers in HTTP."""
+    request = f"GET {path} HTTP/1.0\r\nHost: {HOST}:{port}\r\n\r\n"
+    head, _, body = (await exchange(port, request.encode(), within)).partition(b"\r\n\r\n")
+    protocol, _, rest = head.partition(b" ")
+    return (int(rest[:3]), body.decode(errors="replace")) if protocol.startswith(b"HTTP/") and rest[:3].isdigit() else None
 
 
 async def kafka_answers(port: int) -> bool:
     """A broker takes requests on its client listener only once it is registered and has caught up."""
-    answer = await exchange(port, struct.pack(">i", len(API_VERSIONS)) + API_VERSIONS, 10)
-    return answer is not None and struct.unpack(">ih", answer[4:10]) == (1, 0)
+    answer = await exchange(port, struct.pack(">i", len(API_VERSIONS)) + API_VERSIONS, PROBE_TIMEOUT_S, enough=10)
+    return len(answer) >= 10 and struct.unpack(">ih", answer[4:10]) == (1, 0)
+
+
+async def exchange(port: int, request: bytes, within: float, enough: int = ANSWER_LIMIT) -> bytes:
+    """The answer to a request: all of it, or as much as is enough; empty where nobody answers."""
+    answer = b""
+    try:
+        async with asyncio.timeout(within):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            try:
+                writer.write(request)
+                while len(answer) < enough and (chunk := await reader.read(ANSWER_LIMIT)):
+                    answer += chunk
+            finally:
+                writer.close()
+    except OSError:  # TimeoutError is one
+        pass
+    return answer

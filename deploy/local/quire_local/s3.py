@@ -10,7 +10,7 @@ from quire_local.directory import write_whole
 from quire_local.java import java, java_environment
 from quire_local.part import Part
 from quire_local.ports import HOST
-from quire_local.probe import http_status
+from quire_local.probe import http_get
 
 HEAP_MB = 384
 QUIET = "-Dlogback.statusListenerClass=ch.qos.logback.core.status.NopStatusListener"
@@ -47,5 +47,4 @@ class S3(Part):
 
     async def is_ready(self) -> bool:
         """An unsigned request is refused, by a server that serves."""
-        return await http_status(self._port) is not None
-
+        return await http_get(self._port) is not None

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from quire_local import jars
 from quire_local.directory import Credentials, DataDirectory
@@ -17,6 +18,7 @@ from quire_local.part import Part
 from quire_local.ports import Ports, require_free
 from quire_local.postgres import Postgres
 from quire_local.s3 import S3
+from quire_local.services import Backing
 
 Tell = Callable[[str], None]
 """Takes one line for the person who waits."""
@@ -32,11 +34,12 @@ def no_progress(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The three running parts. Each can be stopped and started by itself: `await stack.kafka.stop()`, `.start()`, `.wait_ready()`.
+    """The three running parts, each to be stopped and started by itself: `await stack.kafka.stop()`, `.start()`, `.wait_ready()`.
 
     Made by `LocalStack.running(…)`, which stops them at the end of its block.
     """
 
+    data: DataDirectory
     ports: Ports
     kafka: Kafka
     postgres: Postgres
@@ -50,6 +53,10 @@ class LocalStack:
     def pids(self) -> dict[str, int]:
         return {part.name: part.pid for part in self.parts}
 
+    @property
+    def backing(self) -> Backing:
+        return Backing(self.kafka.bootstrap, self.postgres.dsn, self.s3.endpoint, self.s3.access_key, self.s3.secret_key)
+
     @classmethod
     @contextlib.asynccontextmanager
     async def running(
@@ -58,16 +65,19 @@ class LocalStack:
         ports: Ports,
         *,
         fresh: bool = False,
+        also_needed: Sequence[tuple[int, str]] = (),
         tell: Tell = silent,
         progress: jars.Progress = no_progress,
-    ) -> AsyncIterator[LocalStack]:
+    ) -> AsyncIterator[Self]:
         """Locks the directory, fetches the jars where they are missing, starts the parts, and stops them at the end.
+
+        `also_needed` are ports that have to be free for others, with their names.
 
         Raises a LocalError: DirectoryInUse, NotOurs, PortTaken, JarRefused, JarUnavailable, PartFailed.
         """
-        data = DataDirectory(directory.resolve())
+        data = DataDirectory.at(directory)
         with data.owned(fresh=fresh) as credentials:
-            require_free(ports.of_infrastructure())
+            require_free([*also_needed, *ports.of_infrastructure()])
             cache = jars.cache_directory()
             pinned = jars.pinned()
             await fetch(pinned, cache, progress)
@@ -81,7 +91,7 @@ class LocalStack:
                 data.processes.unlink(missing_ok=True)
 
     @classmethod
-    def _of(cls, data: DataDirectory, ports: Ports, credentials: Credentials, cache: Path, pinned: Sequence[jars.Jar]) -> LocalStack:
+    def _of(cls, data: DataDirectory, ports: Ports, credentials: Credentials, cache: Path, pinned: Sequence[jars.Jar]) -> Self:
         kafka = Kafka(
             data.path / "kafka",
             data.logs,
@@ -98,7 +108,7 @@ class LocalStack:
             secret_key=credentials.s3_secret_key,
             classpath=jars.classpath("s3", cache, pinned),
         )
-        return cls(ports, kafka, postgres, s3)
+        return cls(data, ports, kafka, postgres, s3)
 
 
 async def fetch(pinned: Sequence[jars.Jar], cache: Path, progress: jars.Progress) -> None:

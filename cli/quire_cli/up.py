@@ -1,0 +1,132 @@
+"""`quire up`: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+from quire_local.errors import LocalError
+from quire_local.jars import Progress
+from quire_local.ports import Ports
+from quire_local.supervise import Options, Running
+from quire_local.supervise import up as run
+
+DOWNLOADING = "Downloading Kafka and S3Proxy, this once"
+STOPPED_AT_ONCE = 130
+
+
+def up(
+    data: Annotated[Path, typer.Option(help="Directory for all data, logs and stack.json.")] = Path(".quire"),
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the data directory first.")] = False,
+    processors: Annotated[int, typer.Option(min=1, max=64, help="How many processors.")] = 1,
+    port_offset: Annotated[int, typer.Option(help="Shift every port by so much, for a second stack beside the first.")] = 0,
+    samples: Annotated[
+        Path | None, typer.Option(exists=True, help="Submit these PDFs when all is ready, the first time in this data directory.")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start a service again that dies; without this, everything is stopped.")
+    ] = False,
+) -> None:
+    """Run Kafka, Postgres, S3 and Quire's services here, until Ctrl-C."""
+    try:
+        options = Options(data.resolve(), Ports().shifted(port_offset), processors, fresh=fresh, restart=restart)
+        asyncio.run(serve(options, samples))
+    except LocalError as error:
+        typer.echo(f"quire up: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def serve(options: Options, samples: Path | None) -> None:
+    """Returns when SIGINT, SIGTERM or SIGHUP asked for the end and everything is stopped; raises LocalError."""
+    stop_on_signals()
+    console = Console(highlight=False, soft_wrap=True)
+
+    async def greet(running: Running) -> None:
+        console.print(welcome(running))
+        if samples:
+            await submit_once(running, samples)
+
+    with suppress(asyncio.CancelledError), Download(console) as progress:
+        await run(options, console.print, progress, greet)
+
+
+def stop_on_signals() -> None:
+    """The first signal ends this task in order; a second one ends the process at once, and with it every part."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        if task is None or task.cancelling():
+            os._exit(STOPPED_AT_ONCE)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+
+
+def welcome(running: Running) -> str:
+    data, notifier, ingest = running.stack.data, running.addresses.notifier, running.addresses.ingest
+    return (
+        f"\nQuire is ready.\n  page and queries  {notifier}\n  submit to         {ingest}/api/documents/process\n"
+        f"  addresses, pids   {data.stack_file}\n  logs              {data.logs}\nCtrl-C stops it; the data stays.\n"
+    )
+
+
+async def submit_once(running: Running, samples: Path) -> None:
+    """Shows `quire submit` at work, unless this data directory has seen it before. One corrupt sample makes it end with 1."""
+    done = running.stack.data.path / "samples-submitted"
+    if done.exists():
+        return
+    command = [sys.executable, "-m", "quire_cli", "submit", str(samples)]
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **running.addresses.environment})
+    try:
+        if await process.wait() in (0, 1):
+            done.touch()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+class Download(AbstractContextManager[Progress]):
+    """Shows the first download: a bar on a terminal, a line for each tenth elsewhere. Silent when nothing is fetched."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Bars(
+            TextColumn(DOWNLOADING),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._bar = self._bars.add_task(DOWNLOADING, visible=console.is_terminal)
+        self._tenths = -1
+
+    def __enter__(self) -> Progress:
+        return self._show
+
+    def __exit__(self, *_error: object) -> None:
+        self._bars.stop()
+
+    def _show(self, done: int, total: int) -> None:
+        tenths = 10 * done // total
+        if self._console.is_terminal:
+            self._bars.start()
+            self._bars.update(self._bar, completed=done, total=total)
+        elif tenths > self._tenths:
+            self._console.print(f"{DOWNLOADING}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        self._tenths = tenths
+        if done == total:
+            self._bars.stop()

@@ -1,0 +1,117 @@
+"""Quire's services as processes beside the local stack."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quire_local.child import Child
+from quire_local.part import Part
+from quire_local.ports import HOST, Ports
+from quire_local.probe import http_get
+
+READYZ_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True)
+class Backing:
+    """Where Kafka, Postgres and S3 are, and which topic and bucket to use there."""
+
+    kafka: str
+    postgres: str
+    s3_endpoint: str
+    s3_access_key: str
+    s3_secret_key: str
+    topic: str = "quire.batches"
+    bucket: str = "quire"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As the services read it."""
+        return {
+            "QUIRE_KAFKA_BOOTSTRAP": self.kafka,
+            "QUIRE_KAFKA_TOPIC": self.topic,
+            "QUIRE_POSTGRES_DSN": self.postgres,
+            "QUIRE_S3_ENDPOINT": self.s3_endpoint,
+            "QUIRE_S3_BUCKET": self.bucket,
+            "QUIRE_S3_ACCESS_KEY": self.s3_access_key,
+            "QUIRE_S3_SECRET_KEY": self.s3_secret_key,
+        }
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the services are asked for."""
+
+    ports: Ports
+
+    @property
+    def ingest(self) -> str:
+        return f"http://{HOST}:{self.ports.ingest}"
+
+    @property
+    def notifier(self) -> str:
+        return f"http://{HOST}:{self.ports.notifier}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "QUIRE_INGEST_URL": self.ingest,
+            "QUIRE_NOTIFIER_URL": self.notifier,
+            "QUIRE_ORIGINS": os.environ.get("QUIRE_ORIGINS", f"{self.notifier},http://localhost:{self.ports.notifier}"),
+        }
+
+
+class Service(Part):
+    """`python -m quire_…`, ready when its /readyz says so."""
+
+    def __init__(self, name: str, module: str, *, ops_port: int, environment: Mapping[str, str], logs: Path) -> None:
+        super().__init__(name)
+        self.ops_port = ops_port
+        self._module, self._environment, self._logs, self._readyz = module, environment, logs, ""
+
+    async def prepare(self) -> Child:
+        environment = {**inherited(self._environment), **self._environment}
+        return Child(self.name, [sys.executable, "-m", self._module], self._logs / f"{self.name}.log", environment)
+
+    async def is_ready(self) -> bool:
+        status, self._readyz = await http_get(self.ops_port, "/readyz", READYZ_WITHIN_S) or (0, "no answer")
+        return status == 200
+
+    def why_not(self) -> str:
+        return f" (its /readyz: {self._readyz.strip()})"
+
+
+def services(
+    backing: Backing, ports: Ports, *, processors: int, logs: Path, settings: Mapping[str, str] | None = None
+) -> list[Service]:
+    """ingest, notifier, processor-1 … processor-N, not started yet. `settings` are further QUIRE_ variables for all of them."""
+    common = {
+        "QUIRE_LOG_FORMAT": os.environ.get("QUIRE_LOG_FORMAT", "console"),
+        "QUIRE_OPS_HOST": HOST,
+        "QUIRE_HTTP_HOST": HOST,
+        **backing.environment,
+        **Addresses(ports).environment,
+        **(settings or {}),
+    }
+
+    def service(name: str, kind: str, ops_port: int, **further: str) -> Service:
+        environment = {**common, "QUIRE_OPS_PORT": str(ops_port), **further}
+        return Service(name, f"quire_{kind}", ops_port=ops_port, environment=environment, logs=logs)
+
+    return [
+        service("ingest", "ingest", ports.ingest_ops, QUIRE_HTTP_PORT=str(ports.ingest)),
+        service("notifier", "notifier", ports.notifier_ops, QUIRE_HTTP_PORT=str(ports.notifier)),
+        *(
+            service(f"processor-{n}", "processor", ports.processor_ops + n - 1, QUIRE_WORKER_NAME=f"processor-{n}")
+            for n in range(1, processors + 1)
+        ),
+    ]
+
+
+def inherited(ours: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process, without files (QUIRE_X_FILE) that would speak against the values we give."""
+    return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours or name in ours}
