@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from abc import ABC, abstractmethod
 
@@ -75,3 +76,12 @@ class Part(ABC):
         await self.stop()
         await self.start()
         await self.wait_ready()
+
+    def freeze(self) -> None:
+        """It goes on to exist and answers nobody; for tests of outages."""
+        if self.alive:
+            self.child.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self.alive:
+            self.child.send(signal.SIGCONT)

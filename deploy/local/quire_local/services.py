@@ -27,6 +27,8 @@ class Backing:
     s3_secret_key: str
     topic: str = "quire.batches"
     bucket: str = "quire"
+    group_suffix: str = ""
+    """Sets the consumer groups of one Quire apart from another's on the same Kafka."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -99,7 +101,8 @@ def services(
     }
 
     def service(name: str, kind: str, ops_port: int, **further: str) -> Service:
-        environment = {**common, "QUIRE_OPS_PORT": str(ops_port), **further}
+        group = f"quire-{kind}{backing.group_suffix}"
+        environment = {"QUIRE_GROUP": group, **common, "QUIRE_OPS_PORT": str(ops_port), **further}
         return Service(name, f"quire_{kind}", ops_port=ops_port, environment=environment, logs=logs)
 
     return [

@@ -1,0 +1,40 @@
+"""The fixture `stack`: one real Kafka, Postgres and S3 for the whole run. tests/integration/stack.py says what it can do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import cache
+
+import pytest
+from tests.integration.stack import Stack
+
+from quire_local import LocalStack, Ports
+from quire_local.ports import free_ports
+
+try:
+    from tests.integration import containers
+except ImportError:  # without Docker's Python packages there are no containers
+    containers = None
+
+
+@cache
+def docker_has_images() -> bool:
+    return containers is not None and containers.images_are_there()
+
+
+def pytest_report_header() -> str:
+    what = "testcontainers" if docker_has_images() else "the embedded stack (there is no Docker with the images here)"
+    return f"integration tests run on: {what}"
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    directory = tmp_path_factory.mktemp("stack")
+    if docker_has_images():
+        async with containers.contained(directory / "logs") as stack:
+            yield stack
+        return
+    kafka, controller, postgres, s3 = free_ports(4)
+    ports = Ports(kafka=kafka, kafka_controller=controller, postgres=postgres, s3=s3)
+    async with LocalStack.running(directory, ports) as local:
+        yield Stack("embedded stack", local.kafka, local.postgres, local.s3, local.backing, directory / "logs")
