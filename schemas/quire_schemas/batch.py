@@ -70,8 +70,8 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a batch stands. `started_at` is the first start of this generation.
 
     `offset` is that of the last accepted record, `start_offset` that of the record which opened the batch last: its
-    creation, or the retry after an end. A reader who begins there knows all that matters. (A forced retry of a batch that
-    has not ended is no such place: what it carries is what its sender knew, and the batch may have moved on since.)
+    creation, or the retry after an end. A reader who begins there knows all that matters. (A forced retry whose sender did
+    not know the end is no such place: the batch has moved on since the description that it carries.)
     `fruitless` counts consecutive runs of this generation that were taken over without having settled a file.
     """
 
@@ -165,7 +165,7 @@ def _created(event: Event, data: BatchCreated, offset: int) -> BatchState:
 
 
 def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, offset: int) -> BatchState:
-    opens = state is None or state.terminal
+    opens = state is None or (state.terminal and (not data.force or _describes(data, state)))
     if state is None:
         state = _from_carried(event, data)
     elif data.generation != state.generation or not (state.terminal or data.force):
@@ -183,6 +183,11 @@ def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, 
         generation=state.generation + 1,
         attempt=state.attempt,
     )
+
+
+def _describes(data: BatchRetryRequested, state: BatchState) -> bool:
+    standing = {carried.file_id: carried.standing for carried in data.files}
+    return data.attempt == state.attempt and standing == {file.file_id: file.standing for file in state.files.values()}
 
 
 def _from_carried(event: Event, data: BatchRetryRequested) -> BatchState:

@@ -266,6 +266,11 @@ def test_a_forced_retry_of_a_batch_that_has_not_ended_keeps_its_start():
     given(*RUNNING, cancel(), retry(0), started("r2", 2)).when(retry(1, force=True)).then(start_offset=3, offset=5)
 
 
+def test_so_does_a_forced_retry_whose_sender_did_not_know_the_end():
+    given(*CANCELLED).when(retry(0, force=True, a="processed", b="queued")).then(start_offset=0, offset=4)
+    given(*CANCELLED).when(retry(0, force=True, a="processed", b="cancelled")).then(start_offset=4, offset=4)
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_retry_of_another_generation_changes_nothing(force: bool):  # noqa: FBT001 - a parameter of the test
     given(*FAILED).when(retry(1, force=force)).then_nothing_happens()
