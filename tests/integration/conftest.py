@@ -6,20 +6,16 @@ from collections.abc import AsyncIterator
 from functools import cache
 
 import pytest
+from tests.integration import containers
 from tests.integration.stack import Stack
 
 from quire_local import LocalStack, Ports
 from quire_local.ports import free_ports
 
-try:
-    from tests.integration import containers
-except ImportError:  # without Docker's Python packages there are no containers
-    containers = None
-
 
 @cache
 def docker_has_images() -> bool:
-    return containers is not None and containers.images_are_there()
+    return containers.images_are_there()
 
 
 def pytest_report_header() -> str:

@@ -1,0 +1,53 @@
+# Quire. `make` alone lists what there is.
+
+# The first of these that runs, is 3.11 or newer and can make environments; or choose: make PYTHON=…
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PACKAGES := schemas services/runtime services/ingest services/processor services/notifier deploy/local cli
+MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
+ELSE := Install one, or name one: make PYTHON=/path/to/python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint fmt clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+setup: $(READY) ## Build the environment in .venv, without starting anything
+
+run: $(READY) ## Start everything on this machine and show the samples being processed; ARGS="--processors 2" and so on
+	@$(BIN)/quire up --samples samples/pdfs $(ARGS)
+
+demo: $(READY) ## Submit the samples to the running stack and check every outcome
+	@$(BIN)/python samples/demo.py $(ARGS)
+
+test: $(READY) ## Run all tests; ARGS="tests/schemas -k fold" for some
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(READY) ## Format the code and sort its imports
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+clean: ## Remove the environment, caches and the local stack's data
+	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './web/node_modules/*' -prune -exec rm -rf {} +
+
+$(READY): $(MANIFESTS)
+	@$(if $(PYTHON),true,echo 'Quire needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv). $(ELSE)' >&2; exit 1)
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo 'Quire needs Python 3.11 or newer, and $(PYTHON) is not. $(ELSE)' >&2; exit 1; }
+	@echo 'Building the environment in $(VENV) (about a minute, the first time)'
+	@$(BIN)/python -c 'import pip' 2>/dev/null || '$(PYTHON)' -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/all.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(PACKAGES:%=--editable %)
+	@touch $@
