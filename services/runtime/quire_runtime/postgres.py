@@ -26,7 +26,10 @@ _TRANSIENT: tuple[type[Exception], ...] = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
+    asyncpg.InternalClientError,  # what a statement on a connection that is just being lost may see
 )
+_LOST = ("connection is closed", "closed in the middle of operation", "has been released back to the pool")
+"""asyncpg's words for a connection that was lost before, during and just after a statement."""
 
 
 class MigrationChanged(Exception):
@@ -43,7 +46,7 @@ class _Migration(NamedTuple):
 def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed in a while, untouched: the server is away, full, or in each other's way."""
     if isinstance(error, asyncpg.InterfaceError):  # also raised for wrong use, which no waiting cures
-        return "connection" in str(error) and ("closed" in str(error) or "closing" in str(error))
+        return any(sentence in str(error) for sentence in _LOST)
     return isinstance(error, _TRANSIENT)
 
 
