@@ -70,8 +70,8 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a batch stands. `started_at` is the first start of this generation.
 
     `offset` is that of the last accepted record, `start_offset` that of the record which opened the batch last: its
-    creation, or the retry after an end. A reader who begins there knows all that matters. (A forced retry whose sender did
-    not know the end is no such place: the batch has moved on since the description that it carries.)
+    creation, or the retry after an end. A reader who begins there knows all that matters. (A retry whose sender did not
+    know the end is no such place: the batch has moved on since the description that it carries.)
     `fruitless` counts consecutive runs of this generation that were taken over without having settled a file.
     """
 
@@ -165,7 +165,7 @@ def _created(event: Event, data: BatchCreated, offset: int) -> BatchState:
 
 
 def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, offset: int) -> BatchState:
-    opens = state is None or (state.terminal and (not data.force or _describes(data, state)))
+    opens = state is None or (state.terminal and _describes(data, state))
     if state is None:
         state = _from_carried(event, data)
     elif data.generation != state.generation or not (state.terminal or data.force):

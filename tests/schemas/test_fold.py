@@ -2,6 +2,7 @@
 
 import pytest
 from tests.schemas.story import (
+    NAMES,
     START,
     at,
     batch_failed,
@@ -18,7 +19,7 @@ from tests.schemas.story import (
     uid,
 )
 
-from quire_schemas.events import TERMINAL, TYPES, Event
+from quire_schemas.events import TERMINAL, TYPES, Event, Standing
 
 QUEUED = (created(),)
 RUNNING = (created(), started())
@@ -32,6 +33,13 @@ OF_A_RUN = [progressed(), processed("b"), failed("b"), released(), completed(), 
 
 def _type(event: Event) -> str:
     return event.type
+
+
+def standings(*past: Event) -> dict[str, Standing]:
+    """How the files stand after the past."""
+    state = given(*past).state
+    assert state is not None
+    return {NAMES[file.file_id]: file.standing for file in state.files.values()}
 
 
 # BatchCreated
@@ -227,7 +235,7 @@ def test_a_cancel_of_a_later_generation_changes_nothing():
 def test_an_ended_batch_is_queued_again_as_the_next_generation(status: str, past: tuple[Event, ...]):
     state = (
         given(*past)
-        .when(retry(0))
+        .when(retry(0, **standings(*past)))
         .then(status="queued", generation=1, attempt=1, run_id=None, stage=None, ended_at=None, started_at=None, error_code=None)
     )
     assert state.start_offset == state.offset == len(past)
@@ -263,10 +271,12 @@ def test_force_retries_a_batch_that_has_not_ended():
 
 def test_a_forced_retry_of_a_batch_that_has_not_ended_keeps_its_start():
     given(*RUNNING).when(retry(0, force=True)).then(start_offset=0, offset=2)
-    given(*RUNNING, cancel(), retry(0), started("r2", 2)).when(retry(1, force=True)).then(start_offset=3, offset=5)
+    given(*RUNNING, cancel(), retry(0, a="cancelled", b="cancelled"), started("r2", 2)).when(retry(1, force=True)).then(
+        start_offset=3, offset=5
+    )
 
 
-def test_so_does_a_forced_retry_whose_sender_did_not_know_the_end():
+def test_so_does_a_retry_whose_sender_did_not_know_the_end():
     given(*CANCELLED).when(retry(0, force=True, a="processed", b="queued")).then(start_offset=0, offset=4)
     given(*CANCELLED).when(retry(0, force=True, a="processed", b="cancelled")).then(start_offset=4, offset=4)
 
