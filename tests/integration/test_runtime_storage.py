@@ -12,7 +12,15 @@ import httpx
 import pytest
 
 from quire_runtime.settings import S3Settings
-from quire_runtime.storage import PART_BYTES, AlreadyThere, ObjectMissing, ObjectStore, StorageUnavailable, content_disposition
+from quire_runtime.storage import (
+    PART_BYTES,
+    AlreadyThere,
+    ObjectMissing,
+    ObjectStore,
+    RangeOutside,
+    StorageUnavailable,
+    content_disposition,
+)
 
 
 def settings_of(stack: Any, **changes: Any) -> S3Settings:
@@ -87,6 +95,8 @@ async def test_a_stream_knows_its_size_and_gives_ranges(store: ObjectStore):
     part = await store.stream("big", first=1000, last=1999)
     assert (part.size, part.total) == (1000, 700_000)
     assert b"".join([chunk async for chunk in part]) == data[1000:2000]
+    with pytest.raises(RangeOutside):
+        await store.stream("big", first=700_000)
     left = await store.stream("big")
     await anext(left)
     await left.aclose()

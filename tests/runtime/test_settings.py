@@ -75,6 +75,7 @@ def test_what_a_group_knows_about_itself_is_told():
         "QUIRE_S3_ACCESS_KEY, QUIRE_S3_SECRET_KEY: only one of them is set. Set both, or neither"
     ]
     assert "QUIRE_S3_ENDPOINT" in problems(ENOUGH | {"QUIRE_S3_ENDPOINT": "127.0.0.1:9000"})[0]
+    assert "QUIRE_POSTGRES_DSN" in problems({"QUIRE_POSTGRES_DSN": "host=a password=hunter2"})[0]
     assert "SASL" in problems(ENOUGH | {"QUIRE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})[0]
 
 

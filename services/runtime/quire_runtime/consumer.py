@@ -202,10 +202,13 @@ class LogConsumer:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+            failure = None if task.cancelled() else task.exception()  # asked for here, so that it counts as heard
         if self._broken is not None:
             raise self._broken
         if task.cancelled():
             raise _StoppedError
+        if failure is not None:
+            raise failure
         return task.result()
 
     # Rebalances. Called by aiokafka without an await, so that nothing is fetched from a wrong position before we pause.

@@ -71,6 +71,11 @@ class PostgresSettings(Struct, frozen=True, kw_only=True):
     pool_size: Annotated[int, Meta(ge=1, le=1000, description="Connections at most, per process.")] = 10
     command_timeout: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 30.0
 
+    def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
+        if self.dsn.startswith(("postgresql://", "postgres://")):
+            return []
+        return ["QUIRE_POSTGRES_DSN: it is no connection URL. Set it to postgresql://user:password@host:5432/database"]
+
 
 class S3Settings(Struct, frozen=True, kw_only=True):
     """Where originals and artefacts are."""

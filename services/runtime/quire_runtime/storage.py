@@ -30,9 +30,11 @@ log = get_logger(__name__)
 PART_BYTES = 8 * 1024 * 1024
 """Size of a multipart upload's parts; S3 wants at least 5 MiB and at most 10,000 of them: up to 80 GB."""
 CHUNK_BYTES = 256 * 1024
+PIECE_BYTES = 1024 * 1024
 DELETE_AT_ONCE = 1000
 """S3's limit of one delete request."""
 CONNECT_SECONDS = 5.0
+RANGE_NOT_SATISFIABLE = 416
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 _THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
@@ -47,6 +49,10 @@ class ObjectMissing(Exception):
 
 class AlreadyThere(Exception):
     """There is an object under this key already, and only the first one was to be kept."""
+
+
+class RangeOutside(Exception):
+    """The object has no byte in the range asked for."""
 
 
 class ObjectInfo(NamedTuple):
@@ -184,7 +190,9 @@ class ObjectStore:
         return b"".join([chunk async for chunk in await self.stream(key)])
 
     async def stream(self, key: str, *, first: int = 0, last: int | None = None) -> ObjectStream:
-        """The object's bytes from `first` to `last`, both inclusive as in Range. Raises ObjectMissing, StorageUnavailable."""
+        """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, RangeOutside,
+        StorageUnavailable.
+        """
         extra = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
         with _translated(key):
             return ObjectStream(key, await self._client.get_object(Bucket=self._bucket, Key=key, **extra))  # type: ignore[arg-type]
@@ -197,9 +205,8 @@ class ObjectStore:
         stream = await self.stream(key)
         try:
             with await asyncio.to_thread(path.open, "wb") as file:
-                async for chunk in stream:
-                    await asyncio.to_thread(_write, file, digest, chunk)
-                await asyncio.to_thread(file.flush)
+                async for piece in _pieces(stream):
+                    await asyncio.to_thread(_write, file, digest, piece)
         finally:
             await stream.aclose()
         return digest.hexdigest()
@@ -303,9 +310,22 @@ def content_disposition(filename: str) -> str:
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
-def _write(file: BinaryIO, digest: "hashlib._Hash", chunk: bytes) -> None:
-    digest.update(chunk)
-    file.write(chunk)
+async def _pieces(stream: ObjectStream) -> AsyncIterator[bytes]:
+    """The stream in pieces worth a trip to another thread: the network gives some 16 KiB at a time."""
+    buffer = bytearray()
+    async for chunk in stream:
+        buffer += chunk
+        if len(buffer) >= PIECE_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
+
+
+def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
+    digest.update(piece)
+    file.write(piece)
+    file.flush()  # a full disk says so here, not when the file is closed
 
 
 @contextmanager
@@ -318,6 +338,8 @@ def _translated(what: str) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _MISSING:
             raise ObjectMissing(what) from error
+        if status == RANGE_NOT_SATISFIABLE:
+            raise RangeOutside(what) from error
         if code in _THERE or status in {409, 412}:
             raise AlreadyThere(what) from error
         raise StorageUnavailable(f"{what}: {error}") from error

@@ -1,0 +1,74 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SERVICE = """
+import asyncio, sys
+from msgspec import Struct
+from quire_runtime.command import run
+from quire_runtime.http import HttpServer
+from quire_runtime.ops import OpsServer
+from quire_runtime.signals import stop_event
+from quire_runtime.settings import OpsSettings
+
+class Settings(Struct, frozen=True):
+    ops: OpsSettings = OpsSettings(port=0)
+
+async def serve(settings):
+    stop = stop_event()
+    ops = OpsServer(settings.ops.host, settings.ops.port, {})
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ops.run())
+        print(type(asyncio.get_running_loop()).__module__, flush=True)
+        await stop.wait()
+        print("stopping", flush=True)
+        if "slow" in sys.argv[0]:
+            await asyncio.sleep(60)
+        ops.stop()
+    print("stopped", flush=True)
+
+async def seven(settings, argv):
+    return 7 if argv == ["--now"] else 1
+
+sys.exit(run(Settings, serve, sys.argv[1:], {"seven": seven}))
+"""
+
+
+@contextmanager
+def service(*arguments: str, text: str = SERVICE) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-W", "error", "-c", text, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_service_runs_on_uvloop_and_ends_cleanly_when_told():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with service() as process:
+            assert line(process).startswith("uvloop")
+            process.send_signal(number)
+            out, err = process.communicate(timeout=20)
+            assert (process.returncode, out.split(), err) == (0, ["stopping", "stopped"], "")
+
+
+def test_a_second_signal_means_at_once():
+    with service(text=SERVICE.replace('"slow" in sys.argv[0]', "True")) as process:
+        line(process)
+        process.send_signal(signal.SIGTERM)
+        assert line(process) == "stopping"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 128 + signal.SIGTERM
+
+
+def test_a_command_of_the_service_gets_its_arguments_and_gives_the_exit_code():
+    with service("seven", "--now") as process:
+        assert process.wait(timeout=20) == 7
