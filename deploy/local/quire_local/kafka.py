@@ -36,6 +36,9 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+# After kill -9 a broker is let in again only when its former session is over: 9 s by default.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 # Small and quiet: the heap is {heap} MB, and an idle log need not grow twice a second.
 log.cleaner.dedupe.buffer.size=16777216
 metadata.max.idle.interval.ms=5000

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from quire_local.errors import LocalError, PortTaken
 
 HOST = "127.0.0.1"
+PATIENCE_S = 2.0
+"""A server killed a moment ago may hold its port that long: it is gone when the last of its threads is."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,13 @@ def is_free(port: int) -> bool:
     return True
 
 
-def require_free(needed: Iterable[tuple[int, str]]) -> None:
-    """Raises PortTaken naming every port that is in use, and who needs it."""
-    if taken := [(port, name) for port, name in needed if not is_free(port)]:
-        raise PortTaken(taken)
+async def require_free(needed: Sequence[tuple[int, str]], within: float = PATIENCE_S) -> None:
+    """Raises PortTaken naming every port that is in use, and who needs it, when they do not get free within so many seconds."""
+    deadline = time.monotonic() + within
+    while taken := [(port, name) for port, name in needed if not is_free(port)]:
+        if time.monotonic() > deadline:
+            raise PortTaken(taken)
+        await asyncio.sleep(0.05)
 
 
 def free_ports(count: int) -> list[int]:

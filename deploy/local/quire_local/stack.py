@@ -77,7 +77,7 @@ class LocalStack:
         """
         data = DataDirectory.at(directory)
         with data.owned(fresh=fresh) as credentials:
-            require_free([*also_needed, *ports.of_infrastructure()])
+            await require_free([*also_needed, *ports.of_infrastructure()])
             cache = jars.cache_directory()
             pinned = jars.pinned()
             await fetch(pinned, cache, progress)
