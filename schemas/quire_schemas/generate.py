@@ -1,4 +1,8 @@
-"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated)."""
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated).
+
+What a release promises stands beside them in `released/v1`: `events` and `messages` copied at that moment, never edited
+after it. A test compares.
+"""
 
 import json
 import sys

@@ -22,9 +22,10 @@ def standalone(name: str, struct: type[Struct]) -> Schema:
     return {**schema, "$defs": definitions} if definitions else schema
 
 
-def components(structs: list[type[Struct]], template: str) -> tuple[tuple[Schema, ...], dict[str, Schema]]:
+def components(structs: list[type[Struct]], template: str) -> tuple[list[Schema], dict[str, Schema]]:
     """A reference to each struct, and what they refer to."""
-    references, definitions = msgspec.json.schema_components(structs, ref_template=template)
+    made = msgspec.json.schema_components(structs, ref_template=template)
+    references, definitions = msgspec.json.decode(msgspec.json.encode(made))  # tuples become the lists of JSON
     return references, dict(sorted(definitions.items()))
 
 

@@ -24,7 +24,7 @@ from quire_schemas.events import (
     FileProcessed,
 )
 
-ORDINARY = settings(max_examples=500, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ORDINARY = settings(max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ONE_FAILURE = settings(
     ORDINARY, max_examples=3000, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
 )
