@@ -1,0 +1,75 @@
+"""An eye on running parts: what is said and done when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from quire_local.errors import PartFailed
+from quire_local.part import Part
+
+DEATHS_LIMIT, DEATHS_WITHIN_S = 5, 60.0
+"""So many deaths of one service within so many seconds, and it is not started again."""
+
+
+@dataclass
+class Watch:
+    """Over infrastructure, which all the rest needs, and services.
+
+    Without `restart` the first death ends the watch, but for that of one processor of several: its work goes to the others.
+    With it, a service that died is started again. `changed` is called whenever other processes run than before.
+    """
+
+    infrastructure: Sequence[Part]
+    services: Sequence[Part]
+    restart: bool
+    tell: Callable[[str], None]
+    changed: Callable[[], None]
+    _deaths: dict[str, collections.deque[float]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Until a part dies that cannot be done without: PartFailed, naming it, how it ended and its last log lines."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in self.infrastructure:
+                    group.create_task(self._needed(part))
+                for part in self.services:
+                    group.create_task(self._restarted(part) if self.restart else self._dispensable(part))
+        except* PartFailed as failures:
+            raise failures.exceptions[0] from None
+
+    async def _needed(self, part: Part) -> None:
+        await part.child.wait()
+        raise part.child.failure()
+
+    async def _dispensable(self, part: Part) -> None:
+        await part.child.wait()
+        others = [service.name for service in self.services if service.alive and is_processor(service)]
+        if not (is_processor(part) and others):
+            raise part.child.failure()
+        self.tell(f"{part.child.failure()}\nIts work goes to {', '.join(others)}.")
+        self.changed()
+
+    async def _restarted(self, part: Part) -> None:
+        while True:
+            await part.child.wait()
+            if self._dies_too_often(part):
+                raise part.child.failure()
+            self.tell(f"{part.child.failure()}\nIt is started again.")
+            self.changed()
+            await part.start()
+            await part.wait_ready()
+            self.tell(f"{part.name} runs again (pid {part.pid})")
+            self.changed()
+
+    def _dies_too_often(self, part: Part) -> bool:
+        deaths = self._deaths.setdefault(part.name, collections.deque(maxlen=DEATHS_LIMIT))
+        deaths.append(time.monotonic())
+        return len(deaths) == DEATHS_LIMIT and deaths[-1] - deaths[0] < DEATHS_WITHIN_S
+
+
+def is_processor(part: Part) -> bool:
+    return part.name.startswith("processor-")
