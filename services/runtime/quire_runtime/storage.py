@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 import aioboto3
 import aiohttp
@@ -104,7 +104,7 @@ class MultipartUpload:
     def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str) -> None:
         self._client, self._bucket, self._key, self._id = client, bucket, key, upload_id
         self._buffer = bytearray()
-        self._etags: list[str] = []
+        self._etags: dict[int, str] = {}
 
     async def write(self, chunk: bytes) -> None:
         """Takes any number of bytes; sends a part whenever one is full."""
@@ -112,13 +112,23 @@ class MultipartUpload:
         while len(self._buffer) >= PART_BYTES:
             part = bytes(self._buffer[:PART_BYTES])
             del self._buffer[:PART_BYTES]
-            await self._send(part)
+            await self.part(len(self._etags) + 1, part)
+
+    async def part(self, number: int, body: bytes | IO[bytes]) -> None:
+        """Sends part `number` (from 1) as it is: for a caller that holds whole parts itself, each of PART_BYTES but the last.
+        The same number may be sent again. Not to be mixed with `write`.
+        """
+        with _translated(self._key):
+            answer = await self._client.upload_part(
+                Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=body
+            )
+        self._etags[number] = answer["ETag"]
 
     async def complete(self) -> None:
         if self._buffer or not self._etags:
-            await self._send(bytes(self._buffer))
+            await self.part(len(self._etags) + 1, bytes(self._buffer))
             self._buffer.clear()
-        parts = [{"ETag": etag, "PartNumber": number} for number, etag in enumerate(self._etags, 1)]
+        parts = [{"ETag": etag, "PartNumber": number} for number, etag in sorted(self._etags.items())]
         with _translated(self._key):
             await self._client.complete_multipart_upload(
                 Bucket=self._bucket,
@@ -130,13 +140,6 @@ class MultipartUpload:
     async def abort(self) -> None:
         with _translated(self._key):
             await self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
-
-    async def _send(self, part: bytes) -> None:
-        with _translated(self._key):
-            answer = await self._client.upload_part(
-                Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=len(self._etags) + 1, Body=part
-            )
-        self._etags.append(answer["ETag"])
 
 
 class ObjectStore:
@@ -160,10 +163,15 @@ class ObjectStore:
         await self._stack.aclose()
 
     async def put(
-        self, key: str, data: bytes | Path, content_type: str = "application/octet-stream", *, if_none_match: bool = False
+        self,
+        key: str,
+        data: bytes | IO[bytes] | Path,
+        content_type: str = "application/octet-stream",
+        *,
+        if_none_match: bool = False,
     ) -> None:
-        """Stores an object, a Path's content by streaming the file. With `if_none_match` only if there is none, in one step;
-        else raises AlreadyThere. Raises StorageUnavailable.
+        """Stores an object; a file's content, from where it stands, or of a Path, by streaming it. With `if_none_match` only if
+        there is none, in one step; else raises AlreadyThere. Raises StorageUnavailable.
         """
         if isinstance(data, Path):
             with await asyncio.to_thread(data.open, "rb") as file:
@@ -276,7 +284,7 @@ class ObjectStore:
                 return
             log.info("bucket made", bucket=self._bucket)
 
-    async def _put(self, key: str, body: bytes | BinaryIO, content_type: str, *, if_none_match: bool) -> None:
+    async def _put(self, key: str, body: bytes | IO[bytes], content_type: str, *, if_none_match: bool) -> None:
         condition: Any = {"IfNoneMatch": "*"} if if_none_match else {}
         with _translated(key):
             await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
