@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec import structs
 from tests.schemas.history import History
@@ -24,7 +24,7 @@ from quire_schemas.events import (
     FileProcessed,
 )
 
-ORDINARY = settings(max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ORDINARY = settings(max_examples=300, stateful_step_count=40)
 ONE_FAILURE = settings(
     ORDINARY, max_examples=3000, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
 )
