@@ -50,7 +50,7 @@ def up(
 async def serve(options: Options, samples: Path | None) -> None:
     """Returns when SIGINT, SIGTERM or SIGHUP asked for the end and everything is stopped; raises LocalError."""
     stop_on_signals()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
 
     async def greet(running: Running) -> None:
         console.print(welcome(running))
@@ -111,22 +111,25 @@ class Download(AbstractContextManager[Progress]):
             console=console,
             transient=True,
         )
-        self._bar = self._bars.add_task(DOWNLOADING, visible=console.is_terminal)
+        self._bar = self._bars.add_task(DOWNLOADING)
         self._tenths = -1
 
     def __enter__(self) -> Progress:
         return self._show
 
     def __exit__(self, *_error: object) -> None:
-        self._bars.stop()
+        self._stop_bar()
 
     def _show(self, done: int, total: int) -> None:
-        tenths = 10 * done // total
         if self._console.is_terminal:
             self._bars.start()
             self._bars.update(self._bar, completed=done, total=total)
-        elif tenths > self._tenths:
+        elif (tenths := 10 * done // total) > self._tenths:
             self._console.print(f"{DOWNLOADING}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-        self._tenths = tenths
+            self._tenths = tenths
         if done == total:
+            self._stop_bar()
+
+    def _stop_bar(self) -> None:
+        if self._bars.live.is_started:
             self._bars.stop()

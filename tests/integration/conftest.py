@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import cache
 
 import pytest
-from tests.integration import containers
+from tests.integration.images import images
 from tests.integration.stack import Stack
 
 from quire_local import LocalStack, Ports
 from quire_local.ports import free_ports
 
 
-@cache
-def docker_has_images() -> bool:
-    return containers.images_are_there()
-
-
-def pytest_report_header() -> str:
-    what = "testcontainers" if docker_has_images() else "the embedded stack (there is no Docker with the images here)"
-    return f"integration tests run on: {what}"
-
-
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     directory = tmp_path_factory.mktemp("stack")
-    if docker_has_images():
-        async with containers.contained(directory / "logs") as stack:
+    if images():
+        from tests.integration.containers import contained  # noqa: PLC0415 - heavy, and rarely needed
+
+        async with contained(directory / "logs") as stack:
             yield stack
         return
     kafka, controller, postgres, s3 = free_ports(4)

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+from tests.integration.images import KAFKA, POSTGRES, S3, images
 from tests.integration.stack import Stack
 
 from quire_local.ports import free_ports
 from quire_local.probe import http_get, kafka_answers
 from quire_local.services import Backing
 
-KAFKA, POSTGRES, S3 = "apache/kafka:4.1.0", "postgres:18", "andrewgaul/s3proxy:latest"
 READY_WITHIN_S = 60
 PASSWORD = "quire-tests"
-
-
-def images_are_there() -> bool:
-    """Whether an engine answers and has all three images."""
-    try:
-        asked = subprocess.run(["docker", "image", "inspect", KAFKA, POSTGRES, S3], capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
 
 
 class Contained:
@@ -46,7 +37,7 @@ class Contained:
 
     async def wait_ready(self) -> None:
         async with asyncio.timeout(READY_WITHIN_S):
-            while not await self._is_ready():  # noqa: ASYNC110 - what is waited for is in another process
+            while not await self._is_ready():
                 await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
@@ -112,8 +103,8 @@ def s3(port: int) -> Contained:
     return Contained("s3", container(S3, 80, port, settings), is_ready)
 
 
-def container(image: str, inner: int, outer: int, environment: dict[str, str]) -> DockerContainer:
-    made = DockerContainer(image).with_bind_ports(inner, outer)
+def container(repository: str, inner: int, outer: int, environment: dict[str, str]) -> DockerContainer:
+    made = DockerContainer(images()[repository]).with_bind_ports(inner, outer)
     for name, value in environment.items():
         made = made.with_env(name, value)
     return made
@@ -121,6 +112,7 @@ def container(image: str, inner: int, outer: int, environment: dict[str, str]) -
 
 @contextlib.asynccontextmanager
 async def contained(logs: Path) -> AsyncIterator[Stack]:
+    testcontainers_config.ryuk_disabled = True  # its image would be pulled; we remove our containers ourselves
     kafka_port, postgres_port, s3_port = free_ports(3)
     backing = Backing(
         kafka=f"127.0.0.1:{kafka_port}",
