@@ -1,0 +1,10 @@
+"""`python -m quire_ingest`: serve, or check-config."""
+
+import sys
+
+from quire_ingest.main import serve
+from quire_ingest.settings import IngestSettings
+from quire_runtime import command
+
+if __name__ == "__main__":
+    sys.exit(command.run(IngestSettings, serve, sys.argv[1:]))

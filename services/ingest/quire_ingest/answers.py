@@ -1,0 +1,56 @@
+"""What ingest says when it does not say 202 (RFC 9457), and when an upload has been refused as a whole."""
+
+from collections.abc import Iterable
+
+from quire_ingest.records import Manifest, RequestRecord
+from quire_runtime.http import Problem
+from quire_runtime.kafka import LogUnavailable
+from quire_runtime.storage import StorageUnavailable
+
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+def no_files() -> Problem:
+    return Problem(400, "no_files", "The request holds no file. Send each PDF as a part with a filename.")
+
+
+def all_rejected(record: RequestRecord) -> Problem:
+    """The body of a 202, as a problem."""
+    answer = record.answer()
+    return Problem(
+        422,
+        "all_rejected",
+        f"None of the {len(answer.rejected)} files can be taken; `rejected` says why.",
+        **{name: getattr(answer, name) for name in answer.__struct_fields__},
+    )
+
+
+def conflict() -> Problem:
+    return Problem(
+        422,
+        "idempotency_conflict",
+        "Other files, or another policy, were sent under this Idempotency-Key before. Use a new key for new content.",
+    )
+
+
+def away(error: StorageUnavailable | LogUnavailable) -> Problem:
+    """The log away, or the object store."""
+    if isinstance(error, LogUnavailable):
+        return Problem(
+            503, "log_unavailable", "The log does not take events now. Send the same again in a while.", headers=RETRY_AFTER
+        )
+    return Problem(503, "storage_unavailable", "The object store is away. Send the same again in a while.", headers=RETRY_AFTER)
+
+
+def disk_full(error: OSError) -> Problem:
+    detail = f"Ingest has no room to receive files ({error.strerror or error}). Send the same again in a while."
+    return Problem(503, "no_room", detail, headers=RETRY_AFTER)
+
+
+def with_batches(problem: Problem, request_id: str, acknowledged: Iterable[Manifest], unknown: Iterable[Manifest]) -> Problem:
+    """The problem of a request that has sent something to the log already: `batches` run, `unknown` may run."""
+    batches, perhaps = [manifest.view() for manifest in acknowledged], [manifest.view() for manifest in unknown]
+    if not batches and not perhaps:
+        return problem
+    extra = problem.extra | {"request_id": request_id, "batches": batches, "unknown": perhaps}
+    return Problem(problem.status, problem.code, problem.detail, headers=problem.headers, **extra)

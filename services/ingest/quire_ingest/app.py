@@ -1,0 +1,205 @@
+"""The HTTP side of ingest (DESIGN §6): requests in, answers out; nothing is decided here."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from quire_ingest import metrics
+from quire_ingest.answers import away
+from quire_ingest.body import ClientLeft, Limits, boundary_of, file_events, refuse_length
+from quire_ingest.commands import Caller, Cancel, Commands, Retry
+from quire_ingest.records import request_id_of
+from quire_ingest.submission import Ask, Parts, Submission
+from quire_runtime import tracing
+from quire_runtime.auth import Authenticator, Forbidden
+from quire_runtime.http import Problem, cors, exception_handlers, json_response
+from quire_runtime.kafka import LogUnavailable
+from quire_runtime.logs import get_logger
+from quire_schemas.events import POLICIES, CollectionId, Policy
+from quire_schemas.views import CommandAccepted
+
+log = get_logger(__name__)
+
+MAX_KEY_BYTES = 255
+MAX_COMMAND_BYTES = 65_536
+
+B = TypeVar("B", Cancel, Retry)
+
+
+class Api:
+    """The routes, and what they need."""
+
+    def __init__(
+        self, parts: Parts, commands: Commands, authenticator: Authenticator, limits: Limits, origins: tuple[str, ...]
+    ) -> None:
+        self._parts = parts
+        self._commands = commands
+        self._authenticator = authenticator
+        self._limits = limits
+        self._origins = frozenset(origins)
+        self._open: set[asyncio.Task[object]] = set()
+
+    async def idle(self, seconds: float) -> None:
+        """Waits until no operation is under way, for so long at most: one that was cancelled still deletes what it has stored."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=seconds)
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/", self._root),
+            Route("/api/documents/process", self._operation("upload", self._upload), methods=["POST"]),
+            Route("/api/batches/{batch_id}/cancel", self._operation("cancel", self._cancel), methods=["POST"]),
+            Route("/api/batches/{batch_id}/retry", self._operation("retry", self._retry), methods=["POST"]),
+        ]
+        return Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
+
+    async def _root(self, _request: Request) -> Response:
+        return json_response({"service": "quire-ingest", "upload": "POST /api/documents/process"})
+
+    async def _upload(self, request: Request) -> Response:
+        principal = await self._authenticator.of_headers(request.headers)
+        collection_id = _collection(request)
+        policy = _policy(request)
+        if not principal.may_write(collection_id):
+            raise Forbidden(f"the token does not allow to submit to the collection {collection_id}")
+        boundary = boundary_of(request.headers.get("content-type"))
+        refuse_length(request.headers.get("content-length"), self._limits)
+        key = _idempotency_key(request)
+        ask = Ask(
+            request_id=str(uuid4()) if key is None else request_id_of(principal.subject, collection_id, key),
+            collection_id=collection_id,
+            policy=policy,
+            keyed=key is not None,
+            traceparent=tracing.current(),
+        )
+        async with aclosing(file_events(request.receive, boundary, self._limits)) as events:
+            answer = await Submission(self._parts, ask).take(events)
+        log.info("accepted", request_id=ask.request_id, files=answer.accepted, batches=len(answer.batches))
+        return json_response(answer, 202)
+
+    async def _cancel(self, request: Request) -> Response:
+        return await self._command(request, Cancel, self._commands.cancel)
+
+    async def _retry(self, request: Request) -> Response:
+        return await self._command(request, Retry, self._commands.retry)
+
+    async def _command(
+        self, request: Request, kind: type[B], carry_out: Callable[[str, Caller, B], Awaitable[CommandAccepted]]
+    ) -> Response:
+        caller = Caller(
+            principal=await self._authenticator.of_headers(request.headers),
+            authorization=request.headers.get("authorization"),
+            traceparent=tracing.current(),
+        )
+        batch_id = _batch_id(request)
+        body = await _body(request, kind)
+        try:
+            accepted = await carry_out(batch_id, caller, body)
+        except LogUnavailable as error:
+            raise away(error) from error
+        log.info("appended", command=kind.__name__.lower(), batch_id=batch_id, generation=accepted.generation)
+        return json_response(accepted, 202)
+
+    def _operation(self, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """What all operations have in common: origin, trace, metrics."""
+
+        async def operation(request: Request) -> Response:
+            with _observed(name) as observed, self._counted():
+                try:
+                    self._refuse_origin(request)
+                    tracing.bind(tracing.continued(request.headers.get("traceparent")))
+                    response = await answer(request)
+                except Problem as problem:
+                    metrics.PROBLEMS.labels(name, problem.code).inc()
+                    response = problem.response()
+                except (ClientLeft, ClientDisconnect):
+                    log.info("the client left before its request was whole", operation=name)
+                    response = Response(status_code=499)
+                observed.status = response.status_code
+                return response
+
+        return operation
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a request is always served in a task
+        self._open.add(task)
+        try:
+            yield
+        finally:
+            self._open.discard(task)
+
+    def _refuse_origin(self, request: Request) -> None:
+        """CORS alone would keep a foreign page from reading the answer, not from sending an upload that needs no token."""
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in self._origins:
+            raise Problem(
+                403, "origin_not_allowed", f"Pages of {origin[:200]} may not use this API. QUIRE_ORIGINS lists those that may."
+            )
+
+
+class _Observed:
+    status = 500
+
+
+@contextmanager
+def _observed(operation: str) -> Iterator[_Observed]:
+    observed = _Observed()
+    started = time.monotonic()
+    with metrics.OPEN.track_inprogress():
+        try:
+            yield observed
+        finally:
+            metrics.REQUESTS.labels(operation, observed.status).observe(time.monotonic() - started)
+
+
+def _collection(request: Request) -> str:
+    try:
+        return msgspec.convert(request.query_params.get("collection_id", "default"), CollectionId)
+    except msgspec.ValidationError:
+        detail = "collection_id takes 1 to 128 letters, digits, dots, underscores and hyphens."
+        raise Problem(422, "invalid_collection_id", detail) from None
+
+
+def _policy(request: Request) -> Policy:
+    policy = request.query_params.get("policy", POLICIES[0])
+    if policy not in POLICIES:
+        raise Problem(422, "invalid_policy", f"policy is one of {', '.join(POLICIES)}.")
+    return policy
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= MAX_KEY_BYTES:
+        raise Problem(422, "invalid_idempotency_key", f"Idempotency-Key takes 1 to {MAX_KEY_BYTES} bytes.")
+    return key
+
+
+def _batch_id(request: Request) -> str:
+    try:
+        return str(UUID(request.path_params["batch_id"]))
+    except ValueError:
+        raise Problem(404, "not_found", "There is no such batch: a batch id is a UUID.") from None
+
+
+async def _body(request: Request, kind: type[B]) -> B:
+    """The JSON of a command; nothing at all is an empty object."""
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_COMMAND_BYTES:
+            raise Problem(413, "request_too_large", f"A command takes at most {MAX_COMMAND_BYTES} bytes.")
+    try:
+        return msgspec.json.decode(data or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(422, "invalid_body", f"The body is not as it should be: {error}.") from None

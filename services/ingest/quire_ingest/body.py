@@ -1,0 +1,142 @@
+"""From an HTTP request's body to the bytes of its files, as they come. Reading is the only pull: who stops, stops the client."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import NamedTuple
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+from starlette.types import Receive
+
+from quire_ingest.filenames import extended, undo_latin1
+from quire_runtime.http import Problem
+
+MAX_FIELDS = 100
+"""Form fields beside the files; they are read and ignored."""
+MAX_HEADER_BYTES = 8_192
+MAX_HEADERS = 16
+MAX_BOUNDARY_BYTES = 200
+"""RFC 2046 allows 70."""
+
+
+class Limits(NamedTuple):
+    """What a request may cost: bytes and files in all, seconds without a byte."""
+
+    request_bytes: int
+    files: int
+    idle_seconds: float
+
+
+class FileStarts(NamedTuple):
+    """The bytes that follow, up to the next None, are those of a file. `name` is as the client wrote it."""
+
+    name: str | None
+
+
+class ClientLeft(Exception):
+    """The connection ended before the body did."""
+
+
+def boundary_of(content_type: str | None) -> str:
+    """The multipart boundary; raises Problem 415 when the body is something else, 400 when it lacks a usable boundary."""
+    kind, options = parse_options_header(content_type or "")
+    if kind != "multipart/form-data":
+        raise Problem(415, "unsupported_media_type", "Send the files as parts of a multipart/form-data body.")
+    boundary = options.get("boundary", "")
+    if not boundary or "\n" in boundary or len(boundary.encode()) > MAX_BOUNDARY_BYTES:
+        raise Problem(400, "malformed_multipart", "The Content-Type names no usable boundary.")
+    return str(boundary)
+
+
+def refuse_length(content_length: str | None, limits: Limits) -> None:
+    """Raises Problem 413 before a byte of the body is read, where its length is announced."""
+    if content_length is not None and content_length.isdecimal() and int(content_length) > limits.request_bytes:
+        raise _too_large(limits)
+
+
+async def file_events(receive: Receive, boundary: str, limits: Limits) -> AsyncGenerator[FileStarts | bytes | None, None]:
+    """For each file a FileStarts, its bytes in pieces, and None. Raises Problem, ClientLeft."""
+    parser = PushMultipartParser(
+        boundary,
+        max_header_size=MAX_HEADER_BYTES,
+        max_header_count=MAX_HEADERS,
+        max_segment_size=limits.request_bytes,
+        max_segment_count=limits.files + MAX_FIELDS,
+        header_charset="latin-1",  # any byte is a character: a name in another charset is no reason to refuse all files
+        strict=False,
+    )
+    files, inside, anything = 0, False, False
+    async for chunk in _chunks(receive, limits):
+        anything = True
+        for event in _parsed(parser, chunk):
+            if isinstance(event, MultipartSegment):
+                inside = _is_file(event)
+                files += inside
+                if files > limits.files:
+                    raise Problem(
+                        413, "too_many_files", f"An upload may hold {limits.files} files. Send the rest in another one."
+                    )
+                if inside:
+                    yield FileStarts(_name(event))
+            elif inside:
+                yield event
+    if anything:
+        _close(parser)
+
+
+async def _chunks(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
+    received = 0
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(limits.idle_seconds):
+                message = await receive()
+        except TimeoutError:
+            raise Problem(408, "too_slow", f"Nothing came for {limits.idle_seconds:g} s. Send the files again.") from None
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        received += len(chunk)
+        if received > limits.request_bytes:
+            raise _too_large(limits)
+        if chunk:
+            yield chunk
+
+
+def _parsed(parser: PushMultipartParser, chunk: bytes) -> list[MultipartSegment | bytes | None]:
+    try:
+        return list(parser.parse(chunk))
+    except MultipartError as error:
+        raise _malformed(error) from error
+
+
+def _close(parser: PushMultipartParser) -> None:
+    try:
+        parser.close()
+    except MultipartError as error:
+        raise _malformed(error) from error
+
+
+def _malformed(error: MultipartError) -> Problem:
+    if isinstance(error, ParserLimitReached):
+        return Problem(413, "too_many_parts", f"The multipart body is beyond what is allowed: {error}.")
+    return Problem(400, "malformed_multipart", f"The body is not well-formed multipart/form-data: {error}.")
+
+
+def _too_large(limits: Limits) -> Problem:
+    mib = limits.request_bytes // 1_048_576
+    return Problem(413, "request_too_large", f"An upload may take {mib} MiB, all files together. Send the files in several.")
+
+
+def _is_file(segment: MultipartSegment) -> bool:
+    """A part with a filename; or with a media type other than text, as clients write that know no name."""
+    if segment.filename is not None or extended(segment.header("Content-Disposition")) is not None:
+        return True
+    return segment.content_type is not None and not segment.content_type.startswith("text/")
+
+
+def _name(segment: MultipartSegment) -> str | None:
+    name = extended(segment.header("Content-Disposition"))
+    if name is None and segment.filename is not None:
+        name = undo_latin1(segment.filename)
+    return name

@@ -1,0 +1,84 @@
+"""Wires ingest: the only place where its parts are constructed."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import httpx
+
+from quire_ingest.app import Api
+from quire_ingest.body import Limits
+from quire_ingest.commands import Commands
+from quire_ingest.segments import Memory
+from quire_ingest.settings import MIB, IngestSettings
+from quire_ingest.standings import Standings
+from quire_ingest.submission import CLEAN_UP_SECONDS, Parts
+from quire_ingest.uploads import Terms
+from quire_runtime import logs, signals
+from quire_runtime.auth import Authenticator
+from quire_runtime.clock import SystemClock
+from quire_runtime.http import HttpServer
+from quire_runtime.logs import get_logger
+from quire_runtime.ops import OpsServer
+from quire_runtime.publisher import Publisher
+from quire_runtime.storage import ObjectStore
+from quire_runtime.topic import ensure_topic
+
+log = get_logger(__name__)
+
+NOTIFIER_SECONDS = 5.0
+
+
+async def serve(settings: IngestSettings) -> None:
+    """Serve until SIGTERM or SIGINT; running requests may then end, within a bound."""
+    logs.setup(settings.log, "ingest")
+    stop = signals.stop_event()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(ObjectStore(settings.s3))
+        publisher = await stack.enter_async_context(Publisher(settings.kafka, "quire-ingest"))
+        notifier = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=settings.notifier_url, timeout=NOTIFIER_SECONDS, trust_env=False)
+        )
+        api = _api(settings, store, publisher, notifier)
+        http = HttpServer(api.app(), settings.http.host, settings.http.port, graceful=settings.shutdown_s)
+        ops = OpsServer(settings.ops.host, settings.ops.port, {"log": publisher.check, "storage": store.check})
+        log.info("listening", url=f"http://{settings.http.host}:{http.port}")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ops.run())
+            serving = group.create_task(http.run())
+            preparing = group.create_task(_prepare(settings, store))
+            await stop.wait()
+            preparing.cancel()
+            ops.draining = True
+            http.stop()
+            await serving
+            await api.idle(CLEAN_UP_SECONDS)
+            ops.stop()
+
+
+async def _prepare(settings: IngestSettings, store: ObjectStore) -> None:
+    """Topic and bucket, made where they are missing, whenever their servers come."""
+    await ensure_topic(settings.kafka)
+    await store.ensure_bucket()
+
+
+def _api(settings: IngestSettings, store: ObjectStore, publisher: Publisher, notifier: httpx.AsyncClient) -> Api:
+    clock = SystemClock()
+    return Api(
+        Parts(
+            store=store,
+            publisher=publisher,
+            clock=clock,
+            terms=Terms(
+                at_once=settings.uploads_at_once,
+                patience=settings.storage_patience_s,
+                memory=Memory(settings.buffer_mib * MIB),
+                directory=settings.scratch_dir,
+            ),
+            batch_size=settings.batch_size,
+            max_file_bytes=settings.max_file_mib * MIB,
+        ),
+        Commands(Standings(notifier, clock), publisher, clock),
+        Authenticator(settings.auth),
+        Limits(settings.max_request_mib * MIB, settings.max_files, settings.idle_timeout_s),
+        settings.origins,
+    )

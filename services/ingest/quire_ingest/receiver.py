@@ -1,0 +1,98 @@
+"""One file while it comes in: judged, hashed, and handed on in segments."""
+
+import asyncio
+import hashlib
+from typing import NamedTuple
+
+from quire_ingest import metrics
+from quire_ingest.segments import Segment
+from quire_ingest.uploads import LargeUpload, Uploads
+from quire_ingest.verdict import HEAD_BYTES, Rejection, looks_like_pdf, verdict
+from quire_runtime.storage import PART_BYTES
+
+
+class Received(NamedTuple):
+    """A file that has come in whole. `stored` is the task that stores it; None where it is rejected, or was not to be stored."""
+
+    filename: str
+    size: int
+    sha256: str
+    rejection: Rejection | None
+    key: str
+    stored: asyncio.Task[None] | None
+
+
+class Receiver:
+    """Takes the bytes of one file. Without `uploads` it only looks at them."""
+
+    def __init__(self, filename: str, key: str, limit: int, uploads: Uploads | None) -> None:
+        """`limit` in bytes."""
+        self._filename = filename
+        self._key = key
+        self._limit = limit
+        self._uploads = uploads
+        self._size = 0
+        self._head = b""
+        self._digest = hashlib.sha256()
+        self._segment: Segment | None = None
+        self._large: LargeUpload | None = None
+
+    async def write(self, chunk: bytes) -> None:
+        """Raises OSError when the disk that stands in for memory is full."""
+        self._size += len(chunk)
+        self._digest.update(chunk)
+        metrics.UPLOADED_BYTES.inc(len(chunk))
+        if len(self._head) < HEAD_BYTES:
+            self._head += chunk[: HEAD_BYTES - len(self._head)]
+        if self._uploads is None:
+            return
+        if self._hopeless():
+            await self.abandon()
+        else:
+            await self._keep(self._uploads, memoryview(chunk))
+
+    async def end(self) -> Received:
+        rejection = verdict(self._head, self._size, self._limit)
+        stored = None
+        if rejection is not None:
+            await self.abandon()
+        elif self._uploads is not None:
+            stored = await self._finish(self._uploads)
+        return Received(self._filename, self._size, self._digest.hexdigest(), rejection, self._key, stored)
+
+    async def abandon(self) -> None:
+        """Forgets what has come; a large upload is aborted. May be called twice."""
+        if self._uploads is not None and self._segment is not None:
+            self._uploads.discard(self._segment)
+            self._segment = None
+        if self._large is not None:
+            self._large.abandoned = True
+            await self._large.segments.put(None)
+            self._large = None
+
+    def _hopeless(self) -> bool:
+        return self._size > self._limit or (len(self._head) == HEAD_BYTES and not looks_like_pdf(self._head))
+
+    async def _keep(self, uploads: Uploads, rest: memoryview) -> None:
+        while rest:
+            if self._segment is None:
+                self._segment = uploads.segment()
+            elif self._segment.size == PART_BYTES:
+                await self._hand_on(uploads, self._segment)
+                self._segment = uploads.segment()
+            room = PART_BYTES - self._segment.size
+            await self._segment.write(rest[:room])
+            rest = rest[room:]
+
+    async def _hand_on(self, uploads: Uploads, segment: Segment) -> None:
+        if self._large is None:
+            self._large = await uploads.large(self._key)
+        await self._large.segments.put(segment)
+
+    async def _finish(self, uploads: Uploads) -> asyncio.Task[None]:
+        assert self._segment is not None  # noqa: S101 -- what is not rejected is not empty
+        if self._large is None:
+            return await uploads.small(self._key, self._segment)
+        await self._large.segments.put(self._segment)
+        await self._large.segments.put(None)
+        return self._large.stored

@@ -1,0 +1,115 @@
+"""What a request with an Idempotency-Key leaves in the object store, so that a repetition is known as one."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from quire_ingest.receiver import Received
+from quire_ingest.verdict import Rejection
+from quire_schemas.events import BatchCreated, Event, Policy, event_of
+from quire_schemas.ids import created_id, derived
+from quire_schemas.views import Accepted, CreatedBatch, CreatedFile, RejectedFile
+
+SOURCE = "/quire/ingest"
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """A batch before it is in the log. The event is made from this alone, so that each sending is the same event."""
+
+    batch_id: str
+    time: datetime
+    traceparent: str | None
+    created: BatchCreated
+
+    @property
+    def key(self) -> str:
+        return f"manifests/{self.batch_id}.json"
+
+    def event(self) -> Event:
+        return event_of(
+            self.created,
+            id=created_id(self.batch_id),
+            batch_id=self.batch_id,
+            collection_id=self.created.collection_id,
+            source=SOURCE,
+            time=self.time,
+            traceparent=self.traceparent,
+        )
+
+    def object_keys(self) -> frozenset[str]:
+        return frozenset(file.object_key for file in self.created.files)
+
+    def says_the_same(self, other: "Manifest") -> bool:
+        """Whether both are of the same files, by name, size and sha256, under the same policy."""
+        return _content(self.created) == _content(other.created)
+
+    def view(self) -> CreatedBatch:
+        files = [CreatedFile(file_id=file.file_id, filename=file.filename, size=file.size) for file in self.created.files]
+        return CreatedBatch(batch_id=self.batch_id, files=files)
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A file of a request, accepted or not; `size` in bytes."""
+
+    filename: str
+    size: int
+    sha256: str
+    rejection: Rejection | None = None
+
+
+class RequestRecord(Struct, frozen=True, kw_only=True):
+    """A whole request, written once every batch of it is in the log."""
+
+    request_id: str
+    collection_id: str
+    policy: Policy
+    parts: tuple[Part, ...]
+    batches: tuple[CreatedBatch, ...]
+
+    def is_repeated_by(self, policy: Policy, parts: Sequence[Part]) -> bool:
+        """Whether a request of these parts is this one again. What is accepted may have changed since: this answer stands."""
+        return policy == self.policy and _identities(parts) == _identities(self.parts)
+
+    def answer(self) -> Accepted:
+        rejected = [
+            RejectedFile(filename=part.filename, code=part.rejection.code, message=part.rejection.message)
+            for part in self.parts
+            if part.rejection is not None
+        ]
+        return Accepted(
+            request_id=self.request_id,
+            collection_id=self.collection_id,
+            accepted=len(self.parts) - len(rejected),
+            rejected=rejected,
+            batches=list(self.batches),
+        )
+
+
+def record_key(request_id: str) -> str:
+    return f"requests/{request_id}.json"
+
+
+def request_id_of(subject: str, collection_id: str, key: str) -> str:
+    """The id of every request that this principal sends to this collection under this Idempotency-Key."""
+    return derived("request", subject, collection_id, key)
+
+
+def batch_id_of(request_id: str, number: int) -> str:
+    return derived("batch", request_id, number)
+
+
+def file_id_of(request_id: str, number: int) -> str:
+    return derived("file", request_id, number)
+
+
+def part_of(file: Received) -> Part:
+    return Part(filename=file.filename, size=file.size, sha256=file.sha256, rejection=file.rejection)
+
+
+def _content(created: BatchCreated) -> tuple[object, ...]:
+    return (created.policy, [(file.filename, file.size, file.sha256) for file in created.files])
+
+
+def _identities(parts: Iterable[Part]) -> list[tuple[str, int, str]]:
+    return [(part.filename, part.size, part.sha256) for part in parts]

@@ -1,0 +1,79 @@
+"""Where bytes wait between the network and the object store: in memory while there is room, else on disk."""
+
+import asyncio
+import io
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from quire_ingest import metrics
+
+
+class Memory:
+    """A budget of bytes that all uploads share. It is asked, never waited for: nobody can hold it against the others."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+
+    def take(self, size: int) -> bool:
+        """Whether there was room for so many more bytes; they are taken then."""
+        if self.taken + size > self.limit:
+            return False
+        self.taken += size
+        metrics.BUFFERED.labels("memory").set(self.taken)
+        return True
+
+    def give_back(self, size: int) -> None:
+        self.taken -= size
+        metrics.BUFFERED.labels("memory").set(self.taken)
+
+
+class Segment:
+    """A piece of a file. Once the budget is used up it moves to a file without a name, which is gone when closed."""
+
+    def __init__(self, memory: Memory, directory: Path) -> None:
+        self.size = 0
+        self._memory = memory
+        self._directory = directory
+        self._held = 0
+        self._file: IO[bytes] = io.BytesIO()
+        self._on_disk = False
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Raises OSError when the disk will not have it."""
+        if not self._on_disk and not self._memory.take(len(data)):
+            self._file = await asyncio.to_thread(self._moved, self._file)
+            self._release()
+            self._on_disk = True
+        if self._on_disk:
+            await asyncio.to_thread(self._file.write, data)
+            metrics.BUFFERED.labels("disk").inc(len(data))
+        else:
+            self._file.write(data)
+        self._held += len(data)
+        self.size += len(data)
+
+    def body(self) -> IO[bytes]:
+        """The bytes from the first on, for one attempt to store them."""
+        self._file.seek(0)
+        return self._file
+
+    def close(self) -> None:
+        """Forgets the bytes; may be called twice."""
+        self._release()
+        self._file.close()
+
+    def _moved(self, source: IO[bytes]) -> IO[bytes]:
+        target = TemporaryFile(dir=self._directory)  # noqa: SIM115 -- closed with the segment
+        source.seek(0)
+        target.write(source.read())
+        source.close()
+        return target
+
+    def _release(self) -> None:
+        if self._on_disk:
+            metrics.BUFFERED.labels("disk").dec(self._held)
+        else:
+            self._memory.give_back(self._held)
+        self._held = 0

@@ -1,0 +1,55 @@
+"""The settings of ingest."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from quire_runtime.settings import AuthSettings, HttpSettings, KafkaSettings, LogSettings, OpsSettings, S3Settings
+from quire_schemas.events import MAX_BATCH_SIZE
+
+MIB = 1024 * 1024
+
+
+class IngestSettings(Struct, frozen=True, kw_only=True):
+    """All that ingest is told from outside."""
+
+    kafka: KafkaSettings
+    s3: S3Settings
+    http: HttpSettings = field(default_factory=lambda: HttpSettings(port=8001))
+    ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9100))
+    log: LogSettings = LogSettings()
+    auth: AuthSettings = AuthSettings()
+    notifier_url: Annotated[str, Meta(description="Where the notifier is asked how a batch stands, for cancel and retry.")] = (
+        "http://127.0.0.1:8000"
+    )
+    origins: Annotated[
+        tuple[str, ...], Meta(description="Origins of pages that may use this API from a browser, comma-separated.")
+    ] = ("http://localhost:8000", "http://127.0.0.1:8000")
+    batch_size: Annotated[int, Meta(ge=1, le=MAX_BATCH_SIZE, description="Files of a batch at most.")] = 25
+    max_file_mib: Annotated[int, Meta(ge=1, le=65_536, description="Size of a file at most, in MiB.")] = 2_048
+    max_request_mib: Annotated[int, Meta(ge=1, description="Size of an upload at most, in MiB, all files together.")] = 16_384
+    max_files: Annotated[int, Meta(ge=1, le=1_000_000, description="Files of an upload at most.")] = 10_000
+    buffer_mib: Annotated[
+        int,
+        Meta(ge=0, description="Memory for what is received and not yet stored, in MiB, all uploads together; the rest: disk."),
+    ] = 32
+    scratch_dir: Annotated[Path, Meta(description="Where what is received waits when that memory is used up.")] = Path(
+        tempfile.gettempdir()
+    )
+    uploads_at_once: Annotated[int, Meta(ge=1, le=64, description="Files of one upload that are stored at the same time.")] = 4
+    idle_timeout_s: Annotated[float, Meta(gt=0, description="Seconds without a byte after which an upload is given up.")] = 60.0
+    storage_patience_s: Annotated[
+        float, Meta(ge=0, description="Seconds to try again while the object store is away, before the answer is 503.")
+    ] = 5.0
+    shutdown_s: Annotated[float, Meta(ge=0, description="Seconds that running requests have to end at a shutdown.")] = 30.0
+
+    def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
+        found = []
+        if not self.notifier_url.startswith(("http://", "https://")):
+            found.append(f"QUIRE_NOTIFIER_URL: {self.notifier_url!r} is no URL. Set it to something like http://127.0.0.1:8000")
+        if not self.scratch_dir.is_dir():
+            found.append(f"QUIRE_SCRATCH_DIR: there is no directory {str(self.scratch_dir)!r}. Make it, or correct the path")
+        return found

@@ -1,0 +1,127 @@
+"""The files of one request on their way into the object store: a few at a time, while the next one is received."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from quire_ingest.finishing import finishing
+from quire_ingest.segments import Memory, Segment
+from quire_runtime.logs import get_logger
+from quire_runtime.retry import retrying
+from quire_runtime.storage import ObjectStore, StorageUnavailable
+
+log = get_logger(__name__)
+
+CONTENT_TYPE = "application/pdf"
+
+
+class Terms(NamedTuple):
+    """How files are stored: how many of a request at once, how long to try again (seconds), and where bytes wait."""
+
+    at_once: int
+    patience: float
+    memory: Memory
+    directory: Path
+
+
+class LargeUpload:
+    """A file of more than one segment: sent part by part, one waiting behind the one that is sent."""
+
+    def __init__(self) -> None:
+        self.segments: asyncio.Queue[Segment | None] = asyncio.Queue(1)
+        self.abandoned = False
+        self.stored: asyncio.Task[None]
+
+    def refuse_abandoned(self) -> None:
+        """Raises where the file is not wanted after all: inside a multipart upload that aborts it."""
+        if self.abandoned:
+            raise _Abandoned
+
+
+class Uploads:
+    """What one request stores. `keys` are all those under which it has, or may have, stored something."""
+
+    def __init__(self, group: asyncio.TaskGroup, store: ObjectStore, terms: Terms) -> None:
+        self.keys: list[str] = []
+        self._group = group
+        self._store = store
+        self._terms = terms
+        self._slots = asyncio.Semaphore(terms.at_once)
+        self._open: set[Segment] = set()
+
+    def segment(self) -> Segment:
+        """An empty one, closed at the end of the request at the latest."""
+        segment = Segment(self._terms.memory, self._terms.directory)
+        self._open.add(segment)
+        return segment
+
+    def discard(self, segment: Segment) -> None:
+        self._open.discard(segment)
+        segment.close()
+
+    def close(self) -> None:
+        for segment in tuple(self._open):
+            self.discard(segment)
+
+    async def small(self, key: str, segment: Segment) -> asyncio.Task[None]:
+        """Begins to store a whole file, once there is a free place. The task is done when it is stored."""
+        return await self._begin(key, lambda: self._put(key, segment))
+
+    async def large(self, key: str) -> LargeUpload:
+        """Begins a file whose end is not known yet, once there is a free place."""
+        upload = LargeUpload()
+        upload.stored = await self._begin(key, lambda: self._send_parts(key, upload))
+        return upload
+
+    async def _begin(self, key: str, send: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        await self._slots.acquire()
+        self.keys.append(key)
+        return self._group.create_task(self._in_its_place(send))
+
+    async def _in_its_place(self, send: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await send()
+        finally:
+            self._slots.release()
+
+    async def _put(self, key: str, segment: Segment) -> None:
+        await self._patiently(lambda: self._store.put(key, segment.body(), CONTENT_TYPE))
+        self.discard(segment)
+
+    async def _send_parts(self, key: str, upload: LargeUpload) -> None:
+        try:
+            async with self._store.multipart(key, CONTENT_TYPE) as parts:
+                number = 0
+                while (segment := await upload.segments.get()) is not None:
+                    number += 1
+                    await self._patiently(lambda number=number, segment=segment: parts.part(number, segment.body()))  # type: ignore[misc]
+                    self.discard(segment)
+                upload.refuse_abandoned()
+        except _Abandoned:
+            self.keys.remove(key)
+
+    async def _patiently(self, send: Callable[[], Awaitable[None]]) -> None:
+        await retrying(
+            send,
+            transient=lambda error: isinstance(error, StorageUnavailable),
+            give_up_after=self._terms.patience,
+            on_retry=lambda error, attempt: log.warning("storing again", error=str(error), attempt=attempt),
+        )
+
+
+class _Abandoned(Exception):
+    """The file is not wanted after all."""
+
+
+@asynccontextmanager
+async def uploading(store: ObjectStore, terms: Terms) -> AsyncIterator[Uploads]:
+    """Everything begun is stored when the block ends. If the block raises, what is under way ends first, so that what is
+    deleted afterwards stays deleted; if storing fails, the block is cancelled and StorageUnavailable is raised.
+    """
+    with ExitStack() as afterwards:
+        async with finishing() as group:
+            uploads = Uploads(group, store, terms)
+            afterwards.callback(uploads.close)
+            yield uploads
