@@ -1,5 +1,6 @@
 """JSON Schemas (2020-12) of the structs, by the name that stands in a record or message."""
 
+from inspect import cleandoc
 from typing import Any, get_args
 
 import msgspec
@@ -26,6 +27,9 @@ def components(structs: list[type[Struct]], template: str) -> tuple[list[Schema]
     """A reference to each struct, and what they refer to."""
     made = msgspec.json.schema_components(structs, ref_template=template)
     references, definitions = msgspec.json.decode(msgspec.json.encode(made))  # tuples become the lists of JSON
+    for definition in definitions.values():
+        if "description" in definition:  # a docstring, which Python strips of its indentation from 3.13 on
+            definition["description"] = cleandoc(definition["description"])
     return references, dict(sorted(definitions.items()))
 
 
