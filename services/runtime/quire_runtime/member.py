@@ -10,7 +10,8 @@ from typing import Literal, TypeVar
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
+from aiokafka.structs import OffsetAndMetadata
 
 from quire_runtime.kafka import LogUnavailable, connection
 from quire_runtime.logs import get_logger
@@ -101,14 +102,19 @@ class Member:
         return _plain(await self._ask(self._consumer.end_offsets([self._tp(p) for p in partitions])))
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Raises NotAMember, LogUnavailable. Bounded, because aiokafka goes on for ever once the group has moved on."""
+        """One attempt; raises NotAMember, LogUnavailable. aiokafka's own `commit` repeats it for ever, also when the group has
+        moved on meanwhile, and leaves a task behind when it is cancelled.
+        """
+        wanted = {tp: OffsetAndMetadata(offsets[tp.partition], "") for tp in self._held(offsets)}
+        if len(wanted) < len(offsets):
+            raise NotAMember(f"not all of the partitions {sorted(offsets)} are ours")
         try:
             async with asyncio.timeout(self._settings.request_timeout):
-                await self._consumer.commit({self._tp(p): offset for p, offset in offsets.items()})
-        except (TimeoutError, CommitFailedError, IllegalStateError) as error:
+                await self._consumer._coordinator._do_commit_offsets(None, wanted)  # noqa: SLF001 -- no public way
+        except (TimeoutError, UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
             raise NotAMember(f"the group {self._group} did not take our offsets: {_reason(error)}") from error
         except KafkaError as error:
-            raise LogUnavailable(f"Kafka refused our offsets: {error!r}") from error
+            raise LogUnavailable(f"Kafka did not take our offsets: {error!r}") from error
 
     async def heartbeat(self) -> None:
         """Raises NotAMember unless the group's coordinator confirms us now."""

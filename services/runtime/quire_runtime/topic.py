@@ -42,6 +42,8 @@ async def _ensure(settings: KafkaSettings) -> None:
     try:
         async with asyncio.timeout(settings.request_timeout * 2):
             await admin.start()
+            if admin._client.cluster.controller is None:  # noqa: SLF001 -- aiokafka itself stumbles over a broker that is starting
+                raise LogUnavailable(f"the Kafka broker at {settings.bootstrap} is starting")
             refusal = await _create(admin, settings)
             _compare(await _describe(admin, settings, refusal), settings)
     except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
