@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,6 +21,7 @@ from quire_local.stack import silent, start_all, stop_all
 RUN = """
 import asyncio, json, sys
 from pathlib import Path
+from typing import Any
 from quire_local import LocalStack, Ports
 
 async def main():
@@ -52,35 +54,34 @@ def killed(directory: Path) -> dict[str, int]:
     return chosen
 
 
-async def test_data_survive_a_restart_at_other_ports(directory: Path) -> None:
-    async with LocalStack.running(directory, Ports(**ports())) as stack:
-        connection = await asyncpg.connect(stack.postgres.dsn)
-        await connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
-        await connection.close()
-    async with LocalStack.running(directory, Ports(**ports())) as stack:
-        connection = await asyncpg.connect(stack.postgres.dsn)
-        assert await connection.fetchval("SELECT answer FROM kept") == 42
-        await connection.close()
-
-
-async def test_a_killed_stack_blocks_neither_its_directory_nor_its_ports(directory: Path, killed: dict[str, int]) -> None:
-    async with LocalStack.running(directory, Ports(**killed)) as stack:
-        assert all(part.alive for part in stack.parts)
-
-
-async def test_a_stale_postmaster_pid_that_names_a_living_process_blocks_nothing(directory: Path) -> None:
-    stale = directory / "postgres" / "data" / "postmaster.pid"
-    stale.write_text(f"{os.getpid()}\n{stale.parent}\n1700000000\n5432\n\n127.0.0.1\n  1 2\nready   \n")
-    async with LocalStack.running(directory, Ports(**ports())) as stack:
-        assert stack.postgres.alive
-
-
-async def test_a_second_stack_in_the_same_directory_is_refused(directory: Path) -> None:
+async def test_a_second_stack_in_the_same_directory_is_refused_and_the_first_goes_on(directory: Path) -> None:
     async with LocalStack.running(directory, Ports(**ports())) as stack:
         with pytest.raises(DirectoryInUse):
             async with LocalStack.running(directory, Ports(**ports())):
                 pass
+        await in_postgres(stack, "CREATE TABLE kept AS SELECT 42 AS answer")
         assert all(part.alive for part in stack.parts)
+
+
+async def test_data_survive_a_restart_at_other_ports_and_a_stale_postmaster_pid_of_a_living_process(directory: Path) -> None:
+    stale = directory / "postgres" / "data" / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{stale.parent}\n1700000000\n5432\n\n127.0.0.1\n  1 2\nready   \n")
+    async with LocalStack.running(directory, Ports(**ports())) as stack:
+        assert await in_postgres(stack, "SELECT answer FROM kept") == 42
+
+
+async def test_a_killed_stack_blocks_neither_its_directory_nor_its_ports(directory: Path, killed: dict[str, int]) -> None:
+    async with LocalStack.running(directory, Ports(**killed)) as stack:
+        assert await in_postgres(stack, "SELECT answer FROM kept") == 42
+        assert all(part.alive for part in stack.parts)
+
+
+async def in_postgres(stack: LocalStack, statement: str) -> Any:
+    connection = await asyncpg.connect(stack.postgres.dsn)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
 
 
 class Stillborn(Part):

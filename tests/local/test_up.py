@@ -132,6 +132,6 @@ def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, offset
 
 def is_running(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
