@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -67,7 +68,7 @@ async def connect_pool(
             server_settings=_session(schema, application or f"quire-{schema}"),
         )
 
-    return await _patiently(connect, give_up_after)
+    return await _patiently(connect, settings.dsn, give_up_after)
 
 
 async def migrate(dsn: str, schema: str, sql: Path, *, give_up_after: float | None = None) -> None:
@@ -84,7 +85,7 @@ async def migrate(dsn: str, schema: str, sql: Path, *, give_up_after: float | No
         finally:
             await connection.close()
 
-    await _patiently(apply, give_up_after)
+    await _patiently(apply, dsn, give_up_after)
 
 
 async def check(pool: asyncpg.Pool) -> None:
@@ -143,12 +144,15 @@ def _read(sql: Path) -> list[_Migration]:
     return found
 
 
-async def _patiently(fn: Callable[[], Awaitable[T]], give_up_after: float | None) -> T:
+async def _patiently(fn: Callable[[], Awaitable[T]], dsn: str, give_up_after: float | None) -> T:
+    where = urlsplit(dsn)
+    address = f"{where.hostname}:{where.port or 5432}"
+
     return await retrying(
         fn,
         transient=is_transient,
         give_up_after=give_up_after,
-        on_retry=lambda error, attempt: log.warning("waiting for postgres", error=str(error) or repr(error), attempt=attempt),
+        on_retry=lambda error, attempt: log.warning("waiting for postgres", address=address, error=repr(error), attempt=attempt),
     )
 
 
