@@ -88,7 +88,8 @@ async def submit_once(running: Running, samples: Path) -> None:
     if done.exists():
         return
     command = [sys.executable, "-m", "quire_cli", "submit", str(samples)]
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **running.addresses.environment})
+    here = {**os.environ, **running.addresses.environment, "QUIRE_URL": running.addresses.notifier}
+    process = await asyncio.create_subprocess_exec(*command, env=here)
     try:
         if await process.wait() in (0, 1):
             done.touch()
