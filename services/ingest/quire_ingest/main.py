@@ -8,6 +8,7 @@ import httpx
 from quire_ingest.app import Api
 from quire_ingest.body import Limits
 from quire_ingest.commands import Commands
+from quire_ingest.malloc import return_large_blocks
 from quire_ingest.segments import Memory
 from quire_ingest.settings import MIB, IngestSettings
 from quire_ingest.standings import Standings
@@ -30,6 +31,7 @@ NOTIFIER_SECONDS = 5.0
 
 async def serve(settings: IngestSettings) -> None:
     """Serve until SIGTERM or SIGINT; running requests may then end, within a bound."""
+    return_large_blocks()
     logs.setup(settings.log, "ingest")
     stop = signals.stop_event()
     async with AsyncExitStack() as stack:
@@ -70,6 +72,7 @@ def _api(settings: IngestSettings, store: ObjectStore, publisher: Publisher, not
             clock=clock,
             terms=Terms(
                 at_once=settings.uploads_at_once,
+                sends=asyncio.Semaphore(settings.sends_at_once),
                 patience=settings.storage_patience_s,
                 memory=Memory(settings.buffer_mib * MIB),
                 directory=settings.scratch_dir,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -67,7 +68,7 @@ class Segment:
     def _moved(self, source: IO[bytes]) -> IO[bytes]:
         target = TemporaryFile(dir=self._directory)  # noqa: SIM115 -- closed with the segment
         source.seek(0)
-        target.write(source.read())
+        shutil.copyfileobj(source, target)
         source.close()
         return target
 

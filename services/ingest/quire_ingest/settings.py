@@ -40,6 +40,9 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
         tempfile.gettempdir()
     )
     uploads_at_once: Annotated[int, Meta(ge=1, le=64, description="Files of one upload that are stored at the same time.")] = 4
+    sends_at_once: Annotated[
+        int, Meta(ge=1, le=1_000, description="Files and parts that are sent to the store at the same time.")
+    ] = 12
     idle_timeout_s: Annotated[float, Meta(gt=0, description="Seconds without a byte after which an upload is given up.")] = 60.0
     storage_patience_s: Annotated[
         float, Meta(ge=0, description="Seconds to try again while the object store is away, before the answer is 503.")

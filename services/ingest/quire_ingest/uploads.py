@@ -18,9 +18,10 @@ CONTENT_TYPE = "application/pdf"
 
 
 class Terms(NamedTuple):
-    """How files are stored: how many of a request at once, how long to try again (seconds), and where bytes wait."""
+    """How files are stored: how many of a request at once, and of all requests; how long to try again (seconds); where bytes wait."""
 
     at_once: int
+    sends: asyncio.Semaphore
     patience: float
     memory: Memory
     directory: Path
@@ -103,8 +104,12 @@ class Uploads:
             self.keys.remove(key)
 
     async def _patiently(self, send: Callable[[], Awaitable[None]]) -> None:
+        async def in_turn() -> None:
+            async with self._terms.sends:  # what is sent has been received: no slow client can hold a place
+                await send()
+
         await retrying(
-            send,
+            in_turn,
             transient=lambda error: isinstance(error, StorageUnavailable),
             give_up_after=self._terms.patience,
             on_retry=lambda error, attempt: log.warning("storing again", error=str(error), attempt=attempt),
