@@ -1,6 +1,7 @@
 """From an HTTP request's body to the bytes of its files, as they come. Reading is the only pull: who stops, stops the client."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ MAX_HEADER_BYTES = 8_192
 MAX_HEADERS = 16
 MAX_BOUNDARY_BYTES = 200
 """RFC 2046 allows 70."""
+_NAMED = re.compile(r";\s*filename\*?\s*=", re.IGNORECASE)
 
 
 class Limits(NamedTuple):
@@ -130,7 +132,7 @@ def _too_large(limits: Limits) -> Problem:
 
 def _is_file(segment: MultipartSegment) -> bool:
     """A part with a filename; or with a media type other than text, as clients write that know no name."""
-    if segment.filename is not None or extended(segment.header("Content-Disposition")) is not None:
+    if _NAMED.search(segment.header("Content-Disposition")):
         return True
     return segment.content_type is not None and not segment.content_type.startswith("text/")
 

@@ -1,7 +1,7 @@
 """How the process' memory is given back.
 
-glibc learns from the first freed segment to keep blocks of up to 32 MiB in its heap, where small ones nail them down. Measured, 30
-uploads at once: a peak of 194 MB, and 179 MB kept; told to map large blocks by themselves: 157 MB, and 111 MB kept.
+glibc learns from the first freed segment to keep blocks of up to 32 MiB in its heap, where small ones nail them down.
+Measured, 30 uploads at once: a peak of 194 MB, and 179 MB kept; told to map large blocks by themselves: 157 MB, and 111 MB kept.
 """
 
 import ctypes

@@ -18,7 +18,9 @@ CONTENT_TYPE = "application/pdf"
 
 
 class Terms(NamedTuple):
-    """How files are stored: how many of a request at once, and of all requests; how long to try again (seconds); where bytes wait."""
+    """How files are stored: how many of one request at once; how many of all requests are sent at once; seconds to try again
+    while the store is away; where bytes wait.
+    """
 
     at_once: int
     sends: asyncio.Semaphore

@@ -1,0 +1,54 @@
+"""Names of parts."""
+
+import pytest
+
+from quire_ingest.filenames import UNNAMED, clean, extended, undo_latin1
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\a b.pdf", "a b.pdf"),
+        ("dir/sub/é 文.pdf", "é 文.pdf"),
+        ("a\x00b\r\nc\x1b[31m.pdf", "abc[31m.pdf"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("\u2066x\u2069.pdf", "x.pdf"),
+        ("\ud800x.pdf", "x.pdf"),
+        ("می‌خواهم.pdf", "می‌خواهم.pdf"),
+        ("  spaced.pdf ", "spaced.pdf"),
+    ],
+)
+def test_a_name_is_its_last_component_without_what_deceives(sent: str, kept: str):
+    assert clean(sent) == kept
+
+
+@pytest.mark.parametrize("sent", [None, "", "/", "..", "a/..", "\x00\x01", "\u202e", "dir/"])
+def test_a_name_of_which_nothing_is_left_becomes_unnamed(sent: str | None):
+    assert clean(sent) == UNNAMED
+
+
+def test_a_long_name_is_shortened_to_255_bytes_and_keeps_its_suffix():
+    kept = clean("文" * 200 + ".pdf")
+    assert kept.endswith(".pdf")
+    assert 250 <= len(kept.encode()) <= 255
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("form-data; name=\"f\"; filename*=UTF-8''%E6%96%87.pdf", "文.pdf"),
+        ('form-data; name="f"; filename="x.pdf"; filename*=utf-8\'en\'%c3%a9.pdf', "é.pdf"),
+        ("form-data; name=\"f\"; filename*=nonsense''%ff", None),
+        ("form-data; name=\"f\"; filename*=UTF-8''%ff%fe", None),
+        ('form-data; name="f"; filename="x.pdf"', None),
+    ],
+)
+def test_the_extended_form_of_a_name_is_understood(disposition: str, name: str | None):
+    assert extended(disposition) == name
+
+
+def test_a_name_in_another_charset_than_utf8_is_still_a_name():
+    assert undo_latin1("æ\x96\x87.pdf") == "文.pdf"
+    assert undo_latin1("é.pdf") == "é.pdf"
