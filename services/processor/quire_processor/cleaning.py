@@ -6,11 +6,10 @@ may be under way by now, has its own prefix and a higher attempt.
 
 from collections.abc import Iterable
 
-from quire_runtime.storage import ObjectStore
-
 from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.run import Run
+from quire_runtime.storage import ObjectStore
 from quire_schemas.batch import BatchState
 
 

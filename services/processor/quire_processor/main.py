@@ -72,7 +72,7 @@ async def serve(settings: ProcessorSettings) -> None:
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         directory = stack.enter_context(scratch(settings.scratch_dir))
-        workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings), directory))
+        workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings)))
         await _run(settings, name, stop, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 

@@ -1,0 +1,113 @@
+"""The child's side: one request in, progress and one answer out, over a pipe of length-prefixed JSON (4 bytes, big endian)."""
+
+import ctypes
+import errno
+import resource
+import signal
+import socket
+import struct
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from quire_processor.extract import Reading, Refused, extract
+from quire_processor.limits import Limits
+from quire_schemas.events import FileCode
+
+MAX_FRAME = 256 * 1024  # bytes; an answer is metadata, never text
+_PROGRESS_EVERY = 0.5  # seconds
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_MAX_FILE_BYTES = 512 * 1024**2
+_OPEN_FILES = 64
+
+
+class Request(Struct, frozen=True):
+    """`number` comes back in every answer: what belongs to another request is not believed."""
+
+    number: int
+    source: str
+    target: str
+
+
+class Page(Struct, frozen=True, tag="page"):
+    number: int
+    page: int
+    pages: int
+
+
+class Done(Struct, frozen=True, tag="done"):
+    number: int
+    reading: Reading
+    cpu_seconds: float
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    number: int
+    code: FileCode
+    message: str
+
+
+Answer = Page | Done | Failed
+
+
+def main(pipe: socket.socket, limits: Limits) -> None:
+    """Serve requests until the pipe is closed."""
+    _confine(limits)
+    while (frame := _receive(pipe)) is not None:
+        request = msgspec.json.decode(frame, type=Request)
+        _send(pipe, _answer(pipe, request, limits))
+
+
+def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Failed:
+    told = time.monotonic()
+
+    def on_page(page: int, pages: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _PROGRESS_EVERY:
+            told = time.monotonic()
+            _send(pipe, Page(request.number, page, pages))
+
+    cpu = time.process_time()
+    try:
+        reading = extract(Path(request.source), Path(request.target), limits, on_page)
+    except Refused as refused:
+        return Failed(request.number, refused.code, str(refused))
+    except MemoryError:
+        return Failed(request.number, "out_of_memory", "The file needs more memory than a file may take. Simplify or split it.")
+    except RecursionError:
+        return Failed(
+            request.number, "corrupt", "The file's structure is nested too deeply to be read. Save it anew and upload that."
+        )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return Failed(request.number, "disk_full", "The processor's disk is full.")
+    return Done(request.number, reading, time.process_time() - cpu)
+
+
+def _confine(limits: Limits) -> None:
+    """What a process may do to itself without being root: little memory, few files, no core, no life after its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _send(pipe: socket.socket, answer: Answer) -> None:
+    body = msgspec.json.encode(answer)
+    pipe.sendall(struct.pack(">I", len(body)) + body)
+
+
+def _receive(pipe: socket.socket) -> bytes | None:
+    head = pipe.recv(4, socket.MSG_WAITALL)
+    if len(head) < 4:
+        return None
+    body = pipe.recv(struct.unpack(">I", head)[0], socket.MSG_WAITALL)
+    return body or None
