@@ -1,0 +1,45 @@
+"""Epochs: one folding of the log each, of which exactly one is live (DESIGN §5)."""
+
+from typing import NamedTuple
+
+import asyncpg
+
+from quire_notifier.statements import statements
+from quire_schemas.batch import FOLD_VERSION
+
+SCHEMA = "notifier"
+_SQL = statements("epochs")
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+
+class NeedsRebuild(Exception):
+    """The tables cannot be carried on from the log as they are. `quire rebuild` makes them anew, while everything runs."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. Run `quire rebuild`")
+
+
+class Epoch(NamedTuple):
+    id: str
+    fold_version: int
+
+    def check(self) -> None:
+        """Raises NeedsRebuild when it was folded by another meaning of events than ours."""
+        if self.fold_version != FOLD_VERSION:
+            raise NeedsRebuild(f"the tables were folded by version {self.fold_version} of the fold, this is version {FOLD_VERSION}")
+
+
+async def ensure_epoch(pool: asyncpg.Pool) -> None:
+    """Makes the first epoch where there is none."""
+    await pool.execute(_SQL["first"], FOLD_VERSION)
+
+
+async def live_epoch(connection: Connection | asyncpg.Pool) -> Epoch:
+    """The live epoch; raises NeedsRebuild when its tables are lost."""
+    row = await connection.fetchrow(_SQL["look"])
+    if row is None:
+        raise NeedsRebuild("there is no live epoch")
+    if not row["whole"]:
+        raise NeedsRebuild("the tables batch and file_metadata are not both there")
+    return Epoch(row["id"], row["fold_version"])

@@ -1,0 +1,65 @@
+"""Reads the feed: messages in order, heads, snapshots. Every answer names the epoch it is from."""
+
+from collections.abc import AsyncIterator, Collection
+from typing import NamedTuple
+
+import asyncpg
+
+from quire_notifier import metrics
+from quire_notifier.rows import decode_state
+from quire_notifier.statements import statements
+from quire_schemas.batch import BatchState
+
+_SQL = statements("feed")
+_PREFETCH = 50
+"""Batches with their files, fetched at a time: some 500 KB."""
+
+
+class Message(NamedTuple):
+    """A feed message: `text` is its JSON in UTF-8, as every subscriber gets it."""
+
+    seq: int
+    text: bytes
+
+
+class Run(NamedTuple):
+    """Messages that follow each other."""
+
+    epoch: str
+    messages: list[Message]
+
+
+class Head(NamedTuple):
+    """Where a collection's feed ends; messages up to `pruned_to` are gone."""
+
+    epoch: str
+    last_seq: int
+    pruned_to: int
+
+
+class Feed:
+    """The feed in Postgres."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def head(self, collection_id: str) -> Head:
+        return Head(*await self._pool.fetchrow(_SQL["head"], collection_id))
+
+    async def heads(self, collection_ids: Collection[str]) -> tuple[str, dict[str, int]]:
+        """The live epoch, and the last seq of those collections that have one."""
+        rows = await self._pool.fetch(_SQL["heads"], list(collection_ids))
+        return rows[0]["epoch"], {row["collection_id"]: row["last_seq"] for row in rows if row["collection_id"] is not None}
+
+    async def read(self, collection_id: str, after: int, limit: int, *, kind: str) -> Run:
+        """At most `limit` messages after the given seq. They begin with the oldest that is kept: look at the first seq."""
+        metrics.FEED_READS.labels(kind).inc()
+        rows = await self._pool.fetch(_SQL["read"], collection_id, after, limit)
+        return Run(rows[0]["epoch"], [Message(row["seq"], row["message"].encode()) for row in rows if row["seq"] is not None])
+
+    async def snapshot(self, collection_id: str) -> AsyncIterator[Head | BatchState]:
+        """First the head, then every active batch as of exactly that place in the feed; oldest first."""
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            yield Head(*await connection.fetchrow(_SQL["head"], collection_id))
+            async for row in connection.cursor(_SQL["active"], collection_id, prefetch=_PREFETCH):
+                yield decode_state(row["state"])

@@ -1,0 +1,13 @@
+"""WebSocket frames from the server, made once for everybody (RFC 6455, section 5.2): not masked, not compressed."""
+
+_TEXT = 0x81
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole text message in one frame; the payload is UTF-8."""
+    size = len(payload)
+    if size < 126:
+        return bytes((_TEXT, size)) + payload
+    if size < 65_536:
+        return bytes((_TEXT, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((_TEXT, 127)) + size.to_bytes(8, "big") + payload

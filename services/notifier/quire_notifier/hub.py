@@ -1,0 +1,134 @@
+"""What all sockets of this notifier share: tails, history, snapshots, and the ear for new messages."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from quire_notifier import metrics
+from quire_notifier.feed import Feed, Head
+from quire_notifier.history import History
+from quire_notifier.rows import Linker
+from quire_notifier.shared import Shared
+from quire_notifier.snapshots import SnapshotFrames, read_snapshot
+from quire_notifier.tables import CHANNEL, Heads
+from quire_notifier.tail import Tail
+from quire_runtime.logs import get_logger
+from quire_runtime.postgres import is_transient
+from quire_runtime.retry import retrying
+
+log = get_logger(__name__)
+
+POLL_SECONDS = 1.0
+"""How late a message is at most when its notification is lost."""
+
+_decode_heads = msgspec.json.Decoder(Heads).decode
+
+
+class Hub:
+    """To be run as long as there are sockets."""
+
+    def __init__(self, feed: Feed, dsn: str, link: Linker) -> None:
+        """`dsn`: for the connection that listens. `link` makes the links of files in snapshots."""
+        self._feed = feed
+        self._dsn = dsn
+        self._link = link
+        self._tails: dict[str, Tail] = {}
+        self._users: dict[str, int] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks: asyncio.TaskGroup
+        self._shared: Shared
+        self.history: History
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._shared = Shared(tasks)
+            self.history = History(self._feed, self._shared)
+            ears = [tasks.create_task(self._listen()), tasks.create_task(self._poll())]
+            await stop.wait()
+            for task in (*ears, *self._running.values()):
+                task.cancel()
+
+    async def tail(self, collection_id: str) -> Tail:
+        """The collection's tail, open; to be given back with `release`."""
+        self._users[collection_id] = self._users.get(collection_id, 0) + 1
+        tail = self._tails.get(collection_id)
+        if tail is None:
+            tail = self._tails[collection_id] = Tail(collection_id, self._feed)
+            self._running[collection_id] = self._tasks.create_task(tail.run())
+        metrics.SUBSCRIPTIONS.inc()
+        try:
+            await tail.opened.wait()
+        except asyncio.CancelledError:
+            self.release(tail)
+            raise
+        return tail
+
+    def release(self, tail: Tail) -> None:
+        metrics.SUBSCRIPTIONS.dec()
+        name = tail.collection_id
+        self._users[name] -= 1
+        if not self._users[name]:
+            del self._users[name], self._tails[name]
+            self._running.pop(name).cancel()
+
+    async def head(self, collection_id: str) -> Head:
+        head: Head = await self._shared.ask(("head", collection_id), lambda: self._feed.head(collection_id))
+        return head
+
+    async def snapshot(self, collection_id: str) -> SnapshotFrames:
+        """One that is being read just now is good for whoever comes: messages follow from its place."""
+        ask = self._shared.ask
+        frames: SnapshotFrames = await ask(
+            ("snapshot", collection_id), lambda: read_snapshot(self._feed, collection_id, self._link)
+        )
+        return frames
+
+    async def _listen(self) -> None:
+        while True:
+            await retrying(self._hear, transient=is_transient, give_up_after=None)
+
+    async def _hear(self) -> None:
+        """One connection's life."""
+        connection = await asyncpg.connect(self._dsn, timeout=10, server_settings={"application_name": "quire-notifier-feed"})
+        ended = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _: ended.set())
+            await connection.add_listener(CHANNEL, self._heard)
+            self._wake_all()  # for what was said while nobody listened
+            await ended.wait()
+            log.warning("the connection that listens to the feed was lost")
+        finally:
+            if not connection.is_closed():
+                await connection.close(timeout=2)
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        if not payload:
+            self._wake_all()
+            return
+        heads = _decode_heads(str(payload))
+        for name, last_seq in heads.last_seqs.items():
+            tail = self._tails.get(name)
+            if tail is not None:
+                tail.heard(heads.epoch, last_seq)
+
+    def _wake_all(self) -> None:
+        for tail in self._tails.values():
+            tail.wake()
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if not self._tails:
+                continue
+            try:
+                epoch, last_seqs = await self._feed.heads(self._tails)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                continue
+            for name, tail in self._tails.items():
+                tail.heard(epoch, last_seqs.get(name, 0))

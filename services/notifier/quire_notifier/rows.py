@@ -1,0 +1,153 @@
+"""A batch's state as rows of `batch` and `file_metadata`, and the rows as what the API shows. Pure; field names are columns."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from quire_schemas.batch import BatchState, FileState
+from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+from quire_schemas.views import BatchView, FileView, Links
+
+UPLOADED = 100
+"""Percent: the original is in object storage before its batch is created (DESIGN §5)."""
+
+Linker = Callable[[str, str], str]
+"""From a file's id and one of `original`, `text`, `thumbnail` to the link that is shown."""
+
+encode_state = msgspec.json.Encoder().encode
+decode_state = msgspec.json.Decoder(BatchState).decode
+
+
+class BatchRow(NamedTuple):
+    """The columns of `batch` but for `state`."""
+
+    batch_id: str
+    collection_id: str
+    request_id: str
+    status: Status
+    policy: Policy
+    generation: int
+    attempt: int
+    stage: Stage | None
+    total: int
+    processed: int
+    failed: int
+    cancelled: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    last_seen_at: datetime | None
+    worker: str | None
+    error_code: BatchCode | None
+    error_message: str | None
+
+
+class FileRow(NamedTuple):
+    """The columns of `file_metadata`."""
+
+    id: str
+    collection_id: str
+    original_filename: str
+    file_size: int
+    processing_status: Standing
+    upload_progress: int
+    batch_id: str
+    created_at: datetime
+    updated_at: datetime
+    error_code: FileCode | None
+    error_message: str | None
+    page_count: int | None
+    title: str | None
+    sha256: str
+    object_key: str
+    text_key: str | None
+    thumbnail_key: str | None
+
+
+def batch_row(state: BatchState) -> BatchRow:
+    standings = [file.standing for file in state.files.values()]
+    return BatchRow(
+        batch_id=state.batch_id,
+        collection_id=state.collection_id,
+        request_id=state.request_id,
+        status=state.status,
+        policy=state.policy,
+        generation=state.generation,
+        attempt=state.attempt,
+        stage=state.stage,
+        total=len(standings),
+        processed=standings.count("processed"),
+        failed=standings.count("failed"),
+        cancelled=standings.count("cancelled"),
+        created_at=state.created_at,
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        last_seen_at=state.last_seen_at,
+        worker=state.worker,
+        error_code=state.error_code,
+        error_message=state.error_message,
+    )
+
+
+def file_row(state: BatchState, file: FileState) -> FileRow:
+    return FileRow(
+        id=file.file_id,
+        collection_id=state.collection_id,
+        original_filename=file.filename,
+        file_size=file.size,
+        processing_status=file.standing,
+        upload_progress=UPLOADED,
+        batch_id=state.batch_id,
+        created_at=state.created_at,
+        updated_at=file.updated_at,
+        error_code=file.code,
+        error_message=file.message,
+        page_count=file.page_count,
+        title=file.title,
+        sha256=file.sha256,
+        object_key=file.object_key,
+        text_key=file.text_key,
+        thumbnail_key=file.thumbnail_key,
+    )
+
+
+def changed_files(before: BatchState | None, after: BatchState) -> list[FileRow]:
+    """Rows of the files that are not the same objects as before."""
+    known = before.files if before is not None else {}
+    return [file_row(after, file) for file_id, file in after.files.items() if known.get(file_id) is not file]
+
+
+def batch_view(row: BatchRow, files: list[FileView] | None = None) -> BatchView:
+    return BatchView(**row._asdict(), files=UNSET if files is None else files)
+
+
+def file_view(row: FileRow, link: Linker) -> FileView:
+    return FileView(
+        file_id=row.id,
+        batch_id=row.batch_id,
+        collection_id=row.collection_id,
+        original_filename=row.original_filename,
+        file_size=row.file_size,
+        processing_status=row.processing_status,
+        upload_progress=row.upload_progress,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        page_count=row.page_count,
+        title=row.title,
+        sha256=row.sha256,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        links=Links(
+            original=link(row.id, "original"),
+            text=None if row.text_key is None else link(row.id, "text"),
+            thumbnail=None if row.thumbnail_key is None else link(row.id, "thumbnail"),
+        ),
+    )
+
+
+def state_view(state: BatchState, link: Linker) -> BatchView:
+    """The batch with its files, in the order of the batch."""
+    return batch_view(batch_row(state), [file_view(file_row(state, file), link) for file in state.files.values()])

@@ -1,0 +1,29 @@
+-- Each answer tells the live epoch as of its own snapshot; columns of the feed are null where there is nothing.
+
+-- name: head
+SELECT e.id::text AS epoch, coalesce(c.last_seq, 0) AS last_seq, coalesce(c.pruned_to, 0) AS pruned_to
+FROM epoch e LEFT JOIN collection c ON c.epoch = e.id AND c.collection_id = $1
+WHERE e.live;
+
+-- name: heads
+SELECT e.id::text AS epoch, c.collection_id, c.last_seq
+FROM epoch e LEFT JOIN collection c ON c.epoch = e.id AND c.collection_id = ANY($1::text[])
+WHERE e.live;
+
+-- name: read
+SELECT e.id::text AS epoch, f.seq, f.message
+FROM epoch e LEFT JOIN LATERAL (
+    SELECT seq, message FROM feed WHERE epoch = e.id AND collection_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+) f ON true
+WHERE e.live ORDER BY f.seq;
+
+-- name: active
+SELECT state FROM batch WHERE collection_id = $1 AND status IN ('queued', 'processing') ORDER BY created_at, batch_id;
+
+-- name: collections
+SELECT c.collection_id, c.last_seq,
+       (SELECT count(*) FROM batch b WHERE b.collection_id = c.collection_id AND b.status IN ('queued', 'processing')) AS active
+FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live
+WHERE ($1::text[] IS NULL OR c.collection_id LIKE ANY($1)) AND ($2::text IS NULL OR c.collection_id > $2)
+ORDER BY c.collection_id LIMIT $3;
+

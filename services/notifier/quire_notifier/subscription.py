@@ -1,0 +1,130 @@
+"""A subscriber is a cursor over a contiguous sequence: snapshot or resume, catch up, then live (DESIGN §5)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from quire_notifier import metrics
+from quire_notifier.frames import text_frame
+from quire_notifier.groups import Encoding
+from quire_notifier.history import Lost
+from quire_notifier.hub import Hub
+from quire_notifier.tail import Tail
+from quire_notifier.wire import TooSlow, Wire
+from quire_runtime.postgres import is_transient
+from quire_runtime.retry import retrying
+from quire_schemas.messages import Subscribed
+
+T = TypeVar("T")
+
+
+class Subscription:
+    """One collection on one socket. The client has had everything of `epoch` up to `seq` while it is catching up, and
+    everything up to the tail's last seq once it is live.
+    """
+
+    encoding: Encoding = staticmethod(text_frame)
+
+    def __init__(self, hub: Hub, wire: Wire, collection_id: str, tasks: asyncio.TaskGroup) -> None:
+        """`tasks` are the socket's."""
+        self._hub = hub
+        self._wire = wire
+        self._collection_id = collection_id
+        self._tasks = tasks
+        self._tail: Tail | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._epoch = ""
+        self._seq = 0
+
+    def start(self, after: int | None, epoch: str | None) -> None:
+        self._task = self._tasks.create_task(self._follow(after, epoch))
+
+    def stop(self) -> None:
+        """Nothing more is written for it."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._tail is not None:
+            self._tail.leave(self)
+            self._hub.release(self._tail)
+            self._tail = None
+
+    # A live subscriber, as the tail sees it.
+
+    def live(self, data: bytes, now: float) -> None:
+        self._wire.live(data, now)
+
+    def lost(self) -> None:
+        self._task = self._tasks.create_task(self._start_over("switch"))
+
+    # The way to there.
+
+    async def _follow(self, after: int | None, epoch: str | None) -> None:
+        self._tail = await self._hub.tail(self._collection_id)
+        if after is None:
+            await self._start_over("subscribe")
+        elif await self._resume(after, epoch):
+            await self._go_on()
+        else:
+            await self._start_over("lost")
+
+    async def _start_over(self, reason: str) -> None:
+        try:
+            await self._snapshot(reason)
+        except TooSlow:
+            return
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Until live; from another snapshot where the place is lost."""
+        try:
+            while not await self._catch_up():
+                await self._snapshot("lost")
+        except TooSlow:
+            return
+
+    async def _resume(self, after: int, epoch: str | None) -> bool:
+        """Whether the client can go on after its last message."""
+        head = await self._patiently(lambda: self._hub.head(self._collection_id))
+        if epoch not in {None, head.epoch} or not head.pruned_to <= after <= head.last_seq:
+            return False
+        self._epoch, self._seq = head.epoch, after
+        self._wire.say(Subscribed(collection_id=self._collection_id, epoch=head.epoch, seq=after, recovered=True))
+        return True
+
+    async def _snapshot(self, reason: str) -> None:
+        snapshot = await self._patiently(lambda: self._hub.snapshot(self._collection_id))
+        metrics.SNAPSHOTS.labels(reason).inc()
+        await self._wire.paced(snapshot.frames)
+        self._epoch, self._seq = snapshot.head.epoch, snapshot.head.last_seq
+
+    async def _catch_up(self) -> bool:
+        """True when live; False when the place is lost."""
+        tail = self._tail
+        assert tail is not None  # noqa: S101 -- set before
+        while True:
+            if (tail.epoch, tail.last_seq) == (self._epoch, self._seq):
+                tail.join(self)
+                return True
+            if tail.epoch != self._epoch or tail.last_seq < self._seq:
+                await tail.look()  # it may not know yet what we know
+                if tail.epoch != self._epoch:
+                    return False
+                continue
+            try:
+                await self._replay(tail)
+            except Lost:
+                return False
+
+    async def _replay(self, tail: Tail) -> None:
+        """The next messages that the client has not had. Raises Lost, TooSlow."""
+        wanted = self._seq + 1
+        group = tail.ring.holding(wanted)
+        if group is None:
+            group = await self._patiently(lambda: self._hub.history.holding(self._epoch, self._collection_id, wanted))
+        frames = group.after(self._seq, self.encoding)
+        await self._wire.paced(frames)
+        metrics.REPLAYED.inc(len(frames))
+        self._seq = group.last
+
+    async def _patiently(self, fn: Callable[[], Awaitable[T]]) -> T:
+        return await retrying(fn, transient=is_transient, give_up_after=None)

@@ -1,0 +1,137 @@
+"""A WebSocket connection down to its transport, so that a frame made once is written to a thousand clients as it is.
+
+uvicorn's protocol does handshake, control frames and reading; whole frames of ours go straight to the transport in between.
+It finds its way to the application as `scope["extensions"]["quire.wire"]`.
+"""
+
+import asyncio
+import contextlib
+import socket
+from asyncio.transports import BaseTransport
+from typing import Any, cast
+
+from starlette.types import Scope
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from quire_notifier import metrics
+from quire_notifier.frames import text_frame
+from quire_runtime.logs import get_logger
+from quire_schemas.messages import ServerMessage, encode_message
+
+log = get_logger(__name__)
+
+EXTENSION = "quire.wire"
+MOST_WAITING = 1024 * 1024
+"""Bytes that may wait in our memory for one client (DESIGN §5)."""
+STALLED_SECONDS = 5.0
+"""How long bytes may wait for a client that takes none, or not all."""
+KERNEL_BYTES = 64 * 1024
+"""Bytes not sent yet that the kernel may hold: so a client that stalls is noticed here, soon."""
+CLOSING_SECONDS = 3.0
+"""What a client has for taking a close frame and answering it, before the connection is cut."""
+PIECE_BYTES = 32 * 1024
+
+DRAINING = 3001
+TOO_SLOW = 3008
+UNAUTHENTICATED = 3500
+BAD_MESSAGE = 3501
+FORBIDDEN = 3503
+
+
+class TooSlow(Exception):
+    """The client does not take what it is sent; its connection is being closed."""
+
+
+class Wire(WebSocketsSansIOProtocol):
+    """One connection. Nothing that is written waits for the client; `paced` does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clear_at = 0.0  # the loop's time when nothing was waiting
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with contextlib.suppress(OSError):
+                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
+
+    def keepalive_timeout(self) -> None:
+        """The peer is gone, or behaves so: its last frame gets a moment, not the minutes that TCP would wait."""
+        super().keepalive_timeout()
+        self.loop.call_later(1.0, self.transport.abort)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing can be written any more."""
+        return self.close_sent or self.disconnected or self.transport.is_closing()
+
+    def say(self, message: ServerMessage) -> None:
+        """One message to this client alone."""
+        self.live(text_frame(encode_message(message)), self.loop.time())
+
+    def live(self, data: bytes, now: float) -> None:
+        """Whole frames, now. A client that is too far behind is closed instead, with 3008: nothing is ever skipped."""
+        if self.ended:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        if not waiting:
+            self._clear_at = now
+        elif waiting + len(data) > MOST_WAITING or now - self._clear_at > STALLED_SECONDS:
+            self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
+            return
+        self.transport.write(data)
+
+    async def paced(self, frames: list[bytes]) -> None:
+        """Whole frames, as fast as the client takes them. Raises TooSlow."""
+        piece: list[bytes] = []
+        size = 0
+        for frame in frames:
+            piece.append(frame)
+            size += len(frame)
+            if size >= PIECE_BYTES:
+                await self._put(piece)
+                piece, size = [], 0
+        if piece:
+            await self._put(piece)
+
+    async def drained(self) -> None:
+        """Returns when the client has taken nearly everything. Raises TooSlow."""
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self.writable.wait()
+        except TimeoutError:
+            self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
+            raise TooSlow from None
+        self._clear_at = self.loop.time()
+
+    def close(self, code: int, reason: str) -> None:
+        """Says why, and cuts the connection soon, whether the client has taken it or not. Harmless when called again."""
+        if self.ended:
+            return
+        metrics.CLOSED.labels(str(code)).inc()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
+
+    async def _put(self, piece: list[bytes]) -> None:
+        if self.ended:
+            raise TooSlow
+        self.transport.write(b"".join(piece))
+        await asyncio.sleep(0)  # lets the transport send, and others have their turn
+        await self.drained()
+
+
+def wire_of(scope: Scope) -> Wire:
+    wire: Wire = scope["extensions"][EXTENSION]
+    return wire
