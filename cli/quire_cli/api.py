@@ -1,0 +1,172 @@
+"""Quire's HTTP API (DESIGN §6) as the commands need it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from quire_cli.errors import NOT_ALL, USAGE, CliError
+from quire_cli.target import Target
+from quire_schemas.text import scrub
+from quire_schemas.views import BatchView, CommandAccepted, Page
+
+T = TypeVar("T")
+TIMEOUT = httpx.Timeout(30, connect=10)
+PASSING = frozenset({408, 425, 429, 502, 503, 504})
+"""Statuses after which the same request may succeed."""
+LONGEST_PAUSE_S = 5.0
+NO_PROXY: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
+
+
+class Config(Struct, frozen=True):
+    """Of GET /api/config."""
+
+    ingest_url: str = ""
+    auth: str = "none"
+    batch_size: int = 25
+
+
+class ProblemBody(Struct, frozen=True):
+    """What is read of RFC 9457 problem JSON."""
+
+    detail: str | None = None
+    code: str | None = None
+
+
+class Answered(CliError):
+    """Quire's answer was no."""
+
+    def __init__(self, status: int, code: str | None, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.retry_after = status, code, retry_after
+        self.exit_code = NOT_ALL if status in {404, 409, 422} else USAGE
+
+
+class Unreachable(CliError):
+    """Nobody answered, or the connection broke off."""
+
+
+class Api:
+    """One notifier and the ingest that belongs to it."""
+
+    def __init__(self, client: httpx.AsyncClient, target: Target) -> None:
+        self.client = client
+        self.target = target
+        self._config: Config | None = None
+
+    async def config(self) -> Config:
+        if self._config is None:
+            self._config = await self._get("/api/config", Config)
+        return self._config
+
+    async def ingest_url(self) -> str:
+        return self.target.ingest or (await self.config()).ingest_url.rstrip("/") or self.target.notifier
+
+    async def batch(self, batch_id: str) -> BatchView:
+        return await self._get(f"/api/batches/{path_safe(batch_id)}", BatchView)
+
+    async def batches(self, *, limit: int, **filters: str | None) -> list[BatchView]:
+        """The newest first, `limit` at most, as many pages as it takes."""
+        found: list[BatchView] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            page = await self._get("/api/batches", Page[BatchView], limit=min(100, limit - len(found)), cursor=cursor, **filters)
+            found += page.items
+            if (cursor := page.next_cursor) is None:
+                break
+        return found[:limit]
+
+    async def stuck(self, older_than: float) -> list[BatchView]:
+        return (await self._get("/api/stuck", Page[BatchView], older_than=older_than)).items
+
+    async def cancel(self, batch_id: str, reason: str | None) -> CommandAccepted:
+        return await self._command(batch_id, "cancel", {} if reason is None else {"reason": reason})
+
+    async def retry(self, batch_id: str, file_ids: list[str], *, force: bool) -> CommandAccepted:
+        return await self._command(batch_id, "retry", {"force": force, **({"file_ids": file_ids} if file_ids else {})})
+
+    async def send(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """The answer whatever its status; raises Unreachable."""
+        try:
+            return await self.client.request(method, url, **request)
+        except httpx.InvalidURL as error:
+            raise CliError(f"{url} is no address ({error}). Give one like http://127.0.0.1:8000") from error
+        except httpx.TransportError as error:
+            raise Unreachable(_no_answer(url, error)) from error
+
+    async def _get(self, path: str, kind: type[T], **params: Any) -> T:
+        url = f"{self.target.notifier}{path}"
+        present = {name: value for name, value in params.items() if value is not None}
+        return read(await self.send("GET", url, params=present), kind)
+
+    async def _command(self, batch_id: str, command: str, body: dict[str, Any]) -> CommandAccepted:
+        url = f"{await self.ingest_url()}/api/batches/{path_safe(batch_id)}/{command}"
+        return read(await self.send("POST", url, json=body), CommandAccepted)
+
+
+@asynccontextmanager
+async def connect(target: Target) -> AsyncIterator[Api]:
+    headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+    async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT, mounts=NO_PROXY) as client:
+        yield Api(client, target)
+
+
+def read(response: httpx.Response, kind: type[T]) -> T:
+    """The body as `kind`; raises Answered where the status says no, CliError where this is no answer of Quire."""
+    if response.is_error:
+        raise refusal(response)
+    try:
+        return msgspec.json.decode(response.content, type=kind)
+    except msgspec.DecodeError as error:
+        url = response.request.url
+        raise CliError(
+            f"{url} answered, but not as Quire does: is this the right address, and the same version? {error}"
+        ) from error
+
+
+def refusal(response: httpx.Response) -> Answered:
+    try:
+        body = msgspec.json.decode(response.content, type=ProblemBody)
+    except msgspec.DecodeError:
+        body = ProblemBody()
+    detail = scrub(body.detail) if body.detail else f"{response.request.url} answered {response.status_code}: is that Quire?"
+    if response.status_code == 401:
+        detail = f"{detail} (set QUIRE_TOKEN to a token for this Quire)"
+    wait = response.headers.get("retry-after", "")
+    return Answered(response.status_code, body.code, detail, float(wait) if wait.isdecimal() else None)
+
+
+async def patiently(ask: Callable[[], Any], patience: float, told: Callable[[str, float], None]) -> Any:
+    """What `ask()` gives in the end; asked again after an outage, for `patience` seconds. `told(reason, pause)` each time."""
+    since, pause = time.monotonic(), 0.5
+    while True:
+        try:
+            return await ask()
+        except (Unreachable, Answered) as error:
+            if isinstance(error, Answered) and error.status not in PASSING:
+                raise
+            wait = (error.retry_after if isinstance(error, Answered) else None) or pause
+            if time.monotonic() + wait - since > patience:
+                raise
+            told(str(error), wait)
+        await asyncio.sleep(wait)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def path_safe(batch_id: str) -> str:
+    """As one component of a path."""
+    return httpx.URL(path=f"/{batch_id.strip()}").raw_path.decode()[1:].replace("/", "%2F") or "-"
+
+
+def _no_answer(url: str, error: httpx.TransportError) -> str:
+    base = "/".join(url.split("/")[:3])
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return f"Nothing answers at {base}. Start Quire with `quire up`, or name another address with --url or QUIRE_URL."
+    return f"The connection to {base} broke off ({str(error) or type(error).__name__})."

@@ -1,0 +1,82 @@
+"""`quire batches`, `quire batch`, `quire stuck`: what the notifier knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from quire_cli import options, tables
+from quire_cli.api import connect
+from quire_cli.console import json_line, output, say, warn
+from quire_cli.errors import NOT_ALL, CliError
+from quire_cli.target import Target
+from quire_schemas.events import STATUSES
+from quire_schemas.views import BatchView
+
+
+def batches(
+    *,
+    collection: Annotated[str | None, typer.Option("--collection", "-c", help="Only of this collection.")] = None,
+    status: Annotated[str | None, typer.Option(help=f"Only those that are {', '.join(STATUSES)}.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
+    url: options.Url = None,
+    as_json: options.Json = False,
+) -> None:
+    """List batches, the newest first."""
+    if status is not None and status not in STATUSES:
+        raise CliError(f"{status!r} is no status. Take one of: {', '.join(STATUSES)}")
+
+    async def ask(target: Target) -> list[BatchView]:
+        async with connect(target) as api:
+            return await api.batches(limit=limit, collection_id=collection, status=status)
+
+    show(options.run(lambda: ask(options.here(url))), as_json=as_json, nothing="There are no such batches.")
+
+
+def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: options.Json = False) -> None:
+    """Show a batch and its files."""
+
+    async def ask(target: Target) -> BatchView:
+        async with connect(target) as api:
+            return await api.batch(batch_id)
+
+    found = options.run(lambda: ask(options.here(url)))
+    if as_json:
+        json_line(found)
+        return
+    say(
+        f"{found.batch_id} in {found.collection_id}: {found.status}, {found.processed} of {found.total} processed, {found.failed} failed"
+    )
+    if found.error_code:
+        say(f"{found.error_code}: {found.error_message or ''}")
+    output().print(tables.contents(found))
+
+
+def stuck(
+    *,
+    older_than: Annotated[float, typer.Option(min=0, help="Seconds without a sign of life.")] = 60,
+    url: options.Url = None,
+    as_json: options.Json = False,
+) -> None:
+    """List batches that are processing without a sign of life; exit code 1 when there are some."""
+
+    async def ask(target: Target) -> list[BatchView]:
+        async with connect(target) as api:
+            return await api.stuck(older_than)
+
+    found = options.run(lambda: ask(options.here(url)))
+    show(found, as_json=as_json, nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.")
+    raise typer.Exit(NOT_ALL if found else 0)
+
+
+def show(found: Sequence[BatchView], *, as_json: bool, nothing: str) -> None:
+    if as_json:
+        for each in found:
+            json_line(each)
+    elif found:
+        output().print(tables.listing(found, datetime.now(UTC)))
+    else:
+        warn(nothing)

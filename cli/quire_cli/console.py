@@ -1,0 +1,41 @@
+"""What is printed, and how: for a terminal, for a file, for a program."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from quire_schemas.text import scrub
+
+
+def output() -> Console:
+    """Standard output, that takes texts as they are."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal, or be no text."""
+    return scrub(text.encode(errors="replace").decode())
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()
+
+
+def json_line(content: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
+    sys.stdout.flush()
+
+
+def coloured(text: str, style: str) -> Text:
+    return Text(printable(text), style=style)

@@ -1,0 +1,22 @@
+"""How the command ends when it cannot do what it was asked."""
+
+PROCESSED = 0
+"""Exit code: done; everything that was submitted is processed."""
+NOT_ALL = 1
+"""Exit code: a file failed, was rejected, cancelled or could not be read; Quire said no; or something was found to be wrong."""
+USAGE = 2
+"""Exit code: wrong arguments, nothing to do, or no connection."""
+INTERRUPTED = 130
+"""Exit code: left by Ctrl-C; what was submitted goes on."""
+
+
+class CliError(Exception):
+    """Ends the command with one sentence that says what to do."""
+
+    exit_code = USAGE
+
+
+class Interrupted(CliError):
+    """The user left; the sentence says what goes on without him."""
+
+    exit_code = INTERRUPTED

@@ -1,0 +1,103 @@
+"""Which files are meant by the paths of a command line."""
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Chosen(Struct, frozen=True):
+    """A file that can be read now; `size` in bytes. It has to stay so until it is sent."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+class Unreadable(Struct, frozen=True):
+    path: str
+    reason: str
+
+
+class Gathered(Struct):
+    """What is to be sent, what cannot be read, and how many files of folders are no PDFs by their name."""
+
+    files: list[Chosen] = []
+    unreadable: list[Unreadable] = []
+    skipped: int = 0
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+
+def gather(paths: Iterable[str], stdin: Callable[[], str]) -> Gathered:
+    """Files as they are named, folders' *.pdf in order of their paths, patterns the shell left alone; each file once.
+
+    `-` stands for names read from `stdin`, one a line, or ended by NUL (find -print0).
+    """
+    gathered, seen = Gathered(), set[str]()
+    for path in _spelled_out(paths, stdin):
+        _add(gathered, seen, path)
+    return gathered
+
+
+def _spelled_out(paths: Iterable[str], stdin: Callable[[], str]) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            text = stdin()
+            yield from (name for name in (text.split("\0") if "\0" in text else text.splitlines()) if name)
+        elif not os.path.lexists(path) and glob.has_magic(path):
+            yield from sorted(glob.glob(path, recursive=True)) or [path]  # noqa: PTH207 -- Path.glob refuses absolute patterns
+        else:
+            yield path
+
+
+def _add(gathered: Gathered, seen: set[str], path: str) -> None:
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError) as error:
+        _cannot(gathered, path, error)
+        return
+    if stat.S_ISDIR(status.st_mode):
+        _add_folder(gathered, seen, path)
+    elif stat.S_ISREG(status.st_mode):
+        _add_file(gathered, seen, Path(path))
+    else:  # a pipe would block when it is opened
+        gathered.unreadable.append(Unreadable(path, "it is no file"))
+
+
+def _add_folder(gathered: Gathered, seen: set[str], path: str) -> None:
+    for folder, folders, names in os.walk(path, onerror=lambda error: _cannot(gathered, error.filename, error)):
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(".pdf"):
+                _add(gathered, seen, str(Path(folder) / name))
+            else:
+                gathered.skipped += 1
+
+
+def _add_file(gathered: Gathered, seen: set[str], path: Path) -> None:
+    real = os.path.realpath(path)
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+    except OSError as error:
+        _cannot(gathered, str(path), error)
+        return
+    gathered.files.append(Chosen(path, status.st_size, status.st_mtime_ns))
+
+
+def _cannot(gathered: Gathered, path: str, error: OSError | ValueError) -> None:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    gathered.unreadable.append(Unreadable(path, reason.lower()))

@@ -1,0 +1,45 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from quire_cli.errors import CliError
+from quire_cli.target import Target, target
+
+T = TypeVar("T")
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url", help="Address of the notifier.", envvar="QUIRE_URL", show_envvar=True, rich_help_panel="Where Quire is"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Collection = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch; `quire batches` shows it.")]
+
+
+def here(url: str | None) -> Target:
+    """Where the command shall go; raises CliError."""
+    return target(url, os.environ, Path())
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs it to its end; of several failures at the same time, raises the first that has a sentence for the user."""
+    try:
+        return asyncio.run(work())
+    except BaseExceptionGroup as group:
+        raise first(group) from group
+
+
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    told = group.subgroup(CliError) or group
+    error = told.exceptions[0]
+    return first(error) if isinstance(error, BaseExceptionGroup) else error

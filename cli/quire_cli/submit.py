@@ -1,0 +1,77 @@
+"""`quire submit`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from quire_cli import options, words
+from quire_cli.api import connect
+from quire_cli.console import warn
+from quire_cli.errors import CliError
+from quire_cli.gather import Gathered, gather
+from quire_cli.interrupts import presses
+from quire_cli.submission import Submission
+from quire_cli.target import Target
+from quire_cli.upload import Order, new_key
+from quire_cli.views import LiveView, view
+from quire_schemas.events import POLICIES
+
+NAMED_AT_MOST = 20
+
+
+def submit(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Files, folders (their *.pdf, at any depth), patterns; - reads names.")
+    ],
+    *,
+    collection: options.Collection = "default",
+    policy: Annotated[str, typer.Option(help="isolate: a bad file fails alone. all_or_nothing: it fails its batch.")] = POLICIES[
+        0
+    ],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until every file is done, or only upload.")] = True,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Idempotency-Key: the same files sent again under it are not doubled.", show_default="a new one"),
+    ] = None,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to try again when Quire is away.")] = 300,
+    url: options.Url = None,
+    as_json: options.Json = False,
+) -> None:
+    """Submit PDFs and watch them being processed.
+
+    Exit code: 0 all processed, 1 some failed, rejected, cancelled or unreadable, 2 usage or connection, 130 left by Ctrl-C.
+    """
+    if policy not in POLICIES:
+        raise CliError(f"{policy!r} is no policy. Take one of: {', '.join(POLICIES)}")
+    target = options.here(url)
+    gathered = gather(paths, sys.stdin.read)
+    tell_what_is_left_out(gathered)
+    if not gathered.files:
+        raise CliError("There is nothing to submit: name PDF files, or folders that hold some.")
+    order = Order(collection, policy, key or new_key(), patience)
+    asks = sys.stdin.isatty()
+    raise typer.Exit(options.run(lambda: submitted(target, gathered, order, wait=wait, as_json=as_json, asks=asks)))
+
+
+async def submitted(target: Target, gathered: Gathered, order: Order, *, wait: bool, as_json: bool, asks: bool) -> int:
+    shown = view(as_json=as_json, asks=asks)
+    try:
+        async with connect(target) as api:
+            await api.config()  # nobody there: said before anything else is tried
+            with presses() as pressed:
+                return await Submission(api, gathered, order, shown, wait=wait).run(pressed)
+    finally:
+        if isinstance(shown, LiveView):
+            shown.close()
+
+
+def tell_what_is_left_out(gathered: Gathered) -> None:
+    for unreadable in gathered.unreadable[:NAMED_AT_MOST]:
+        warn(f"Cannot read {unreadable.path}: {unreadable.reason}")
+    if len(gathered.unreadable) > NAMED_AT_MOST:
+        warn(f"… and {len(gathered.unreadable) - NAMED_AT_MOST} more")
+    if gathered.skipped:
+        warn(f"Skipped {words.files(gathered.skipped)} in folders whose names do not end in .pdf")

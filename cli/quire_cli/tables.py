@@ -1,0 +1,95 @@
+"""Batches as rows of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from quire_cli import words
+from quire_cli.console import coloured
+from quire_cli.tracking import Batch
+from quire_schemas.messages import FilePosition
+from quire_schemas.views import BatchView
+
+QUIET_S = 30.0
+"""Without a sign of life for so long, one has to be told: heartbeats come every 15 s."""
+
+
+def live(batches: Iterable[Batch], now: datetime) -> Table:
+    """A bar for each batch, and what is being worked on right now."""
+    table = Table.grid(padding=(0, 1))
+    for _ in range(5):
+        table.add_column(no_wrap=True)
+    table.columns[-1].overflow = "ellipsis"
+    for batch in batches:
+        bar = ProgressBar(total=max(1, batch.total), completed=batch.settled, width=24)
+        status = coloured(batch.status.replace("_", " "), words.COLOURS[batch.status])
+        progress = Text(f"{batch.settled}/{batch.total}")
+        table.add_row(Text(words.short(batch.batch_id)), status, bar, progress, doing(batch, now))
+    return table
+
+
+def doing(batch: Batch, now: datetime) -> Text:
+    parts = [coloured(now_at(batch, batch.in_flight), "")] if batch.in_flight and not batch.ended else []
+    if failed := batch.count("failed"):
+        parts.append(coloured(f"{failed} failed", "red"))
+    if batch.waiting_for:
+        parts.append(coloured(f"waiting for {', '.join(batch.waiting_for)}", "yellow"))
+    if batch.attempt > 1:
+        parts.append(coloured(f"attempt {batch.attempt}", "yellow"))
+    quiet = batch.status == "processing" and batch.seen_at is not None and (now - batch.seen_at).total_seconds() > QUIET_S
+    if quiet:
+        parts.append(coloured(f"no sign of life for {words.age(batch.seen_at, now)}", "yellow"))
+    return Text(", ").join(parts)
+
+
+def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
+    """ "extracting report.pdf, page 4 of 80, and 3 more"."""
+    first = next((each for each in in_flight if each.stage == "extracting"), in_flight[0])
+    file = batch.files.get(first.file_id)
+    page = f", page {first.page} of {first.pages}" if first.page and first.pages else ""
+    more = f", and {len(in_flight) - 1} more" if len(in_flight) > 1 else ""
+    return f"{first.stage} {file.filename if file else first.file_id}{page}{more}"
+
+
+def listing(batches: Iterable[BatchView], now: datetime) -> Table:
+    table = _plain_table("batch", "collection", "status", "files", "processed", "failed", "cancelled", "age", "last sign of life")
+    for batch in batches:
+        table.add_row(
+            batch.batch_id,
+            batch.collection_id,
+            coloured(batch.status, words.COLOURS[batch.status]),
+            str(batch.total),
+            str(batch.processed),
+            str(batch.failed),
+            str(batch.cancelled),
+            words.age(batch.created_at, now),
+            words.age(batch.last_seen_at, now),
+        )
+    return table
+
+
+def contents(batch: BatchView) -> Table:
+    table = _plain_table("file", "name", "size", "status", "pages", "what happened")
+    for file in batch.files or ():
+        happened = f"{file.error_code}: {file.error_message or ''}".rstrip(": ") if file.error_code else file.title or ""
+        table.add_row(
+            file.file_id,
+            coloured(file.original_filename, ""),
+            words.size(file.file_size),
+            coloured(file.processing_status, words.COLOURS[file.processing_status]),
+            "" if file.page_count is None else str(file.page_count),
+            coloured(happened, ""),
+        )
+    return table
+
+
+def _plain_table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in names:
+        table.add_column(name, no_wrap=name in {"batch", "file", "status"}, overflow="fold")
+    return table

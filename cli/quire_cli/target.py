@@ -1,0 +1,74 @@
+"""Where Quire is: from the command line, the environment, or the stack that `quire up` runs in this directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from quire_cli.errors import CliError
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+STACK_FILE = Path(".quire/stack.json")
+
+
+class S3Place(Struct, frozen=True):
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: str
+
+
+class StackFile(Struct, frozen=True):
+    """What `quire up` writes when it is ready (DESIGN §6)."""
+
+    ingest_url: str
+    notifier_url: str
+    kafka: str
+    postgres: str
+    s3: S3Place
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For the services' own commands."""
+        return {
+            "QUIRE_KAFKA_BOOTSTRAP": self.kafka,
+            "QUIRE_POSTGRES_DSN": self.postgres,
+            "QUIRE_S3_ENDPOINT": self.s3.endpoint,
+            "QUIRE_S3_BUCKET": self.s3.bucket,
+            "QUIRE_S3_ACCESS_KEY": self.s3.access_key,
+            "QUIRE_S3_SECRET_KEY": self.s3.secret_key,
+        }
+
+
+class Target(Struct, frozen=True):
+    """`ingest` is None where the notifier's /api/config says it."""
+
+    notifier: str
+    ingest: str | None
+    token: str | None
+
+
+def target(url: str | None, environ: Mapping[str, str], directory: Path) -> Target:
+    """`url` goes before QUIRE_URL, then QUIRE_NOTIFIER_URL, then the stack of `directory`, then port 8000 of this machine."""
+    named = url or environ.get("QUIRE_URL") or environ.get("QUIRE_NOTIFIER_URL")
+    ingest = environ.get("QUIRE_INGEST_URL")
+    token = environ.get("QUIRE_TOKEN")
+    if named is None and (stack := read_stack(directory)) is not None:
+        return Target(stack.notifier_url, ingest or stack.ingest_url, token)
+    return Target(clean(named or DEFAULT_URL), clean(ingest) if ingest else None, token)
+
+
+def read_stack(directory: Path) -> StackFile | None:
+    try:
+        return msgspec.json.decode((directory / STACK_FILE).read_bytes(), type=StackFile)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def clean(url: str) -> str:
+    """The URL with a scheme and without a slash at the end; raises CliError where it can be none."""
+    whole = url if "://" in url else f"http://{url}"
+    if not whole.startswith(("http://", "https://")) or len(whole.split("/")) < 3 or not whole.split("/")[2]:
+        raise CliError(f"{url!r} is no address. Give one like {DEFAULT_URL}")
+    return whole.rstrip("/")

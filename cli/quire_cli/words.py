@@ -1,0 +1,78 @@
+"""How sizes, times and outcomes are written for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from quire_cli.tracking import Batch, File
+from quire_schemas.text import scrub
+
+MARKS = {"processed": "✓", "failed": "✗", "cancelled": "–", "processing": "…", "queued": "·"}
+COLOURS = {
+    "processed": "green",
+    "completed": "green",
+    "completed_with_errors": "yellow",
+    "failed": "red",
+    "cancelled": "yellow",
+    "processing": "cyan",
+    "queued": "dim",
+}
+
+
+def size(count: float) -> str:
+    """Bytes, in powers of 1000: "3.4 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def age(then: datetime | None, now: datetime | None = None) -> str:
+    """How long ago: "4 s", "3 min", "2 h", "5 d"."""
+    if then is None:
+        return "-"
+    seconds = max(0.0, ((now or datetime.now(UTC)) - then).total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
+def short(batch_id: str) -> str:
+    return batch_id[:8]
+
+
+def outcome(file: File) -> str:
+    """What is said behind the name of a settled file."""
+    if file.standing == "processed":
+        return "" if file.pages is None else "1 page" if file.pages == 1 else f"{file.pages:,} pages"
+    if file.standing == "failed":
+        return f"{file.code}: {scrub(file.message or '')}".rstrip(": ")
+    return file.standing
+
+
+def counts(batch: Batch) -> str:
+    """ "24 processed, 1 failed"; nothing that is nought, except where nothing was processed."""
+    parts = [f"{batch.count('processed')} processed"]
+    parts += [f"{number} {standing}" for standing in ("failed", "cancelled") if (number := batch.count(standing))]
+    return ", ".join(parts)
+
+
+def end_of(batch: Batch) -> str:
+    """A line for a batch that has ended."""
+    code = f" ({batch.code}: {scrub(batch.message or '')})" if batch.code else ""
+    reason = f" ({scrub(batch.message)})" if batch.message and not batch.code else ""
+    return f"batch {batch.batch_id} {batch.status}: {counts(batch)}{code}{reason}"
