@@ -27,7 +27,9 @@ class Epoch(NamedTuple):
     def check(self) -> None:
         """Raises NeedsRebuild when it was folded by another meaning of events than ours."""
         if self.fold_version != FOLD_VERSION:
-            raise NeedsRebuild(f"the tables were folded by version {self.fold_version} of the fold, this is version {FOLD_VERSION}")
+            raise NeedsRebuild(
+                f"the tables were folded by version {self.fold_version} of the fold, this is version {FOLD_VERSION}"
+            )
 
 
 async def ensure_epoch(pool: asyncpg.Pool) -> None:

@@ -1,6 +1,6 @@
 """Reads the feed: messages in order, heads, snapshots. Every answer names the epoch it is from."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from typing import NamedTuple
 
 import asyncpg
@@ -44,7 +44,7 @@ class Feed:
         self._pool = pool
 
     async def head(self, collection_id: str) -> Head:
-        return Head(*await self._pool.fetchrow(_SQL["head"], collection_id))
+        return _head(await self._pool.fetchrow(_SQL["head"], collection_id))
 
     async def heads(self, collection_ids: Collection[str]) -> tuple[str, dict[str, int]]:
         """The live epoch, and the last seq of those collections that have one."""
@@ -57,9 +57,14 @@ class Feed:
         rows = await self._pool.fetch(_SQL["read"], collection_id, after, limit)
         return Run(rows[0]["epoch"], [Message(row["seq"], row["message"].encode()) for row in rows if row["seq"] is not None])
 
-    async def snapshot(self, collection_id: str) -> AsyncIterator[Head | BatchState]:
+    async def snapshot(self, collection_id: str) -> AsyncGenerator[Head | BatchState, None]:
         """First the head, then every active batch as of exactly that place in the feed; oldest first."""
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            yield Head(*await connection.fetchrow(_SQL["head"], collection_id))
+            yield _head(await connection.fetchrow(_SQL["head"], collection_id))
             async for row in connection.cursor(_SQL["active"], collection_id, prefetch=_PREFETCH):
                 yield decode_state(row["state"])
+
+
+def _head(row: asyncpg.Record | None) -> Head:
+    assert row is not None  # noqa: S101 -- one epoch is live, always: switching is one transaction
+    return Head(*row)

@@ -27,8 +27,17 @@ SOCKETS = Gauge("quire_notifier_sockets", "Open WebSockets.")
 SUBSCRIPTIONS = Gauge("quire_notifier_subscriptions", "Subscriptions of open WebSockets.")
 DELIVERIES = Counter("quire_notifier_deliveries_total", "Live messages written to subscribers.")
 REPLAYED = Counter("quire_notifier_replayed_total", "Messages written to subscribers that catch up.")
-SNAPSHOTS = Counter("quire_notifier_snapshots_total", "Snapshots sent, by reason: subscribe, lost (the place asked for), switch.", ["reason"])
-FEED_READS = Counter("quire_notifier_feed_reads_total", "Reads of the feed from Postgres, by kind: tail, replay.", ["kind"])
+SNAPSHOTS = Counter(
+    "quire_notifier_snapshots_total", "Snapshots sent, by reason: subscribe, lost (the place asked for), switch.", ["reason"]
+)
+FEED_READS = Counter("quire_notifier_feed_reads_total", "Reads of the feed from Postgres, by kind: tail, replay, http.", ["kind"])
 CLOSED = Counter("quire_notifier_closed_total", "WebSockets closed by us, by close code.", ["code"])
 REFUSED = Counter("quire_notifier_refused_total", "WebSockets refused before they were open, by reason.", ["reason"])
 PRUNED = Counter("quire_notifier_pruned_total", "Feed messages removed because they were older than the retention.")
+
+REQUESTS = Histogram(
+    "quire_notifier_request_seconds",
+    "Seconds from an HTTP request to the head of its answer, by route and status.",
+    ["operation", "status"],
+    buckets=_MOMENTS,
+)

@@ -91,7 +91,7 @@ class Projection(Handler):
             async with self._pool.acquire() as connection, connection.transaction():
                 epoch = await self._live(connection)
                 if epoch.id != self._epoch or not await tables.advance(connection, epoch.id, spans):
-                    raise SeekTo(await self._where(connection, epoch, spans))
+                    raise SeekTo(await self._where(connection, epoch, spans))  # noqa: TRY301 -- rolls the transaction back
                 folded = await self._fold(connection, records)
                 last_seqs = await tables.write(connection, epoch.id, folded)
                 if last_seqs:

@@ -1,13 +1,11 @@
 """One WebSocket: its client's messages, its token, its subscriptions (DESIGN §6)."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
+from quire_notifier.access import COLLECTION
 from quire_notifier.hub import Hub
 from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
@@ -25,7 +23,6 @@ from quire_schemas.messages import (
     decode_client_message,
 )
 
-COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
@@ -54,12 +51,12 @@ class Session:
         self._deadline: asyncio.TimerHandle | None = None
         self._tasks: asyncio.TaskGroup
 
-    async def run(self, receive: Receive, principal: Principal | None, first: list[Subscribe]) -> None:
+    async def run(self, receive: Receive, principal: Principal | None, first: Sequence[Subscribe]) -> None:
         """Until the connection ends. `first` are subscribed to at once, or when there is a token."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                self._waiting = first
+                self._waiting = list(first)
                 if principal is not None:
                     self._enter(principal)
                 else:
@@ -138,7 +135,9 @@ class Session:
     def _unsubscribe(self, name: str) -> None:
         subscription = self._subscriptions.pop(name, None)
         if subscription is None:
-            self._error("not_subscribed", "this socket does not have this collection", name if COLLECTION.fullmatch(name) else None)
+            self._error(
+                "not_subscribed", "this socket does not have this collection", name if COLLECTION.fullmatch(name) else None
+            )
         else:
             subscription.stop()
             self._wire.say(Unsubscribed(collection_id=name))

@@ -7,7 +7,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from quire_runtime.settings import AuthSettings, HttpSettings, KafkaSettings, LogSettings, OpsSettings, PostgresSettings, S3Settings
+from quire_runtime.settings import (
+    AuthSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    OpsSettings,
+    PostgresSettings,
+    S3Settings,
+)
 from quire_schemas.events import MAX_BATCH_SIZE
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -30,7 +38,9 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     batch_size: Annotated[int, Meta(ge=1, le=MAX_BATCH_SIZE, description="Files of a batch at most, as ingest has it.")] = 25
     origins: Annotated[
         tuple[str, ...],
-        Meta(description="Origins of pages that may use API and WebSocket from a browser, comma-separated; unset: the page's own."),
+        Meta(
+            description="Origins of pages that may use API and WebSocket from a browser, comma-separated; unset: the page's own."
+        ),
     ] = ()
     link_secret: Annotated[
         str | None,

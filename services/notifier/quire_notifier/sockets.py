@@ -14,8 +14,12 @@ UNHURRIED_SECONDS = 0.02
 
 
 class Limits(Protocol):
-    max_sockets_per_address: int
-    max_sockets_per_subject: int
+    """0: no limit."""
+
+    @property
+    def max_sockets_per_address(self) -> int: ...
+    @property
+    def max_sockets_per_subject(self) -> int: ...
 
 
 class Sockets:

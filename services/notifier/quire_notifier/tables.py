@@ -86,11 +86,7 @@ async def append(connection: Connection, epoch: str, messages: Sequence[AnyFeedM
     rows = await connection.fetch(_SQL["reserve"], epoch, collections, [counts[name] for name in collections])
     last: dict[str, int] = {row[0]: row[1] for row in rows}
     numbered = number(messages, {name: last[name] - counts[name] + 1 for name in collections})
-    await connection.execute(
-        _SQL["append"], epoch, *_columns([
-            (m.collection_id, m.seq, m.batch_id, type(m).__struct_config__.tag, m.at, encode_message(m).decode()) for m in numbered
-        ])
-    )  # fmt: skip
+    await connection.execute(_SQL["append"], epoch, *_columns([_row(message) for message in numbered]))
     return last
 
 
@@ -109,6 +105,11 @@ async def notify(connection: Connection, heads: Heads | None) -> None:
     """Tells every notifier, when the transaction commits, where something is new; None: look everywhere."""
     payload = "" if heads is None else encode_message(heads).decode()
     await connection.execute(_SQL["notify"], CHANNEL, payload if len(payload) <= _LONGEST_PAYLOAD else "")
+
+
+def _row(message: AnyFeedMessage) -> tuple[Any, ...]:
+    kind = type(message).__struct_config__.tag
+    return message.collection_id, message.seq, message.batch_id, kind, message.at, encode_message(message).decode()
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:

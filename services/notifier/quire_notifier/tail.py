@@ -57,7 +57,8 @@ class Tail:
             lookers, self._lookers = self._lookers, []
             full = await _patiently(self._advance)
             for looker in lookers:
-                looker.cancelled() or looker.set_result(None)
+                if not looker.cancelled():
+                    looker.set_result(None)
             if full:
                 self._wake.set()
             else:

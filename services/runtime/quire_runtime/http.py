@@ -25,7 +25,7 @@ PROBLEM_TYPE = "application/problem+json"
 _CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _encoder = msgspec.json.Encoder()
 
-WebSockets = Literal["none", "websockets", "websockets-sansio"]
+WebSockets = Literal["none"] | type[asyncio.Protocol]
 
 
 class PortTaken(OSError):

@@ -27,13 +27,14 @@ class OpsServer:
         self,
         host: str,
         port: int,
-        checks: Mapping[str, Check],
+        checks: Mapping[str, Check] | None = None,
         *,
         registry: CollectorRegistry = REGISTRY,
         timeout: float = CHECK_TIMEOUT,
     ) -> None:
+        """Without `checks` it is not ready, until they are set: while a service waits for what it needs to start."""
         self.draining = False
-        self._checks = checks
+        self.checks = {"start": _starting} if checks is None else checks
         self._registry = registry
         self._timeout = timeout
         app = Starlette(
@@ -54,17 +55,18 @@ class OpsServer:
         return PlainTextResponse("ok")
 
     async def _readyz(self, _request: Request) -> Response:
-        results = await asyncio.gather(*(self._ask(name) for name in self._checks))
-        checks = dict(zip(self._checks, results, strict=True))
+        asked = self.checks
+        results = await asyncio.gather(*(self._ask(check) for check in asked.values()))
+        checks = dict(zip(asked, results, strict=True))
         ready = not self.draining and all(result["ok"] for result in results)
         return json_response({"ready": ready, "draining": self.draining, "checks": checks}, 200 if ready else 503)
 
-    async def _ask(self, name: str) -> dict[str, object]:
+    async def _ask(self, check: Check) -> dict[str, object]:
         started = time.monotonic()
         error: str | None = None
         try:
             async with asyncio.timeout(self._timeout):
-                await self._checks[name]()
+                await check()
         except TimeoutError:
             error = f"no answer within {self._timeout:g} s"
         except Exception as failure:  # noqa: BLE001 -- whatever a check raises is its answer
@@ -74,3 +76,7 @@ class OpsServer:
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _starting() -> None:
+    raise RuntimeError("starting: waiting for what it needs; the log says what that is")

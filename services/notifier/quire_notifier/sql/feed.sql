@@ -19,11 +19,3 @@ WHERE e.live ORDER BY f.seq;
 
 -- name: active
 SELECT state FROM batch WHERE collection_id = $1 AND status IN ('queued', 'processing') ORDER BY created_at, batch_id;
-
--- name: collections
-SELECT c.collection_id, c.last_seq,
-       (SELECT count(*) FROM batch b WHERE b.collection_id = c.collection_id AND b.status IN ('queued', 'processing')) AS active
-FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live
-WHERE ($1::text[] IS NULL OR c.collection_id LIKE ANY($1)) AND ($2::text IS NULL OR c.collection_id > $2)
-ORDER BY c.collection_id LIMIT $3;
-

@@ -1,0 +1,198 @@
+"""The HTTP side of the notifier (DESIGN §6): requests in, answers out; nothing is decided here."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import get_args
+
+import msgspec
+from msgspec import Raw
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from quire_notifier import metrics
+from quire_notifier.access import patterns, readable, reader, scope
+from quire_notifier.contents import RETRY_AFTER, Contents
+from quire_notifier.feed import Feed
+from quire_notifier.links import Links
+from quire_notifier.paging import place_of
+from quire_notifier.parameters import MAX_SEQ, limit_of, name_of, number, optional_uuid, uuid_of, words
+from quire_notifier.queries import Queries
+from quire_notifier.rows import FileRow, encode_state, file_view, state_view
+from quire_runtime.auth import Authenticator, Principal
+from quire_runtime.http import Problem, json_response
+from quire_runtime.logs import get_logger
+from quire_runtime.postgres import is_transient
+from quire_schemas.batch import BatchState
+from quire_schemas.events import Standing, Status
+
+log = get_logger(__name__)
+
+STATUSES: tuple[str, ...] = get_args(Status)
+STANDINGS: tuple[str, ...] = get_args(Standing)
+KINDS = ("original", "text", "thumbnail")
+
+Operation = Callable[[Request, Principal], Awaitable[Response]]
+
+
+class Config(msgspec.Struct, frozen=True):
+    """What a page has to know first."""
+
+    ingest_url: str
+    auth: str
+    batch_size: int
+
+
+class FeedPage(msgspec.Struct, frozen=True):
+    """Messages after the seq asked for; go on after `next_cursor` (null: that was the last one yet)."""
+
+    epoch: str
+    items: list[Raw]
+    next_cursor: int | None
+
+
+class Api:
+    """The routes, and what they need."""
+
+    def __init__(
+        self, queries: Queries, feed: Feed, contents: Contents, *, authenticator: Authenticator, links: Links, config: Config
+    ) -> None:
+        self._queries = queries
+        self._feed = feed
+        self._contents = contents
+        self._authenticator = authenticator
+        self._links = links
+        self._config = config
+
+    def routes(self) -> list[Route]:
+        table: dict[str, Operation] = {
+            "/api/collections": self._collections,
+            "/api/collections/{collection_id}/feed": self._messages,
+            "/api/batches": self._batches,
+            "/api/batches/{batch_id}": self._batch,
+            "/api/batches/{batch_id}/state": self._state,
+            "/api/files": self._files,
+            "/api/files/{file_id}": self._file,
+            "/api/stuck": self._stuck,
+            "/api/waiting": self._waiting,
+        }
+        return [
+            Route("/api/config", self._get_config),
+            *(Route(path, self._guarded(path, operation)) for path, operation in table.items()),
+            Route("/api/files/{file_id}/{kind}", self._content),
+        ]
+
+    async def _get_config(self, _request: Request) -> Response:
+        return json_response(self._config)
+
+    async def _collections(self, request: Request, principal: Principal) -> Response:
+        after = request.query_params.get("cursor")
+        return json_response(await self._queries.collections(patterns(reader(principal)), after, limit_of(request)))
+
+    async def _batches(self, request: Request, principal: Principal) -> Response:
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        place = place_of(request.query_params.get("cursor"))
+        return json_response(await self._queries.batches(where, words(request, "status", STATUSES), place, limit_of(request)))
+
+    async def _batch(self, request: Request, principal: Principal) -> Response:
+        state = await self._known(request, reader(principal).may_read)
+        return json_response(state_view(state, self._links))
+
+    async def _state(self, request: Request, principal: Principal) -> Response:
+        """For ingest: what cancel and retry are decided on."""
+        state = await self._known(request, principal.may_follow)
+        return Response(encode_state(state), media_type="application/json")
+
+    async def _known(self, request: Request, may: Callable[[str], bool]) -> BatchState:
+        state = await self._queries.state(uuid_of(request.path_params["batch_id"], "batch"))
+        if state is None or not may(state.collection_id):
+            raise Problem(404, "not_found", "There is no such batch.")
+        return state
+
+    async def _files(self, request: Request, principal: Principal) -> Response:
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        page = await self._queries.files(
+            where,
+            place_of(request.query_params.get("cursor")),
+            limit_of(request),
+            batch_id=optional_uuid(request, "batch_id"),
+            statuses=words(request, "status", STANDINGS),
+            name=name_of(request),
+        )
+        return json_response(page)
+
+    async def _file(self, request: Request, principal: Principal) -> Response:
+        return json_response(file_view(await self._found(request, reader(principal)), self._links))
+
+    async def _content(self, request: Request) -> Response:
+        """By a signed link, or with a token."""
+        kind = request.path_params["kind"]
+        if kind not in KINDS:
+            raise Problem(404, "not_found", f"A file has {', '.join(KINDS)}.")
+
+        async def answer(request: Request, principal: Principal | None) -> Response:
+            return await self._contents.answer(request, await self._found(request, principal), kind)
+
+        if self._links.allows(request.url.path, request.query_params):
+            return await _observed(f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
+        return await self._guarded(f"/api/files/{{file_id}}/{kind}", lambda request, who: answer(request, reader(who)))(request)
+
+    async def _found(self, request: Request, principal: Principal | None) -> FileRow:
+        file = await self._queries.file(uuid_of(request.path_params["file_id"], "file"))
+        if file is None or not (principal is None or principal.may_read(file.collection_id)):
+            raise Problem(404, "not_found", "There is no such file.")
+        return file
+
+    async def _stuck(self, request: Request, principal: Principal) -> Response:
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        older_than = number(request.query_params, "older_than", 60.0, least=0.0, most=1e9)
+        return json_response(await self._queries.stuck(where, older_than))
+
+    async def _waiting(self, request: Request, principal: Principal) -> Response:
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        return json_response(await self._queries.waiting(where, place_of(request.query_params.get("cursor")), limit_of(request)))
+
+    async def _messages(self, request: Request, principal: Principal) -> Response:
+        name = readable(reader(principal), request.path_params["collection_id"])
+        after = number(request.query_params, "after", 0, least=0, most=MAX_SEQ)
+        limit = limit_of(request)
+        head = await self._feed.head(name)
+        run = await self._feed.read(name, after, limit, kind="http")
+        pruned = run.messages[0].seq != after + 1 if run.messages else after != head.last_seq
+        if run.epoch != request.query_params.get("epoch", run.epoch) or pruned:
+            detail = "The feed does not go on here: it was rebuilt, or older messages are gone. Fetch the batches again."
+            raise Problem(410, "resync_required", detail, epoch=head.epoch, last_seq=head.last_seq, pruned_to=head.pruned_to)
+        items = [Raw(message.text) for message in run.messages]
+        following = run.messages[-1].seq if len(items) == limit else None
+        return json_response(FeedPage(epoch=run.epoch, items=items, next_cursor=following))
+
+    def _guarded(self, name: str, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+        """With a principal, counted, and with an outage of Postgres as a 503."""
+
+        async def endpoint(request: Request) -> Response:
+            async def answer() -> Response:
+                return await operation(request, await self._authenticator.of_headers(request.headers))
+
+            return await _observed(name, answer)
+
+        return endpoint
+
+
+async def _observed(name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
+    started, status = time.monotonic(), 500
+    try:
+        response = await answer()
+        status = response.status_code
+    except Problem as problem:
+        status = problem.status
+        raise
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        status = 503
+        log.warning("postgres does not answer", operation=name, error=repr(error))
+        detail = "The database does not answer. Try again in a while."
+        raise Problem(503, "database_unavailable", detail, headers=RETRY_AFTER) from error
+    finally:
+        metrics.REQUESTS.labels(name, str(status)).observe(time.monotonic() - started)
+    return response

@@ -1,0 +1,42 @@
+"""`python -m quire_notifier rebuild`."""
+
+import sys
+from collections.abc import Sequence
+
+import asyncpg
+
+from quire_notifier.prepare import migrated
+from quire_notifier.rebuild import Busy, rebuild
+from quire_notifier.settings import NotifierSettings
+from quire_runtime import logs
+from quire_runtime.kafka import LogUnavailable
+from quire_runtime.scan import LogScan
+
+_SESSION = {"application_name": "quire-rebuild", "timezone": "UTC"}
+
+
+async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> int:
+    """Exit code 0 when the new tables are live, 2 when nothing was changed."""
+    if argv:
+        return _said(f"unknown arguments {' '.join(argv)!r}. rebuild takes none", 2)
+    logs.setup(settings.log, "notifier")
+    await migrated(settings)
+    connection = await asyncpg.connect(settings.postgres.dsn, server_settings=_SESSION)
+    try:
+        async with LogScan(settings.kafka, "rebuild") as scan:
+            done = await rebuild(connection, scan, lambda done, total: _say(f"{done} of {total} records"))
+    except (Busy, LogUnavailable) as error:
+        return _said(f"quire rebuild: {error}", 2)
+    finally:
+        await connection.close()
+    cut = f" The oldest records of partitions {done.cut} are gone: batches in them are incomplete." if done.cut else ""
+    return _said(f"Rebuilt from {done.records} records; epoch {done.epoch} is live.{cut}", 0)
+
+
+def _said(sentence: str, code: int) -> int:
+    _say(sentence)
+    return code
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")

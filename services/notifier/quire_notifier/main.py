@@ -1,0 +1,123 @@
+"""Wires the notifier: the only place where its parts are constructed."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import asyncpg
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+
+from quire_notifier.api import Api, Config
+from quire_notifier.contents import Contents
+from quire_notifier.feed import Feed
+from quire_notifier.follower import Follower
+from quire_notifier.gateway import Gateway, Terms
+from quire_notifier.hub import Hub
+from quire_notifier.links import Links
+from quire_notifier.page import directory, page_routes
+from quire_notifier.prepare import prepared
+from quire_notifier.projection import Projection
+from quire_notifier.pruning import Pruner
+from quire_notifier.queries import Queries
+from quire_notifier.settings import NotifierSettings
+from quire_notifier.sockets import Sockets
+from quire_notifier.wire import Wire
+from quire_runtime import logs, postgres, signals
+from quire_runtime.auth import Authenticator
+from quire_runtime.consumer import LogConsumer
+from quire_runtime.http import HttpServer, cors, exception_handlers
+from quire_runtime.logs import get_logger
+from quire_runtime.ops import OpsServer
+from quire_runtime.storage import ObjectStore
+
+log = get_logger(__name__)
+
+MAX_MESSAGE_BYTES = 16 * 1024
+"""Of a client (issue: limits on message size)."""
+SHUTDOWN_SECONDS = 3.0
+"""What open HTTP requests have to end, after the WebSockets are gone."""
+
+
+async def serve(settings: NotifierSettings) -> None:
+    """Serve until SIGTERM or SIGINT; then send the WebSockets away, and end."""
+    logs.setup(settings.log, "notifier")
+    stop = signals.stop_event()
+    ops = OpsServer(settings.ops.host, settings.ops.port)
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        group.create_task(ops.run())
+        pool = await signals.unless(stop, prepared(settings))
+        if pool is not None:
+            stack.callback(pool.terminate)
+            store = await stack.enter_async_context(ObjectStore(settings.s3))
+            await Notifier(settings, pool, store, ops).run(stop)
+        ops.stop()
+
+
+class Notifier:
+    """The parts, and the order in which they begin and end."""
+
+    def __init__(self, settings: NotifierSettings, pool: asyncpg.Pool, store: ObjectStore, ops: OpsServer) -> None:
+        """Raises PortTaken."""
+        links = Links(settings.link_key, settings.link_s)
+        feed = Feed(pool)
+        self._settings = settings
+        self._hub = Hub(feed, settings.postgres.dsn, links)
+        self._sockets = Sockets(settings)
+        self._follower = Follower(pool, lambda: _consumer(settings, pool))
+        self._pruner = Pruner(pool, settings.retention_seconds)
+        self._http = HttpServer(
+            self._app(Queries(pool, links), feed, Contents(store), links),
+            settings.http.host,
+            settings.http.port,
+            ws=Wire,
+            graceful=SHUTDOWN_SECONDS,
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_ping_interval=settings.ping_s,
+            ws_ping_timeout=settings.ping_s,
+        )
+        self._ops = ops
+        ops.checks = {"log": self._follower.check, "database": lambda: postgres.check(pool), "storage": store.check}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`."""
+        gone = asyncio.Event()
+        log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hub.run(gone))
+            group.create_task(self._follower.run(stop))
+            group.create_task(self._pruner.run(stop))
+            serving = group.create_task(self._http.run())
+            await stop.wait()
+            self._ops.draining = True
+            await self._sockets.drain(self._settings.drain_s)
+            self._http.stop()
+            await serving
+            gone.set()
+
+    def _app(self, queries: Queries, feed: Feed, contents: Contents, links: Links) -> Starlette:
+        settings = self._settings
+        authenticator = Authenticator(settings.auth)
+        config = Config(ingest_url=settings.ingest_url, auth=settings.auth.mode, batch_size=settings.batch_size)
+        terms = Terms(
+            origins=frozenset(settings.page_origins),
+            authenticate_seconds=settings.authenticate_s,
+            max_subscriptions=settings.max_subscriptions,
+            open_to_all=settings.auth.mode == "none",
+        )
+        return Starlette(
+            routes=[
+                *Api(queries, feed, contents, authenticator=authenticator, links=links, config=config).routes(),
+                WebSocketRoute("/ws", Gateway(self._hub, self._sockets, authenticator, terms)),
+                *page_routes(settings.ingest_url, directory()),
+            ],
+            middleware=[cors(settings.page_origins)],
+            exception_handlers=exception_handlers(),
+        )
+
+
+def _consumer(settings: NotifierSettings, pool: asyncpg.Pool) -> LogConsumer:
+    projection = Projection(pool, lambda partitions: consumer.begin_offsets(partitions))  # noqa: PLW0108 -- made below
+    consumer = LogConsumer(
+        settings.kafka, settings.group, projection, max_records=settings.poll_records, transient=postgres.is_transient
+    )
+    return consumer

@@ -1,0 +1,65 @@
+"""Query and path parameters, checked; a wrong one is a Problem that says what would be right."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from starlette.requests import Request
+
+from quire_runtime.http import Problem
+
+N = TypeVar("N", int, float)
+MOST_ITEMS = 500
+ITEMS = 50
+MAX_NAME = 255
+MAX_SEQ = 2**63 - 1
+
+
+def uuid_of(text: str, what: str) -> str:
+    """The id in its one spelling; raises Problem 404 for what is no id."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Problem(404, "not_found", f"There is no such {what}: its id is a UUID.") from None
+
+
+def optional_uuid(request: Request, name: str) -> str | None:
+    text = request.query_params.get(name)
+    try:
+        return None if text is None else str(UUID(text))
+    except ValueError:
+        raise Problem(422, f"invalid_{name}", f"{name} takes a UUID.") from None
+
+
+def limit_of(request: Request) -> int:
+    return number(request.query_params, "limit", ITEMS, least=1, most=MOST_ITEMS)
+
+
+def number(query: Mapping[str, str], name: str, default: N, *, least: N, most: N) -> N:
+    """Raises Problem 422 for what is no number in this range."""
+    text = query.get(name)
+    if text is None:
+        return default
+    try:
+        value = type(default)(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value <= most:  # a NaN is not in any range
+        raise Problem(422, f"invalid_{name}", f"{name} takes a number from {least:g} to {most:g}.")
+    return value
+
+
+def words(request: Request, name: str, known: Sequence[str]) -> list[str] | None:
+    """`?status=a&status=b` or `?status=a,b`; None where it is not given. Raises Problem 422 for an unknown one."""
+    given = [word for text in request.query_params.getlist(name) for word in text.split(",") if word]
+    if unknown := [word for word in given if word not in known]:
+        raise Problem(422, f"invalid_{name}", f"{name} knows no {unknown[0][:50]!r}; it is one of {', '.join(known)}.")
+    return given or None
+
+
+def name_of(request: Request) -> str | None:
+    """A part of a filename to look for."""
+    text = request.query_params.get("name") or None
+    if text is not None and (len(text) > MAX_NAME or "\0" in text):
+        raise Problem(422, "invalid_name", f"name takes at most {MAX_NAME} characters of a filename.")
+    return text

@@ -1,0 +1,41 @@
+-- A second folding of the log, beside the live one. `batch` and `file_metadata` are the new ones here, in a schema of their own
+-- that the session looks into first; everything else is where it always is.
+
+-- name: lock
+SELECT pg_try_advisory_lock(hashtext('quire rebuild'));
+
+-- name: templates
+CREATE TABLE notifier_rebuild.batch (LIKE notifier.batch_template INCLUDING ALL);
+CREATE TABLE notifier_rebuild.file_metadata (LIKE notifier.file_metadata_template INCLUDING ALL);
+
+-- name: begin
+INSERT INTO epoch (id, fold_version, live) VALUES (gen_random_uuid(), $1, false) RETURNING id::text;
+
+-- name: hold
+-- From here to the commit nobody projects: whoever is at it has ended, whoever comes waits.
+SELECT id::text FROM epoch WHERE live FOR UPDATE;
+
+-- name: swap
+DROP TABLE IF EXISTS notifier.batch;
+DROP TABLE IF EXISTS notifier.file_metadata;
+ALTER TABLE notifier_rebuild.batch SET SCHEMA notifier;
+ALTER TABLE notifier_rebuild.file_metadata SET SCHEMA notifier;
+
+-- name: retire
+UPDATE epoch SET live = false WHERE live;
+
+-- name: enthrone
+UPDATE epoch SET live = true WHERE id = $1::uuid;
+
+-- name: left
+SELECT id::text FROM epoch WHERE NOT live AND id <> $1::uuid;
+
+-- name: remove_feed
+DELETE FROM feed WHERE (epoch, collection_id, seq) IN (SELECT epoch, collection_id, seq FROM feed WHERE epoch = $1::uuid LIMIT $2);
+
+-- name: remove_epoch
+WITH p AS (DELETE FROM projection WHERE epoch = $1::uuid), c AS (DELETE FROM collection WHERE epoch = $1::uuid)
+SELECT 1;
+
+-- name: forget
+DELETE FROM epoch WHERE id = $1::uuid AND NOT live;
