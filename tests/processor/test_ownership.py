@@ -1,9 +1,19 @@
 from datetime import UTC, datetime
 
-from quire_processor.ownership import NEVER, Ownership
+from quire_processor.ownership import Ownership
 from quire_schemas import ids
 from quire_schemas.batch import BatchState
-from quire_schemas.events import BatchCancelRequested, BatchCreated, BatchStarted, Event, EventData, FileSpec, event_of
+from quire_schemas.events import (
+    BatchCancelRequested,
+    BatchCompleted,
+    BatchCreated,
+    BatchStarted,
+    Event,
+    EventData,
+    FileProcessed,
+    FileSpec,
+    event_of,
+)
 from quire_schemas.retry import retry_requested
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +46,7 @@ def owning(*events: Event, end: int = 0) -> Ownership:
 
 
 def ended(ownership: Ownership) -> BatchState:
-    ownership.confirm(dict.fromkeys(ownership.unconfirmed(), NEVER))
+    ownership.confirm(dict.fromkeys(ownership.unconfirmed()))
     state = ownership.state(BATCH)
     assert state is not None
     assert state.terminal
@@ -46,23 +56,24 @@ def ended(ownership: Ownership) -> BatchState:
 def test_a_new_batch_is_known_once_its_past_has_been_looked_up():
     ownership = owning(created(), started())
     assert ownership.state(BATCH) is None
-    assert ownership.confirm({BATCH: NEVER}) == (BATCH,)
+    assert ownership.confirm({BATCH: None}) == (BATCH,)
     state = ownership.state(BATCH)
     assert state is not None
     assert (state.status, state.run_id) == ("processing", RUN)
 
 
 def test_a_batch_that_ended_long_ago_and_comes_again_is_not_taken_for_a_new_one():
+    past = ended(owning(created(), CANCELLED))
     ownership = owning(created(), started())
-    assert ownership.confirm({BATCH: 0}) == ()
+    assert ownership.confirm({BATCH: past}) == ()
     assert ownership.state(BATCH) is None
     assert ownership.marks() == {0: 2}
 
 
 def test_a_retry_that_waits_behind_a_repeated_creation_is_still_accepted():
     past = ended(owning(created(), CANCELLED))
-    ownership = owning(created(), event(retry_requested(past)))
-    ownership.confirm({BATCH: 0})
+    ownership = owning(created(), CANCELLED, event(retry_requested(past)))
+    ownership.confirm({BATCH: past})
     state = ownership.state(BATCH)
     assert state is not None
     assert (state.generation, state.status) == (1, "queued")
@@ -70,15 +81,33 @@ def test_a_retry_that_waits_behind_a_repeated_creation_is_still_accepted():
 
 def test_a_retry_of_a_generation_that_is_over_reopens_nothing():
     past = ended(owning(created(), CANCELLED))
-    ownership = owning(event(retry_requested(past)))
-    ownership.confirm({BATCH: 1})
+    retry = event(retry_requested(past))
+    again = ended(owning(created(), CANCELLED, retry, event(BatchCancelRequested(generation=1))))
+    ownership = owning(retry)
+    ownership.confirm({BATCH: again})
     assert ownership.state(BATCH) is None
+
+
+def test_a_forced_retry_goes_on_from_how_the_batch_ended_not_from_what_its_sender_believed():
+    running = owning(created(), started())
+    running.confirm({BATCH: None})
+    believed = running.state(BATCH)
+    assert believed is not None
+    outcome = FileProcessed(run_id=RUN, file_id=FILE, page_count=1, title=None, text_key="t", thumbnail_key=None, duration_ms=1)
+    past = ended(owning(created(), started(), event(outcome), event(BatchCompleted(run_id=RUN))))
+    ownership = Ownership()
+    ownership.begin(0, 4)
+    ownership.fold(0, 4, event(retry_requested(believed, force=True)))
+    ownership.confirm({BATCH: past})
+    state = ownership.state(BATCH)
+    assert state is not None
+    assert (state.generation, state.files[FILE].standing) == (1, "processed")
 
 
 def test_the_mark_stays_at_the_lowest_start_until_the_batch_is_dropped():
     ownership = owning(created(), created(OTHER), CANCELLED)
     assert ownership.marks() == {0: 0}
-    ownership.confirm({BATCH: NEVER, OTHER: NEVER})
+    ownership.confirm({BATCH: None, OTHER: None})
     assert ownership.marks() == {0: 0}
     ownership.drop(BATCH)
     assert ownership.marks() == {0: 1}
@@ -104,7 +133,7 @@ def test_partitions_that_went_are_forgotten_and_those_that_stayed_go_on():
     ownership = owning(created())
     ownership.begin(1, 0)
     ownership.fold(1, 0, created(OTHER))
-    ownership.confirm({BATCH: NEVER, OTHER: NEVER})
+    ownership.confirm({BATCH: None, OTHER: None})
     assert ownership.retain(frozenset({0})) == (OTHER,)
     assert ownership.state(OTHER) is None
     assert ownership.position(0) == 1
@@ -113,7 +142,7 @@ def test_partitions_that_went_are_forgotten_and_those_that_stayed_go_on():
 
 def test_a_record_folded_again_after_a_seek_changes_nothing():
     ownership = owning(created(), started())
-    ownership.confirm({BATCH: NEVER})
+    ownership.confirm({BATCH: None})
     before = ownership.state(BATCH)
     assert ownership.fold(0, 0, created()) is None
     assert ownership.fold(0, 1, started()) is None
@@ -123,7 +152,7 @@ def test_a_record_folded_again_after_a_seek_changes_nothing():
 
 def test_every_run_of_the_generation_is_known_also_those_not_accepted():
     ownership = owning(created(), started(), started(attempt=7))
-    ownership.confirm({BATCH: NEVER})
+    ownership.confirm({BATCH: None})
     entry = ownership.entry(BATCH)
     assert entry is not None
     assert entry.runs == {RUN}

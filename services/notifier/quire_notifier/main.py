@@ -43,14 +43,14 @@ async def serve(settings: NotifierSettings) -> None:
     logs.setup(settings.log, "notifier")
     stop = signals.stop_event()
     ops = OpsServer(settings.ops.host, settings.ops.port)
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         group.create_task(ops.run())
+        stack.callback(ops.stop)
         pool = await signals.unless(stop, prepared(settings))
         if pool is not None:
             stack.callback(pool.terminate)
             store = await stack.enter_async_context(ObjectStore(settings.s3))
             await Notifier(settings, pool, store, ops).run(stop)
-        ops.stop()
 
 
 class Notifier:

@@ -1,4 +1,4 @@
-"""The processor's tables: what was read from each file, and which batches are over (schema `processor`)."""
+"""The processor's tables: what was read from each file, and how batches ended (schema `processor`)."""
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
@@ -12,6 +12,7 @@ from quire_processor.statements import statements
 from quire_schemas.batch import BatchState, FileState
 
 _SQL = statements("documents")
+_state = msgspec.json.Decoder(BatchState)
 _CHUNK = 256 * 1024  # bytes of rows handed to Postgres at a time
 
 
@@ -59,19 +60,21 @@ class Documents:
         await self._pool.execute(_SQL["delete"], list(file_ids), attempt)
 
     async def remember(self, ended: list[BatchState]) -> None:
-        """Note which generation of these batches is over."""
+        """Note how these batches ended."""
         await self._pool.execute(
             _SQL["remember"],
             [state.batch_id for state in ended],
             [state.generation for state in ended],
             [state.status for state in ended],
             [state.ended_at for state in ended],
+            [msgspec.json.encode(state) for state in ended],
         )
 
-    async def recall(self, batch_ids: Iterable[str]) -> dict[str, int]:
-        """The generation that is over, of those of the batches that have one."""
+    async def recall(self, batch_ids: Iterable[str]) -> dict[str, BatchState]:
+        """The state at their last end of those of the batches that have ended."""
         rows = await self._pool.fetch(_SQL["recall"], list(batch_ids))
-        return {row["batch_id"]: row["generation"] for row in rows}
+        states = (_state.decode(row["state"]) for row in rows)
+        return {state.batch_id: state for state in states}
 
 
 async def _rows(path: Path, prefix: bytes) -> AsyncIterator[bytes]:

@@ -64,42 +64,35 @@ async def serve(settings: ProcessorSettings) -> None:
     stop = signals.stop_event()
     for variable in [variable for variable in os.environ if variable.startswith("QUIRE_")]:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
-    async with contextlib.AsyncExitStack() as stack:
+    ops = OpsServer(settings.ops.host, settings.ops.port)
+    async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
+        group.create_task(ops.run())
+        stack.callback(ops.stop)
         store = await stack.enter_async_context(ObjectStore(settings.s3))
-        pool = await _prepared(settings, store, stop)
+        pool = await signals.unless(stop, _prepared(settings, store))
         if pool is None:
             return
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         directory = stack.enter_context(scratch(settings.scratch_dir))
         workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings)))
-        await _run(settings, name, stop, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
+        await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 
-async def _prepared(settings: ProcessorSettings, store: ObjectStore, stop: asyncio.Event) -> asyncpg.Pool | None:
-    """Topic, bucket and tables, made where they are missing; None when told to stop while waiting for their servers."""
-
-    async def prepare() -> asyncpg.Pool:
-        with as_file(files("quire_processor") / "sql" / "migrations") as sql:
-            await postgres.migrate(settings.postgres.dsn, SCHEMA, sql)
-        await ensure_topic(settings.kafka)
-        await store.ensure_bucket()
-        return await postgres.connect_pool(settings.postgres, SCHEMA)
-
-    preparing, stopping = asyncio.create_task(prepare()), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([preparing, stopping], return_when=asyncio.FIRST_COMPLETED)
-        return preparing.result() if preparing.done() else None
-    finally:
-        for task in (preparing, stopping):
-            task.cancel()
-        await asyncio.gather(preparing, stopping, return_exceptions=True)
+async def _prepared(settings: ProcessorSettings, store: ObjectStore) -> asyncpg.Pool:
+    """Topic, bucket and tables, made where they are missing, whenever their servers come."""
+    with as_file(files("quire_processor") / "sql" / "migrations") as sql:
+        await postgres.migrate(settings.postgres.dsn, SCHEMA, sql)
+    await ensure_topic(settings.kafka)
+    await store.ensure_bucket()
+    return await postgres.connect_pool(settings.postgres, SCHEMA)
 
 
 async def _run(
     settings: ProcessorSettings,
     name: str,
     stop: asyncio.Event,
+    ops: OpsServer,
     *,
     store: ObjectStore,
     pool: asyncpg.Pool,
@@ -126,16 +119,13 @@ async def _run(
         slots=settings.slots,
     )
     consumer = LogConsumer(settings.kafka, settings.group, processor, client=name)
-    ops = OpsServer(
-        settings.ops.host,
-        settings.ops.port,
-        {"log": consumer.check, "publisher": publisher.check, "database": lambda: postgres.check(pool), "storage": store.check},
-    )
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(ops.run())
-        await processor.run(consumer, stop)
-        ops.stop()
-        await serving
+    ops.checks = {
+        "log": consumer.check,
+        "publisher": publisher.check,
+        "database": lambda: postgres.check(pool),
+        "storage": store.check,
+    }
+    await processor.run(consumer, stop)
 
 
 async def _close(pool: asyncpg.Pool) -> None:

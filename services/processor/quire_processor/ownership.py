@@ -1,9 +1,9 @@
 """What this processor knows of the partitions it owns: a fold, and what may be committed (DESIGN §4). Pure.
 
 Records come in through `fold`, batch by batch states come out through `state` and `batches`. A batch that is not
-known yet is *unconfirmed* until `confirm` says which generation of it the finished ones remember: a repeated
-`BatchCreated` of a batch that ended long ago must not be worked on again. Its records wait in the order of the log
-meanwhile, so nothing is decided on half the history.
+known yet is *unconfirmed* until `confirm` says how it ended, if it did: a repeated `BatchCreated` of a batch that ended
+long ago must not be worked on again, and a retry goes on from that end, not from what its sender believed. Its records
+wait in the order of the log meanwhile, so nothing is decided on half the history.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import BatchCreated, BatchRetryRequested, BatchStarted, Event
-
-NEVER = -1  # the generation remembered of a batch that has never finished
 
 
 @dataclass(slots=True)
@@ -22,7 +20,6 @@ class Entry:
     partition: int
     start: int
     waiting: list[tuple[int, Event]] | None
-    remembered: int = NEVER
     state: BatchState | None = None
     runs: set[str] = field(default_factory=set)
     traceparent: str | None = None
@@ -83,7 +80,7 @@ class Ownership:
             return None
         entry = view.batches.get(event.batch_id)
         if entry is None:
-            if _opens(event) is not None:
+            if isinstance(event.data, BatchCreated | BatchRetryRequested):
                 self._await_confirmation(view, partition, offset, event)
             return None
         if entry.waiting is not None:
@@ -92,21 +89,21 @@ class Ownership:
         return event.batch_id if _apply(entry, offset, event) else None
 
     def unconfirmed(self) -> tuple[str, ...]:
-        """The batches whose finished generation has to be looked up."""
+        """The batches of which has to be looked up how they ended, if they did."""
         return tuple(self._unconfirmed)
 
-    def confirm(self, remembered: Mapping[str, int]) -> tuple[str, ...]:
-        """Fold what has waited for the answer; returns the batches that are there now."""
+    def confirm(self, remembered: Mapping[str, BatchState | None]) -> tuple[str, ...]:
+        """Fold what has waited for the answer (None: it never ended) onto it; returns the batches that are there now."""
         known = []
-        for batch_id, generation in remembered.items():
+        for batch_id, ended in remembered.items():
             if batch_id not in self._unconfirmed:
                 continue
             self._unconfirmed.discard(batch_id)
             entry = self._where[batch_id].batches[batch_id]
-            waiting, entry.waiting, entry.remembered = entry.waiting or [], None, generation
+            waiting, entry.waiting, entry.state = entry.waiting or [], None, ended
             for offset, event in waiting:
                 _apply(entry, offset, event)
-            if entry.state is None:
+            if entry.state is ended:
                 self.drop(batch_id)
             else:
                 known.append(batch_id)
@@ -150,17 +147,7 @@ class Ownership:
         self._unconfirmed.discard(batch_id)
 
 
-def _opens(event: Event) -> int | None:
-    """The generation that the event opens for one who does not know the batch."""
-    if isinstance(event.data, BatchCreated):
-        return 0
-    return event.data.generation + 1 if isinstance(event.data, BatchRetryRequested) else None
-
-
 def _apply(entry: Entry, offset: int, event: Event) -> bool:
-    opens = _opens(event)
-    if entry.state is None and opens is not None and opens <= entry.remembered:
-        return False
     after = evolve(entry.state, event, offset)
     if after is None or after is entry.state:
         if isinstance(event.data, BatchStarted):

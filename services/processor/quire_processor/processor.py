@@ -12,7 +12,7 @@ from uuid import uuid4
 from quire_processor import metrics
 from quire_processor.cleaning import Cleaning
 from quire_processor.documents import Documents
-from quire_processor.ownership import NEVER, Ownership
+from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
 from quire_processor.run import Run, Terms
 from quire_processor.schedule import Open, Schedule, Work
@@ -31,7 +31,7 @@ log = get_logger(__name__)
 _MOST_STARTING = 2  # batches whose start is under way at a time
 _PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the partitions are still ours
 _COMMIT_EVERY = 1.0  # seconds
-_RECALL_AT_ONCE = 1_000  # batches per look-up
+_RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
 _HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told to stop
 
@@ -165,10 +165,10 @@ class Processor(Handler):
             self._ask.clear()
             while asked := self._ownership.unconfirmed()[:_RECALL_AT_ONCE]:
                 known = await self._recall(asked)
-                for batch_id in self._ownership.confirm({batch_id: known.get(batch_id, NEVER) for batch_id in asked}):
+                for batch_id in self._ownership.confirm({batch_id: known.get(batch_id) for batch_id in asked}):
                     self._changed(batch_id)
 
-    async def _recall(self, batch_ids: tuple[str, ...]) -> dict[str, int]:
+    async def _recall(self, batch_ids: tuple[str, ...]) -> dict[str, BatchState]:
         return await retrying(lambda: self._documents.recall(batch_ids), transient=is_transient, give_up_after=None)
 
     async def _dispatching(self) -> None:

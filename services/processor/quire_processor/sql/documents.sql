@@ -16,11 +16,11 @@ DELETE FROM page WHERE file_id = $1;
 DELETE FROM document WHERE file_id = ANY($1::uuid[]) AND attempt <= $2;
 
 -- name: remember
-INSERT INTO finished_batch AS known (batch_id, generation, status, finished_at)
-SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[])
+INSERT INTO finished_batch AS known (batch_id, generation, status, finished_at, state)
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::bytea[])
 ON CONFLICT (batch_id) DO UPDATE
-SET generation = excluded.generation, status = excluded.status, finished_at = excluded.finished_at
+SET generation = excluded.generation, status = excluded.status, finished_at = excluded.finished_at, state = excluded.state
 WHERE known.generation < excluded.generation;
 
 -- name: recall
-SELECT batch_id::text, generation FROM finished_batch WHERE batch_id = ANY($1::uuid[]);
+SELECT state FROM finished_batch WHERE batch_id = ANY($1::uuid[]);

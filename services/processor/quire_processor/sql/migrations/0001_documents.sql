@@ -25,11 +25,12 @@ CREATE TABLE page (
     PRIMARY KEY (file_id, page)
 );
 
--- Which generation of a batch is over. Written before the committed offset moves past the batch, so that an event of
--- it that comes again is not taken for a new batch.
+-- How a batch ended last. Written before the committed offset moves past the batch, so that an event of it that comes
+-- again is not taken for a new batch, and a retry finds what it is a retry of.
 CREATE TABLE finished_batch (
     batch_id    uuid PRIMARY KEY,
     generation  integer NOT NULL,
     status      text NOT NULL,
-    finished_at timestamptz NOT NULL
+    finished_at timestamptz NOT NULL,
+    state       bytea NOT NULL -- JSON of quire_schemas.batch.BatchState
 );
