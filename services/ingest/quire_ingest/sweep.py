@@ -1,0 +1,139 @@
+"""`quire sweep`: removes from the object store what no event names (DESIGN §3, §4). Safe while everything runs.
+
+What is there is decided by the log alone. An object is left alone as long as it is younger than the grace period: it may belong
+to an upload whose event is still to come. An old manifest without its event goes first; the originals that it names go with
+the next sweep, so that a repeated request which is just being answered from it loses nothing.
+"""
+
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from quire_ingest.records import Manifest
+from quire_runtime.logs import get_logger
+from quire_runtime.scan import LogScan
+from quire_runtime.storage import ObjectInfo, ObjectMissing, ObjectStore
+from quire_schemas.batch import BatchState, evolve
+from quire_schemas.events import Event
+
+log = get_logger(__name__)
+
+ORIGINALS, ARTEFACTS, MANIFESTS = "originals/", "artefacts/", "manifests/"
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""By how much the store's clock may be ahead of ours."""
+DELETED_AT_ONCE = 1_000
+
+_state = msgspec.json.Decoder(BatchState)
+
+
+class Swept(Struct, kw_only=True):
+    """Objects and bytes that were removed, or would be; objects that were looked at."""
+
+    originals: int = 0
+    artefacts: int = 0
+    manifests: int = 0
+    bytes: int = 0
+    looked_at: int = 0
+
+
+class Named:
+    """What the log names: originals of every batch, artefacts of those processed files whose batch has ended."""
+
+    def __init__(self) -> None:
+        self.originals: set[str] = set()
+        self._open: dict[str, BatchState] = {}
+        self._ended: dict[str, bytes] = {}  # a million of them have to fit: compressed
+
+    def take(self, event: Event, offset: int) -> None:
+        """The next event of its batch."""
+        before = self.state(event.batch_id)
+        after = evolve(before, event, offset)
+        if after is None or after is before:
+            return
+        if before is None:
+            self.originals.update(file.object_key for file in after.files.values())
+        self._open.pop(after.batch_id, None)
+        self._ended.pop(after.batch_id, None)
+        if after.terminal:
+            self._ended[after.batch_id] = zlib.compress(msgspec.json.encode(after), 1)
+        else:
+            self._open[after.batch_id] = after
+
+    def state(self, batch_id: str) -> BatchState | None:
+        ended = self._ended.get(batch_id)
+        return self._open.get(batch_id) if ended is None else _state.decode(zlib.decompress(ended))
+
+    def knows(self, batch_id: str) -> bool:
+        return batch_id in self._open or batch_id in self._ended
+
+    def artefacts(self, batch_id: str) -> frozenset[str] | None:
+        """The artefacts that the ended batch names; None while it is open: a run may be writing more."""
+        state = None if batch_id in self._open else self.state(batch_id)
+        if state is None:
+            return None if batch_id in self._open else frozenset()
+        return frozenset(key for file in state.files.values() for key in (file.text_key, file.thumbnail_key) if key is not None)
+
+
+async def sweep(store: ObjectStore, scan: LogScan, grace: timedelta, *, dry: bool) -> Swept:
+    """Removes what is older than `grace` and named by nothing; with `dry` only counts. Raises LogUnavailable,
+    StorageUnavailable.
+    """
+    before = datetime.now(UTC) - max(grace, CLOCKS_DIFFER)
+    named, swept = Named(), Swept()
+    async for records in scan.read(await scan.begins(), await scan.ends()):
+        for record in records:
+            if record.event is not None:
+                named.take(record.event, record.offset)
+    promised = await _manifests(store, named, before, swept, dry=dry)
+    async for some in _old(store, ORIGINALS, before, swept):
+        garbage = [item for item in some if item.key not in named.originals and item.key not in promised]
+        swept.originals += await _remove(store, garbage, swept, dry=dry)
+    async for some in _old(store, ARTEFACTS, before, swept):
+        garbage = [item for item in some if _is_garbage(item.key, named)]
+        swept.artefacts += await _remove(store, garbage, swept, dry=dry)
+    return swept
+
+
+def _is_garbage(key: str, named: Named) -> bool:
+    """An artefact of a batch that the log does not know is garbage, too."""
+    artefacts = named.artefacts(key.removeprefix(ARTEFACTS).partition("/")[0])
+    return artefacts is not None and key not in artefacts
+
+
+async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: Swept, *, dry: bool) -> frozenset[str]:
+    """Removes old ones whose batch never came; the originals that manifests without an event name."""
+    promised: set[str] = set()
+    async for item in store.list(MANIFESTS):
+        swept.looked_at += 1
+        if named.knows(item.key.removeprefix(MANIFESTS).removesuffix(".json")):
+            continue
+        try:
+            promised |= msgspec.json.decode(await store.get(item.key), type=Manifest).object_keys()
+        except ObjectMissing:
+            continue
+        if item.modified < before:
+            swept.manifests += await _remove(store, [item], swept, dry=dry)
+    return frozenset(promised)
+
+
+async def _old(store: ObjectStore, prefix: str, before: datetime, swept: Swept) -> AsyncIterator[list[ObjectInfo]]:
+    """Old objects, some at a time."""
+    some: list[ObjectInfo] = []
+    async for item in store.list(prefix):
+        swept.looked_at += 1
+        if item.modified < before:
+            some.append(item)
+        if len(some) == DELETED_AT_ONCE:
+            yield some
+            some = []
+    yield some
+
+
+async def _remove(store: ObjectStore, garbage: Sequence[ObjectInfo], swept: Swept, *, dry: bool) -> int:
+    if garbage and not dry:
+        await store.delete_many([item.key for item in garbage])
+    swept.bytes += sum(item.size for item in garbage)
+    return len(garbage)
