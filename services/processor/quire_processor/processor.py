@@ -87,9 +87,10 @@ class Processor(Handler):
                 for loop in (self._confirming(), self._dispatching(), self._finishing(), self._committing())
             ]
             await stop.wait()
-            await self._hand_over()
             for task in background:
                 task.cancel()
+            await asyncio.wait(background)  # so that no run begins behind our back
+            await self._hand_over()
             consumer.stop()
             await polling
 

@@ -1,0 +1,147 @@
+"""The log and its consumer group, in memory, with the semantics that the processor relies on (DESIGN §2, §4).
+
+A member that is frozen (SIGSTOP, a cut network) does nothing; after the session timeout its partitions are given away, and it
+does not know. What it sent before, or sends after, still arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection, Iterable, Mapping
+
+from quire_runtime.handler import Handler, LogRecord
+from quire_runtime.kafka import LogUnavailable, partition_of
+from quire_runtime.member import NotAMember
+from quire_schemas.events import Event
+
+PARTITIONS = 3
+SESSION_SECONDS = 10.0
+
+
+class Log:
+    def __init__(self, chance: random.Random) -> None:
+        self.records: list[list[Event]] = [[] for _ in range(PARTITIONS)]
+        self.committed: dict[int, int] = {}
+        self.away = False
+        self.generation = 0
+        self.assignment: dict[str, frozenset[int]] = {}
+        self.chance = chance
+        self.grown = asyncio.Event()
+
+    def append(self, event: Event) -> tuple[int, int]:
+        partition = partition_of(event.batch_id.encode(), PARTITIONS)
+        self.records[partition].append(event)
+        grown, self.grown = self.grown, asyncio.Event()
+        grown.set()
+        return partition, len(self.records[partition]) - 1
+
+    def rebalance(self, members: Iterable[str]) -> None:
+        """Gives every partition to one of the members, as chance has it."""
+        names = sorted(members)
+        self.generation += 1
+        owner = {number: self.chance.choice(names) for number in range(PARTITIONS)} if names else {}
+        self.assignment = {name: frozenset(number for number, who in owner.items() if who == name) for name in names}
+
+
+class Member:
+    """Both the `LogConsumer` and the `Publisher` of one processor."""
+
+    def __init__(self, name: str, log: Log) -> None:
+        self.name = name
+        self._log = log
+        self._handler: Handler
+        self._generation = 0
+        self._stop = asyncio.Event()
+        self.going = asyncio.Event()
+        self.going.set()
+        self._next: dict[int, int] = {}
+
+    def feed(self, handler: Handler) -> None:
+        self._handler = handler
+
+    # As LogConsumer.
+
+    async def run(self) -> None:
+        while not self._stop.is_set():
+            await self.going.wait()
+            if self._generation != self._log.generation and self.name in self._log.assignment:
+                await self._join()
+            await self._poll()
+            await asyncio.sleep(self._log.chance.choice((0.0, 0.01, 0.3)))
+
+    async def _join(self) -> None:
+        if self._next:
+            self._handler.revoked(frozenset(self._next))
+        self._generation = self._log.generation
+        mine = self._log.assignment[self.name]
+        self._next = {}
+        self._handler.assigned(mine)
+        while mine and self._generation == self._log.generation:
+            try:
+                self._next = dict(await self._handler.positions(mine))
+            except LogUnavailable:
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def _poll(self) -> None:
+        if self._log.away:
+            return
+        some: list[LogRecord] = []
+        for partition, offset in self._next.items():
+            most = self._log.chance.randint(0, 5)
+            events = self._log.records[partition][offset : offset + most]
+            some += [_record(partition, offset + number, event) for number, event in enumerate(events)]
+        if some:
+            await self._handler.records(some)
+            for record in some:
+                self._next[record.partition] = record.offset + 1
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def committed(self, partitions: Collection[int]) -> dict[int, int | None]:
+        await self._ask()
+        return {partition: self._log.committed.get(partition) for partition in partitions}
+
+    async def begin_offsets(self, partitions: Collection[int]) -> dict[int, int]:
+        await self._ask()
+        return dict.fromkeys(partitions, 0)
+
+    async def end_offsets(self, partitions: Collection[int]) -> dict[int, int]:
+        await self._ask()
+        return {partition: len(self._log.records[partition]) for partition in partitions}
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        await self.confirm_membership()
+        if not offsets.keys() <= self._log.assignment[self.name]:
+            raise NotAMember("not ours")
+        self._log.committed |= offsets
+
+    async def confirm_membership(self) -> None:
+        await self._ask()
+        if self.name not in self._log.assignment or self._generation != self._log.generation:
+            raise NotAMember("the group has moved on")
+
+    # As Publisher.
+
+    async def publish(self, event: Event) -> tuple[int, int]:
+        """Sometimes the acknowledgement is lost: then the event is in the log and the sender does not know."""
+        await self._ask()
+        place = self._log.append(event)
+        await asyncio.sleep(self._log.chance.choice((0.0, 0.0, 0.02)))
+        await self.going.wait()
+        if self._log.chance.random() < 0.05:
+            raise LogUnavailable("the acknowledgement was lost")
+        return place
+
+    async def _ask(self) -> None:
+        await asyncio.sleep(self._log.chance.choice((0.0, 0.005)))
+        await self.going.wait()
+        if self._log.away:
+            raise LogUnavailable("away")
+
+
+def _record(partition: int, offset: int, event: Event) -> LogRecord:
+    return LogRecord(partition=partition, offset=offset, timestamp_ms=0, event=event, invalid=None, key=None, headers=())
