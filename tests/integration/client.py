@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import httpx
-from tests.integration.stack import Quire
+from tests.integration.stack import Quire, Stack
 
 from quire_runtime.scan import LogScan
 from quire_runtime.settings import KafkaSettings
@@ -18,6 +19,15 @@ from quire_schemas.events import Event, FileProcessed
 
 PATIENCE_SECONDS = 60.0
 File = tuple[str, bytes]
+
+
+@asynccontextmanager
+async def serving(stack: Stack, *, processors: int = 1, settings: Mapping[str, str] | None = None) -> AsyncIterator[Client]:
+    """Services of one's own, and a client of them."""
+    async with stack.services(processors=processors, settings=settings) as quire:
+        client = Client(quire)
+        async with client.http:
+            yield client
 
 
 class Client:

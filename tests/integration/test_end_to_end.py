@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.integration.client import Client
+from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
@@ -32,10 +32,8 @@ HEARTBEAT_SECONDS = "0.3"
 
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    async with stack.services(settings={"QUIRE_HEARTBEAT_S": HEARTBEAT_SECONDS}) as quire:
-        one = Client(quire)
-        async with one.http:
-            yield one
+    async with serving(stack, settings={"QUIRE_HEARTBEAT_S": HEARTBEAT_SECONDS}) as one:
+        yield one
 
 
 def good(count: int, pages: int = 1) -> list[tuple[str, bytes]]:
