@@ -1,4 +1,4 @@
-"""The page: files of `page/`, built from `web/`. Every view of it has a URL of its own and the same HTML."""
+"""The page: the files of `page/` as they are. Every view of it has a URL of its own and the same HTML."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +11,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 VIEWS: Final = ("/", "/collections/{collection_id}", "/batches/{batch_id}")
-_MISSING = "The page is not built. Run `make run`, or `make web`; the API is here all the same.\n"
 
 
 def directory() -> Path:
@@ -23,13 +22,9 @@ def page_routes(ingest_url: str, folder: Path) -> list[BaseRoute]:
     headers = {**_SAFE, "Content-Security-Policy": policy(ingest_url)}
 
     async def view(_request: Request) -> Response:
-        index = folder / "index.html"
-        if not index.is_file():
-            return Response(_MISSING, 404, headers, media_type="text/plain")
-        return FileResponse(index, headers={**headers, "Cache-Control": "no-cache"})
+        return FileResponse(folder / "index.html", headers={**headers, "Cache-Control": "no-cache"})
 
-    routes: list[BaseRoute] = [Route(path, view) for path in VIEWS]
-    return [*routes, Mount("/", _Static(folder, headers))] if folder.is_dir() else routes
+    return [*(Route(path, view) for path in VIEWS), Mount("/", _Static(folder, headers))]
 
 
 def policy(ingest_url: str) -> str:
@@ -44,15 +39,14 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", 
 
 
 class _Static:
-    """Files whose names hold a hash of their content are good for ever."""
+    """Files that a browser asks about again each time: they are small, and of one version with the API."""
 
     def __init__(self, folder: Path, headers: dict[str, str]) -> None:
-        self._files = StaticFiles(directory=folder)
+        self._files = StaticFiles(directory=folder, follow_symlink=True)
         self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lasting = "/assets/" in scope["path"]
-        more = {**self._headers, "Cache-Control": "public, max-age=31536000, immutable" if lasting else "no-cache"}
+        more = {**self._headers, "Cache-Control": "no-cache"}
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,0 +1,149 @@
+// The page: what the URL names is shown, and one subscription keeps it up to date.
+
+import { config, currentToken, get, useToken } from "./api.js";
+import { byId, el } from "./dom.js";
+import * as files from "./files.js";
+import { subscribe } from "./quire.js";
+import { draw, tick } from "./sidebar.js";
+import { Batches } from "./state.js";
+import { TEXT } from "./texts.js";
+import { offer } from "./uploads.js";
+
+const NOTICE_MS = 2000;
+const SETTLED_MS = 300;
+const batches = new Batches();
+let collection = "default";
+let batchId = null;
+let subscription = null;
+let notice = null;
+let drawing = false;
+const settled = new Set();
+
+function open(event, id) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.pushState(null, "", `/batches/${id}`);
+  route();
+}
+
+/** Shows what the URL names. */
+async function route() {
+  const [, kind, id] = location.pathname.split("/");
+  batchId = kind === "batches" ? id : null;
+  const wanted = batchId ? (await get(`/api/batches/${batchId}`).catch(() => null))?.collection_id : decodeURIComponent(id ?? "");
+  const next = wanted || "default";
+  byId("collection").value = next;
+  if (next !== collection || !subscription) {
+    collection = next;
+    await follow();
+  }
+  if (batchId && batches.get(batchId) && !batches.get(batchId).messages.length) await past(batchId);
+  await files.show(batchId ? { batch_id: batchId } : { collection_id: collection });
+  files.timeline(batchId ? batches.get(batchId) : null);
+}
+
+/** The messages that the batch had before this page was there. */
+async function past(id) {
+  let after = 0;
+  while (after !== null) {
+    const page = await get(`/api/collections/${collection}/feed`, { after, limit: 500 }).catch(() => ({ items: [], next_cursor: null }));
+    const mine = page.items.filter((message) => message.batch_id === id);
+    batches.get(id).messages.push(...mine);
+    after = page.next_cursor;
+  }
+}
+
+async function follow() {
+  subscription?.close();
+  batches.clear();
+  subscription = subscribe(location.origin, collection, { token: currentToken() ?? undefined });
+  subscription.addEventListener("subscribed", ({ detail }) => caughtUp(detail));
+  subscription.addEventListener("message", ({ detail }) => take(detail));
+  subscription.addEventListener("disconnected", ({ detail }) => lost(detail));
+}
+
+async function caughtUp({ recovered, snapshot }) {
+  clearTimeout(notice);
+  notice = null;
+  if (!recovered) {
+    say(TEXT.catchingUp);
+    const listed = await get("/api/batches", { collection_id: collection, limit: 100 });
+    listed.items.forEach((batch) => batches.put(batch));
+    snapshot.batches.forEach((batch) => batches.put(batch));
+    files.load(true);
+    redraw();
+  }
+  say(TEXT.live);
+}
+
+function take(message) {
+  const ended = batches.take(message);
+  if (message.type === "FILES_PROCESSED") {
+    if (!settled.size) setTimeout(refresh, SETTLED_MS);
+    settled.add(message.file_id);
+  }
+  if ((message.type === "BATCH_CREATED" || ended) && !batchId) refreshSoon();
+  redraw();
+}
+
+function refresh() {
+  const some = [...settled];
+  settled.clear();
+  files.settled(some);
+}
+
+let soon = null;
+function refreshSoon() {
+  soon ??= setTimeout(() => {
+    soon = null;
+    files.load(true);
+  }, SETTLED_MS);
+}
+
+function redraw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw(batches, open);
+    if (batchId) files.timeline(batches.get(batchId));
+  });
+}
+
+function lost({ final, reason }) {
+  if (final) {
+    say(TEXT.refused(reason));
+    byId("token-form").hidden = config.auth === "none";
+  } else {
+    notice ??= setTimeout(() => say(TEXT.lost), NOTICE_MS);
+  }
+}
+
+const say = (text) => (byId("connection").textContent = text);
+
+byId("collection-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  history.pushState(null, "", `/collections/${encodeURIComponent(byId("collection").value)}`);
+  route();
+});
+byId("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useToken(byId("token").value);
+  location.reload();
+});
+byId("all-batches").addEventListener("click", () => {
+  history.pushState(null, "", `/collections/${encodeURIComponent(collection)}`);
+  route();
+});
+addEventListener("popstate", route);
+setInterval(() => tick(batches), 1000);
+offer(() => collection, () => {});
+
+if (config.auth !== "none" && !currentToken()) {
+  byId("token-form").hidden = false;
+  say(TEXT.needsToken);
+} else {
+  await route();
+  const known = await get("/api/collections", { limit: 100 });
+  byId("collections").replaceChildren(...known.items.map((item) => el("option", { value: item.collection_id })));
+}

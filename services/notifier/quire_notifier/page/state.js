@@ -1,0 +1,114 @@
+// Where every batch of the collection stands: a fold over snapshot and feed messages. Nothing here touches the page.
+
+const MESSAGES_KEPT = 200;
+export const TERMINAL = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
+
+/** Batches by id, as the API's Batch with `files` by id; `inFlight` is what is worked on right now. */
+export class Batches {
+  #batches = new Map();
+  /** Ids whose batch has changed since they were last taken. */
+  dirty = new Set();
+
+  get(id) {
+    return this.#batches.get(id);
+  }
+
+  /** The newest first. */
+  all() {
+    return [...this.#batches.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+  }
+
+  clear() {
+    this.#batches.clear();
+  }
+
+  /** A batch as the API shows it; what its messages have told in the meantime stays. */
+  put(view) {
+    const files = new Map((view.files ?? []).map((file) => [file.file_id, file]));
+    const known = this.#batches.get(view.batch_id);
+    const batch = { inFlight: [], messages: [], ...known, ...view, files: files.size ? files : (known?.files ?? files) };
+    this.#batches.set(view.batch_id, batch);
+    this.dirty.add(view.batch_id);
+  }
+
+  /** The next message of the feed; true when its batch has just ended. */
+  take(message) {
+    const batch = this.#batches.get(message.batch_id) ?? this.#unknown(message);
+    batch.messages = [...batch.messages.slice(1 - MESSAGES_KEPT), message];
+    batch.last_seen_at = message.at;
+    const ended = CHANGES[message.type]?.(batch, message) === true;
+    this.dirty.add(batch.batch_id);
+    return ended;
+  }
+
+  #unknown({ batch_id, collection_id, at }) {
+    const batch = {
+      batch_id, collection_id, created_at: at, status: "queued", total: 0, processed: 0, failed: 0, cancelled: 0,
+      attempt: 0, generation: 0, stage: null, files: new Map(), inFlight: [], messages: [],
+    };
+    this.#batches.set(batch_id, batch);
+    return batch;
+  }
+}
+
+function counts(batch, { processed, failed, cancelled, total }) {
+  Object.assign(batch, { processed, failed, total, cancelled: cancelled ?? batch.cancelled });
+}
+
+function over(status) {
+  return (batch, message) => {
+    counts(batch, message);
+    Object.assign(batch, { status: message.status ?? status, ended_at: message.at, inFlight: [] });
+    if (status === "failed") Object.assign(batch, { error_code: message.code, error_message: message.message });
+    return true;
+  };
+}
+
+const CHANGES = {
+  BATCH_CREATED(batch, { files, at }) {
+    batch.files = new Map(files.map(({ file_id, filename, size }) => [
+      file_id,
+      { file_id, original_filename: filename, file_size: size, processing_status: "queued", created_at: at },
+    ]));
+    batch.total = files.length;
+  },
+  BATCH_PROCESSING_STARTED(batch, { attempt, at }) {
+    Object.assign(batch, { status: "processing", attempt, started_at: batch.started_at ?? at, ended_at: null });
+  },
+  BATCH_PROCESSING_PROGRESS(batch, message) {
+    counts(batch, message);
+    batch.inFlight = message.in_flight;
+    batch.stage = message.stage;
+    if (message.stage === "released") batch.status = "queued";
+  },
+  FILES_PROCESSED(batch, { file_id, status, page_count = null, error_code = null, error_message = null }) {
+    const file = batch.files.get(file_id);
+    if (file) {
+      const before = file.processing_status;
+      if (before in batch) batch[before] -= 1;
+      batch.files.set(file_id, { ...file, processing_status: status, page_count, error_code, error_message });
+      batch[status] += 1;
+    }
+    batch.inFlight = batch.inFlight.filter((position) => position.file_id !== file_id);
+  },
+  BATCH_PROCESSING_COMPLETED: over("completed"),
+  BATCH_PROCESSING_FAILED: over("failed"),
+  BATCH_PROCESSING_CANCELLED: over("cancelled"),
+  BATCH_RETRY_REQUESTED(batch, { file_ids, generation }) {
+    for (const id of file_ids) {
+      const file = batch.files.get(id);
+      if (!file) continue;
+      if (file.processing_status in batch) batch[file.processing_status] -= 1;
+      batch.files.set(id, { ...file, processing_status: "queued", error_code: null, error_message: null });
+    }
+    Object.assign(batch, { status: "queued", generation, started_at: null, ended_at: null, error_code: null, stage: null });
+  },
+};
+
+/** Seconds until the batch is done, at the pace of this attempt; null while that cannot be said. */
+export function rest(batch, now) {
+  const done = batch.processed + batch.failed;
+  if (batch.status !== "processing" || !done || !batch.started_at) return null;
+  const spent = (now - Date.parse(batch.started_at)) / 1000;
+  return spent > 0 ? (spent / done) * (batch.total - done) : null;
+}
