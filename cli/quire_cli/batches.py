@@ -47,9 +47,8 @@ def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: option
     if as_json:
         json_line(found)
         return
-    say(
-        f"{found.batch_id} in {found.collection_id}: {found.status}, {found.processed} of {found.total} processed, {found.failed} failed"
-    )
+    counts = f"{found.processed} of {found.total} processed, {found.failed} failed"
+    say(f"{found.batch_id} in {found.collection_id}: {found.status}, {counts}")
     if found.error_code:
         say(f"{found.error_code}: {found.error_message or ''}")
     output().print(tables.contents(found))

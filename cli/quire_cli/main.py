@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -22,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-LIGHT = {
+LIGHT: dict[str, tuple[Callable[..., None], str]] = {
     "submit": (
         submit.submit,
         "quire submit report.pdf · quire submit invoices/ -c invoices · find . -name '*.pdf' | quire submit -",

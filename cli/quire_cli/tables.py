@@ -48,7 +48,7 @@ def doing(batch: Batch, now: datetime) -> Text:
 
 
 def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
-    """ "extracting report.pdf, page 4 of 80, and 3 more"."""
+    """As in: extracting report.pdf, page 4 of 80, and 3 more."""
     first = next((each for each in in_flight if each.stage == "extracting"), in_flight[0])
     file = batch.files.get(first.file_id)
     page = f", page {first.page} of {first.pages}" if first.page and first.pages else ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import httpx
 from msgspec import Struct
@@ -48,7 +48,7 @@ async def upload(api: Api, files: Sequence[Chosen], order: Order, watching: Watc
     before = 0
     for number, part in enumerate(parts(files, (await api.config()).batch_size)):
         key = order.key if number == 0 else f"{order.key}-{number + 1}"
-        answer = await _request(api, url, part, order, key, lambda sent, before=before: watching.sending(before + sent), watching)
+        answer = await _request(api, url, _Part(part, key, before), order, watching)
         before += sum(file.size for file in part)
         watching.sending(before)
         watching.sent(part, answer)
@@ -73,17 +73,23 @@ def new_key() -> str:
     return f"quire-cli-{secrets.token_hex(16)}"
 
 
-async def _request(
-    api: Api, url: str, files: Sequence[Chosen], order: Order, key: str, sent: Callable[[int], None], watching: Watching
-) -> Accepted:
+class _Part(NamedTuple):
+    """One request of several; `before`: bytes that those before it have sent."""
+
+    files: Sequence[Chosen]
+    key: str
+    before: int
+
+
+async def _request(api: Api, url: str, part: _Part, order: Order, watching: Watching) -> Accepted:
     async def send() -> Accepted:
-        body = Body(files, f"quire-{secrets.token_hex(16)}", sent)
+        body = Body(part.files, f"quire-{secrets.token_hex(16)}", lambda sent: watching.sending(part.before + sent))
         response = await api.send(
             "POST",
             url,
             content=body,
             params={"collection_id": order.collection, "policy": order.policy},
-            headers={**body.headers, "Idempotency-Key": key},
+            headers={**body.headers, "Idempotency-Key": part.key},
             timeout=httpx.Timeout(60, read=ANSWER_WITHIN_S, connect=10),
         )
         return accepted(response)

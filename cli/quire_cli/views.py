@@ -39,9 +39,8 @@ class PlainView:
 
     def begin(self, submission: Submission) -> None:
         gathered = submission.gathered
-        say(
-            f"Submitting {words.files(len(gathered.files))}, {words.size(gathered.size)}, to collection {submission.order.collection}"
-        )
+        what = f"{words.files(len(gathered.files))}, {words.size(gathered.size)}"
+        say(f"Submitting {what}, to collection {submission.order.collection}")
 
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:
         say(f"Uploaded {words.files(len(files))}: {answer.accepted} accepted in {len(answer.batches)} batches")
@@ -213,7 +212,7 @@ def bar(total: float, done: float) -> ProgressBar:
 
 
 def pace(done: float, total: float, seconds: float, name: Callable[[float], str]) -> str:
-    """ "12.3 files/s, 4.0 s left"."""
+    """As in: 12.3 files/s, 4.0 s left."""
     if seconds < 0.5 or not done:
         return ""
     rate = done / seconds

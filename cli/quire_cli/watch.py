@@ -42,11 +42,11 @@ def watch(
     """Watch a collection's batches live, through lost connections, until Ctrl-C."""
     target, console = options.here(url), output()
     shown: Shown = JsonLines() if as_json else LiveTable(console) if console.is_terminal else Lines()
-    options.run(lambda: watched(target, collection, shown, after, epoch, patience))
+    options.run(lambda: watched(target, collection, shown, after=after, epoch=epoch, patience=patience))
 
 
 async def watched(
-    target: Target, collection: str, shown: Shown, after: int | None, epoch: str | None, patience: float | None
+    target: Target, collection: str, shown: Shown, *, after: int | None, epoch: str | None, patience: float | None
 ) -> None:
     async with connect(target) as api:
         await api.config()  # nobody there: said at once
@@ -146,10 +146,10 @@ class LiveTable(Shown):
         await self.following.fetch(view.batch_id for view in recent)
         self._live.start()
 
-    def heard(self, item: Item) -> None:
+    def heard(self, item: Item) -> None:  # noqa: ARG002 -- as Shown has it
         self._lost_since = None
 
-    def lost(self, reason: str, pause: float) -> None:
+    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- as Shown has it
         self._lost_since, self._reason = self._lost_since or time.monotonic(), reason
 
     def refresh(self) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from quire_cli.tracking import Batch, File
 from quire_schemas.text import scrub
 
-MARKS = {"processed": "✓", "failed": "✗", "cancelled": "–", "processing": "…", "queued": "·"}
+MARKS = {"processed": "✓", "failed": "✗", "cancelled": "-", "processing": "…", "queued": "·"}
 COLOURS = {
     "processed": "green",
     "completed": "green",
@@ -65,7 +65,7 @@ def outcome(file: File) -> str:
 
 
 def counts(batch: Batch) -> str:
-    """ "24 processed, 1 failed"; nothing that is nought, except where nothing was processed."""
+    """As in: 24 processed, 1 failed; nothing that is nought, except where nothing was processed."""
     parts = [f"{batch.count('processed')} processed"]
     parts += [f"{number} {standing}" for standing in ("failed", "cancelled") if (number := batch.count(standing))]
     return ", ".join(parts)

@@ -5,9 +5,9 @@ Korean, Arabic and Hebrew (DESIGN §4). pypdf reads what pdfium cannot open.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pypdfium2
@@ -65,7 +65,9 @@ def extract(source: Path, target: Path, limits: Limits, on_page: OnPage) -> Read
             return _by_pypdf(source, target, limits, on_page)
         metadata = _tidy(document.get_metadata_dict(skip_empty=True))
         thumbnail = _thumbnail(document, target / "thumbnail.webp")
-        return _write(target, len(document), _pdfium_pages(document), metadata, limits, on_page, thumbnail=thumbnail)
+        return _write(
+            _Source(len(document), lambda index: _pdfium_text(document, index), metadata, thumbnail), target, limits, on_page
+        )
     finally:
         document.close()
 
@@ -84,7 +86,7 @@ def _by_pypdf(source: Path, target: Path, limits: Limits, on_page: OnPage) -> Re
     try:
         reader = PdfReader(source, strict=False)
         if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-            raise _ENCRYPTED
+            raise _ENCRYPTED  # noqa: TRY301 -- it goes through
         count = len(reader.pages)
         metadata = _tidy({key.removeprefix("/"): str(value) for key, value in (reader.metadata or {}).items()})
     except (Refused, MemoryError):
@@ -93,32 +95,42 @@ def _by_pypdf(source: Path, target: Path, limits: Limits, on_page: OnPage) -> Re
         raise _CORRUPT from error
     if not count:
         raise _CORRUPT
-    return _write(target, count, (page.extract_text() for page in reader.pages), metadata, limits, on_page, thumbnail=False)
+    return _write(
+        _Source(count, lambda index: reader.pages[index].extract_text(), metadata, thumbnail=False), target, limits, on_page
+    )
 
 
-def _pdfium_pages(document: pypdfium2.PdfDocument) -> Iterator[str]:
-    for number in range(len(document)):
-        try:
-            page = document[number]
-        except pypdfium2.PdfiumError:
-            yield ""
-            continue
+def _pdfium_text(document: pypdfium2.PdfDocument, index: int) -> str:
+    page = document[index]
+    try:
         text = page.get_textpage()
-        yield text.get_text_bounded()
-        text.close()
+        try:
+            return str(text.get_text_bounded())
+        finally:
+            text.close()
+    finally:
         page.close()
 
 
-def _write(
-    target: Path, count: int, pages: Iterator[str], metadata: dict[str, str], limits: Limits, on_page: OnPage, *, thumbnail: bool
-) -> Reading:
+class _Source(NamedTuple):
+    """An open document: `text` gives that of a page, counted from 0, and may raise anything."""
+
+    pages: int
+    text: Callable[[int], str]
+    metadata: dict[str, str]
+    thumbnail: bool
+
+
+def _write(source: _Source, target: Path, limits: Limits, on_page: OnPage) -> Reading:
+    count, metadata = source.pages, source.metadata
     if count > limits.pages:
         message = f"The file has {count} pages, at most {limits.pages} are allowed. Split it and upload the parts."
         raise Refused("too_many_pages", message)
     read, truncated = [], False
     characters, deadline = 0, time.process_time() + limits.cpu_seconds
     with (target / "pages.tsv").open("w", encoding="utf-8", newline="") as rows:
-        for number, text in enumerate(_guarded(pages), start=1):
+        for number in range(1, count + 1):
+            text = _guarded(source.text, number - 1)
             clean = scrub(text.replace("\r\n", "\n").replace("\r", "\n"), keep_lines=True)[: limits.characters - characters]
             characters += len(clean)
             read.append({"page": number, "text": clean})
@@ -131,21 +143,18 @@ def _write(
     body = {"page_count": count, "truncated": truncated, "title": title, "metadata": metadata, "pages": read}
     (target / "text.json").write_bytes(msgspec.json.encode(body))
     return Reading(
-        page_count=count, title=title, metadata=metadata, truncated=truncated, characters=characters, thumbnail=thumbnail
+        page_count=count, title=title, metadata=metadata, truncated=truncated, characters=characters, thumbnail=source.thumbnail
     )
 
 
-def _guarded(pages: Iterator[str]) -> Iterator[str]:
-    """Pages that cannot be read are empty: one bad page does not cost the others."""
-    while True:
-        try:
-            yield next(pages)
-        except StopIteration:
-            return
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 -- pypdf raises anything
-            yield ""
+def _guarded(text: Callable[[int], str], index: int) -> str:
+    """A page that cannot be read is empty: it does not cost the others."""
+    try:
+        return text(index)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 -- pypdf raises anything
+        return ""
 
 
 def _escaped(text: str) -> str:

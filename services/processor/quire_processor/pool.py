@@ -87,8 +87,7 @@ class WorkerPool:
                 return await self._once(source, target, on_page)
             except WorkerDied as error:
                 log.warning("worker_died", source=str(source), why=str(error))
-            for left in target.iterdir():
-                left.unlink()
+            await asyncio.to_thread(_empty, target)
             try:
                 return await self._once(source, target, on_page, fresh=True)
             except WorkerDied as error:
@@ -106,11 +105,12 @@ class WorkerPool:
         sound = False
         try:
             extracted = await self._answer(one, source, target, on_page)
-            sound = True
-            return extracted
         except ExtractionFailed as error:
             sound = error.code not in ("timeout", "out_of_memory")
             raise
+        else:
+            sound = True
+            return extracted
         finally:
             self._busy.discard(one)
             if sound and one.served < self._limits.files_per_worker:
@@ -224,6 +224,11 @@ class _Worker:
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         if self._process.exitcode is not None:
             self._process.close()
+
+
+def _empty(directory: Path) -> None:
+    for left in directory.iterdir():
+        left.unlink()
 
 
 def _nobody(_page: int, _pages: int) -> None:

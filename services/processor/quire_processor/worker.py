@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import logging
 import resource
 import signal
 import socket
@@ -56,6 +57,7 @@ Answer = Page | Done | Failed
 def main(pipe: socket.socket, limits: Limits) -> None:
     """Serve requests until the pipe is closed."""
     _confine(limits)
+    logging.disable()  # what the libraries grumble about a file is of no use to an operator
     while (frame := _receive(pipe)) is not None:
         request = msgspec.json.decode(frame, type=Request)
         _send(pipe, _answer(pipe, request, limits))
