@@ -84,7 +84,7 @@ def quire_up(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
 @contextmanager
 def ready(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
     with quire_up(data, offset, *arguments) as up:
-        up.until("ready", (data / "stack.json").exists)
+        up.until("ready", lambda: "Quire is ready" in up.output)  # a stack.json may be there from one that was killed
         yield up
 
 
