@@ -12,7 +12,7 @@ MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint fmt clean
+.PHONY: help setup run demo test bench lint fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -27,6 +27,10 @@ demo: $(READY) ## Submit the samples to the running stack and check every outcom
 
 test: $(READY) ## Run all tests; ARGS="tests/schemas -k fold" for some
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(READY) ## Measure the running stack: a batch of 25, 500 mixed files, memory of a 2 GB upload
+	@$(BIN)/python bench/batch.py $(ARGS)
+	@$(BIN)/python bench/upload.py $(ARGS)
 
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check
