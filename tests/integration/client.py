@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 from tests.integration.stack import Quire, Stack
+from websockets.asyncio.client import ClientConnection
 
 from quire_runtime.scan import LogScan
 from quire_runtime.settings import KafkaSettings
@@ -116,3 +117,11 @@ class Client:
                 if isinstance(event.data, FileProcessed):
                     processed[event.data.file_id, after.generation] += 1
         return states, processed
+
+
+async def close_code(socket: ClientConnection) -> int:
+    """Reads until the other side has closed; its code."""
+    async for _ in socket:
+        pass
+    assert socket.close_code is not None
+    return socket.close_code

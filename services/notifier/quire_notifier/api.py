@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import get_args
 
 import msgspec
@@ -19,6 +20,7 @@ from quire_notifier.paging import place_of
 from quire_notifier.parameters import MAX_SEQ, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.queries import Queries
 from quire_notifier.rows import FileRow, encode_state, file_view, state_view
+from quire_notifier.sse import Streams
 from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, json_response
 from quire_runtime.logs import get_logger
@@ -55,11 +57,20 @@ class Api:
     """The routes, and what they need."""
 
     def __init__(
-        self, queries: Queries, feed: Feed, contents: Contents, *, authenticator: Authenticator, links: Links, config: Config
+        self,
+        queries: Queries,
+        feed: Feed,
+        contents: Contents,
+        streams: Streams,
+        *,
+        authenticator: Authenticator,
+        links: Links,
+        config: Config,
     ) -> None:
         self._queries = queries
         self._feed = feed
         self._contents = contents
+        self._streams = streams
         self._authenticator = authenticator
         self._links = links
         self._config = config
@@ -68,6 +79,7 @@ class Api:
         table: dict[str, Operation] = {
             "/api/collections": self._collections,
             "/api/collections/{collection_id}/feed": self._messages,
+            "/api/collections/{collection_id}/events": self._events,
             "/api/batches": self._batches,
             "/api/batches/{batch_id}": self._batch,
             "/api/batches/{batch_id}/state": self._state,
@@ -142,6 +154,11 @@ class Api:
         if file is None or not (principal is None or principal.may_read(file.collection_id)):
             raise Problem(404, "not_found", "There is no such file.")
         return file
+
+    async def _events(self, request: Request, principal: Principal) -> Response:
+        name = readable(reader(principal), request.path_params["collection_id"])
+        expires = principal.expires_at
+        return self._streams.answer(request, name, None if expires is None else (expires - datetime.now(UTC)).total_seconds())
 
     async def _stuck(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))

@@ -1,4 +1,4 @@
-"""`/ws`: from a handshake to a session (DESIGN §6)."""
+"""`/ws` and `/connection/websocket`: from a handshake to a session (DESIGN §6)."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,15 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from quire_notifier import metrics
+from quire_notifier.centrifuge import CentrifugeSession
 from quire_notifier.hub import Hub
 from quire_notifier.session import Session
 from quire_notifier.sockets import Sockets
 from quire_notifier.wire import BAD_MESSAGE, DRAINING, FORBIDDEN, UNAUTHENTICATED, Wire, wire_of
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
 from quire_schemas.messages import Error, Subscribe
+
+CENTRIFUGE = "/connection/websocket"
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -22,6 +25,7 @@ class Terms(msgspec.Struct, frozen=True):
     origins: frozenset[str]
     authenticate_seconds: float
     max_subscriptions: int
+    ping_seconds: float
     open_to_all: bool
 
 
@@ -68,12 +72,23 @@ class Gateway:
             wire.close(DRAINING, "this server is going away: connect again and go on with `after`")
             await _until_closed(receive)
             return
+        if socket.url.path == CENTRIFUGE:
+            session = CentrifugeSession(
+                wire,
+                self._hub,
+                self._sockets,
+                self._authenticator,
+                ping_seconds=self._terms.ping_seconds,
+                max_subscriptions=self._terms.max_subscriptions,
+            )
+            await session.run(receive)
+            return
         try:
             principal, first = await self._principal(socket), _subscribed(socket.query_params)
         except _Refused as refused:
             await _turn_away(wire, receive, refused)
             return
-        session = Session(
+        plain = Session(
             wire,
             self._hub,
             self._sockets,
@@ -81,7 +96,7 @@ class Gateway:
             authenticate_seconds=self._terms.authenticate_seconds,
             max_subscriptions=self._terms.max_subscriptions,
         )
-        await session.run(receive, principal, first)
+        await plain.run(receive, principal, first)
 
     async def _principal(self, socket: WebSocket) -> Principal | None:
         """None where a token may still come as a message."""

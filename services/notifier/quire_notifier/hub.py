@@ -11,7 +11,7 @@ from quire_notifier.feed import Feed, Head
 from quire_notifier.history import History
 from quire_notifier.rows import Linker
 from quire_notifier.shared import Shared
-from quire_notifier.snapshots import SnapshotFrames, read_snapshot
+from quire_notifier.snapshots import SnapshotMessages, read_snapshot
 from quire_notifier.tables import CHANNEL, Heads
 from quire_notifier.tail import Tail
 from quire_runtime.logs import get_logger
@@ -79,13 +79,13 @@ class Hub:
         head: Head = await self._shared.ask(("head", collection_id), lambda: self._feed.head(collection_id))
         return head
 
-    async def snapshot(self, collection_id: str) -> SnapshotFrames:
+    async def snapshot(self, collection_id: str) -> SnapshotMessages:
         """One that is being read just now is good for whoever comes: messages follow from its place."""
         ask = self._shared.ask
-        frames: SnapshotFrames = await ask(
+        messages: SnapshotMessages = await ask(
             ("snapshot", collection_id), lambda: read_snapshot(self._feed, collection_id, self._link)
         )
-        return frames
+        return messages
 
     async def _listen(self) -> None:
         while True:

@@ -11,7 +11,7 @@ from quire_notifier.api import Api, Config
 from quire_notifier.contents import Contents
 from quire_notifier.feed import Feed
 from quire_notifier.follower import Follower
-from quire_notifier.gateway import Gateway, Terms
+from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
 from quire_notifier.hub import Hub
 from quire_notifier.links import Links
 from quire_notifier.page import directory, page_routes
@@ -21,6 +21,7 @@ from quire_notifier.pruning import Pruner
 from quire_notifier.queries import Queries
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
+from quire_notifier.sse import Streams
 from quire_notifier.wire import Wire
 from quire_runtime import logs, postgres, signals
 from quire_runtime.auth import Authenticator
@@ -63,6 +64,7 @@ class Notifier:
         self._settings = settings
         self._hub = Hub(feed, settings.postgres.dsn, links)
         self._sockets = Sockets(settings)
+        self._streams = Streams(self._hub)
         self._follower = Follower(pool, lambda: _consumer(settings, pool))
         self._pruner = Pruner(pool, settings.retention_seconds)
         self._http = HttpServer(
@@ -90,6 +92,7 @@ class Notifier:
             await stop.wait()
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)
+            self._streams.drain()
             self._http.stop()
             await serving
             gone.set()
@@ -102,12 +105,15 @@ class Notifier:
             origins=frozenset(settings.page_origins),
             authenticate_seconds=settings.authenticate_s,
             max_subscriptions=settings.max_subscriptions,
+            ping_seconds=settings.ping_s,
             open_to_all=settings.auth.mode == "none",
         )
+        gateway = Gateway(self._hub, self._sockets, authenticator, terms)
         return Starlette(
             routes=[
-                *Api(queries, feed, contents, authenticator=authenticator, links=links, config=config).routes(),
-                WebSocketRoute("/ws", Gateway(self._hub, self._sockets, authenticator, terms)),
+                *Api(queries, feed, contents, self._streams, authenticator=authenticator, links=links, config=config).routes(),
+                WebSocketRoute("/ws", gateway),
+                WebSocketRoute(CENTRIFUGE, gateway),
                 *page_routes(settings.ingest_url, directory()),
             ],
             middleware=[cors(settings.page_origins)],

@@ -1,21 +1,46 @@
 """A subscriber is a cursor over a contiguous sequence: snapshot or resume, catch up, then live (DESIGN §5)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 from quire_notifier import metrics
-from quire_notifier.frames import text_frame
 from quire_notifier.groups import Encoding
 from quire_notifier.history import Lost
 from quire_notifier.hub import Hub
+from quire_notifier.snapshots import SnapshotMessages
 from quire_notifier.tail import Tail
-from quire_notifier.wire import TooSlow, Wire
+from quire_notifier.wire import TooSlow
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
-from quire_schemas.messages import Subscribed
+from quire_schemas.messages import ServerMessage, Subscribed
 
 T = TypeVar("T")
+
+
+class Tasks(Protocol):
+    """Who owns the tasks of a connection, such as an asyncio.TaskGroup."""
+
+    def create_task(self, coro: Coroutine[Any, Any, None], /) -> "asyncio.Task[None]": ...
+
+
+class Outlet(Protocol):
+    """Where a subscription writes to: a client's connection."""
+
+    def encoding(self, epoch: str, collection_id: str) -> Encoding:
+        """How a message is written. Clients that are written the same get the same function: it is the key of what is shared."""
+
+    def say(self, message: ServerMessage) -> None:
+        """One message to this client alone, now."""
+
+    def live(self, data: bytes, now: float) -> None:
+        """Whole encoded messages, now; a client too far behind is closed instead. `now` is the loop's time."""
+
+    async def paced(self, frames: list[bytes]) -> None:
+        """Whole encoded messages, as fast as the client takes them. Raises TooSlow."""
+
+    async def snapshot(self, snapshot: SnapshotMessages) -> None:
+        """A beginning, or a new one: what was known before is void. As fast as the client takes it. Raises TooSlow."""
 
 
 class Subscription:
@@ -23,9 +48,9 @@ class Subscription:
     everything up to the tail's last seq once it is live.
     """
 
-    encoding: Encoding = staticmethod(text_frame)
+    encoding: Encoding
 
-    def __init__(self, hub: Hub, wire: Wire, collection_id: str, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, hub: Hub, wire: Outlet, collection_id: str, tasks: Tasks) -> None:
         """`tasks` are the socket's."""
         self._hub = hub
         self._wire = wire
@@ -33,8 +58,9 @@ class Subscription:
         self._tasks = tasks
         self._tail: Tail | None = None
         self._task: asyncio.Task[None] | None = None
-        self._epoch = ""
         self._seq = 0
+        self._epoch = ""
+        self.encoding = wire.encoding("", collection_id)
 
     def start(self, after: int | None, epoch: str | None) -> None:
         self._task = self._tasks.create_task(self._follow(after, epoch))
@@ -87,15 +113,15 @@ class Subscription:
         head = await self._patiently(lambda: self._hub.head(self._collection_id))
         if epoch not in {None, head.epoch} or not head.pruned_to <= after <= head.last_seq:
             return False
-        self._epoch, self._seq = head.epoch, after
+        self._at(head.epoch, after)
         self._wire.say(Subscribed(collection_id=self._collection_id, epoch=head.epoch, seq=after, recovered=True))
         return True
 
     async def _snapshot(self, reason: str) -> None:
         snapshot = await self._patiently(lambda: self._hub.snapshot(self._collection_id))
         metrics.SNAPSHOTS.labels(reason).inc()
-        await self._wire.paced(snapshot.frames)
-        self._epoch, self._seq = snapshot.head.epoch, snapshot.head.last_seq
+        self._at(snapshot.head.epoch, snapshot.head.last_seq)
+        await self._wire.snapshot(snapshot)
 
     async def _catch_up(self) -> bool:
         """True when live; False when the place is lost."""
@@ -125,6 +151,10 @@ class Subscription:
         await self._wire.paced(frames)
         metrics.REPLAYED.inc(len(frames))
         self._seq = group.last
+
+    def _at(self, epoch: str, seq: int) -> None:
+        self._epoch, self._seq = epoch, seq
+        self.encoding = self._wire.encoding(epoch, self._collection_id)
 
     async def _patiently(self, fn: Callable[[], Awaitable[T]]) -> T:
         return await retrying(fn, transient=is_transient, give_up_after=None)

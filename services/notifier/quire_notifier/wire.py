@@ -16,6 +16,8 @@ from websockets.http11 import Request
 
 from quire_notifier import metrics
 from quire_notifier.frames import text_frame
+from quire_notifier.groups import Encoding
+from quire_notifier.snapshots import SnapshotMessages
 from quire_runtime.logs import get_logger
 from quire_schemas.messages import ServerMessage, encode_message
 
@@ -71,6 +73,9 @@ class Wire(WebSocketsSansIOProtocol):
         """Nothing can be written any more."""
         return self.close_sent or self.disconnected or self.transport.is_closing()
 
+    def encoding(self, _epoch: str, _collection_id: str) -> Encoding:
+        return text_frame
+
     def say(self, message: ServerMessage) -> None:
         """One message to this client alone."""
         self.live(text_frame(encode_message(message)), self.loop.time())
@@ -99,6 +104,9 @@ class Wire(WebSocketsSansIOProtocol):
                 piece, size = [], 0
         if piece:
             await self._put(piece)
+
+    async def snapshot(self, snapshot: SnapshotMessages) -> None:
+        await self.paced([text_frame(text) for text in snapshot.texts])
 
     async def drained(self) -> None:
         """Returns when the client has taken nearly everything. Raises TooSlow."""

@@ -1,0 +1,183 @@
+"""The feed as each kind of client sees it, through whatever happens to its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.client import Client, close_code, serving
+from tests.integration.stack import Stack
+from tests.samples_pdf import simple_pdf
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from quire_schemas.client import subscribe
+from quire_schemas.messages import FeedMessage, Subscribed
+
+FILES = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(30)]
+
+
+@pytest.fixture(scope="module")
+async def client(stack: Stack) -> AsyncIterator[Client]:
+    async with serving(stack, settings={"QUIRE_MAX_SUBSCRIPTIONS": "3", "QUIRE_DRAIN_S": "0.5"}) as one:
+        yield one
+
+
+def address(client: Client, path: str = "/ws") -> str:
+    return client.quire.notifier_url.replace("http", "ws", 1) + path
+
+
+async def told(socket: Any) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), 20))
+    return message
+
+
+async def processed(client: Client, collection_id: str) -> list[dict[str, Any]]:
+    """Has 30 files processed; the whole feed."""
+    for batch_id in await client.accepted(FILES, collection_id=collection_id):
+        await client.ended(batch_id)
+    return await client.feed(collection_id)
+
+
+async def test_who_comes_later_gets_every_message_after_its_last_one(client: Client) -> None:
+    feed = await processed(client, "later")
+    async with connect(address(client, "/ws?collection_id=later&after=5")) as socket:
+        assert (await told(socket))["recovered"] is True
+        assert [await told(socket) for _ in feed[5:]] == feed[5:]
+
+
+async def test_a_place_that_the_feed_does_not_have_is_answered_with_a_snapshot(client: Client) -> None:
+    last = (await processed(client, "places"))[-1]["seq"]
+    for query in (f"after={last + 1}", "after=3&epoch=00000000-0000-4000-8000-000000000000"):
+        async with connect(address(client, f"/ws?collection_id=places&{query}")) as socket:
+            subscribed = await told(socket)
+        assert (subscribed["recovered"], subscribed["seq"], subscribed["snapshot"]) == (False, last, {"batches": []})
+
+
+async def test_one_socket_follows_several_collections_and_leaves_them(client: Client) -> None:
+    async with connect(address(client), max_queue=None) as socket:
+        for name in ("one", "two"):
+            await socket.send(json.dumps({"type": "SUBSCRIBE", "collection_id": name}))
+            assert (await told(socket))["collection_id"] == name
+        await client.accepted(FILES[:1], collection_id="two")
+        assert (await told(socket))["collection_id"] == "two"
+        await socket.send('{"type":"UNSUBSCRIBE","collection_id":"two"}')
+        while (await told(socket))["type"] != "UNSUBSCRIBED":
+            pass
+        await client.accepted(FILES[:1], collection_id="two")
+        await socket.send('{"type":"PING"}')
+        assert (await told(socket))["type"] == "PONG"
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close"),
+    [
+        ("no json", "bad_message", 3501),
+        ('{"type":"NONSENSE"}', "bad_message", 3501),
+        ('{"type":"SUBSCRIBE","collection_id":"a/b"}', "bad_collection_id", None),
+        ('{"type":"SUBSCRIBE","collection_id":"x","after":-1}', "bad_message", 3501),
+        ('{"type":"UNSUBSCRIBE","collection_id":"never"}', "not_subscribed", None),
+        (b"\x00binary", "bad_message", 3501),
+    ],
+)
+async def test_a_message_that_will_not_do_is_answered_with_an_error(
+    client: Client, message: str | bytes, code: str, close: int | None
+) -> None:
+    async with connect(address(client)) as socket:
+        await socket.send(message)
+        assert (await told(socket))["code"] == code
+        if close is None:
+            await socket.send('{"type":"PING"}')
+            assert (await told(socket))["type"] == "PONG"
+        else:
+            assert await close_code(socket) == close
+
+
+async def test_a_socket_has_its_limits(client: Client) -> None:
+    async with connect(address(client)) as socket:
+        for name in ("a", "b", "c", "d"):
+            await socket.send(json.dumps({"type": "SUBSCRIBE", "collection_id": name}))
+        assert [(await told(socket)).get("code") for _ in range(4)].count("too_many_subscriptions") == 1
+        await socket.send(json.dumps({"type": "SUBSCRIBE", "collection_id": "x" * 20_000}))
+        assert await close_code(socket) == 1009
+
+
+async def test_a_page_of_another_origin_gets_no_socket(client: Client) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(address(client), origin="https://elsewhere.example")  # type: ignore[arg-type]
+    assert refused.value.response.status_code == 403
+
+
+async def test_server_sent_events_go_on_after_the_last_event_id(client: Client) -> None:
+    feed = await processed(client, "sse")
+    url = f"{client.quire.notifier_url}/api/collections/sse/events"
+    epoch = (await client.get("/api/collections/sse/feed"))["epoch"]
+    found: list[dict[str, Any]] = []
+    async with client.http.stream("GET", url, headers={"Last-Event-ID": f"{epoch}:7"}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        async for line in answer.aiter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line.removeprefix("data: ")))
+                if len(found) > len(feed) - 7:
+                    break
+    assert found[0]["recovered"] is True
+    assert found[1:] == feed[7:]
+
+
+async def test_the_unmodified_centrifuge_client_recovers_after_a_forced_close(client: Client, tmp_path: Path) -> None:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("there is no Node here: the centrifuge client was NOT tried")
+    (tmp_path / "package.json").write_text("{}")
+    await asyncio.to_thread(
+        subprocess.run, [npm, "install", "--silent", "centrifuge@5", "ws@8"], cwd=tmp_path, check=True, capture_output=True
+    )
+    feed = await processed(client, "centrifuge")
+    script = Path(__file__).with_name("recovering.mjs")
+    url = address(client, "/connection/websocket")
+    process = await asyncio.create_subprocess_exec(
+        node, str(script), str(tmp_path), url, "centrifuge", str(len(feed)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    await asyncio.sleep(1)
+    again = await processed(client, "centrifuge")
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, errors
+    seen = json.loads(output)
+    assert seen["seqs"] == [message["seq"] for message in again[len(feed) : len(feed) + len(seen["seqs"])]]
+    assert seen["recovered"] == [False, True]
+
+
+async def test_when_the_notifier_restarts_everybody_is_sent_away_and_misses_nothing(client: Client) -> None:
+    async def follow() -> list[int]:
+        seqs: list[int] = []
+        async with aclosing(subscribe(client.quire.notifier_url, "restart")) as feed:
+            async for message in feed:
+                assert not isinstance(message, Subscribed) or not seqs or message.recovered
+                if isinstance(message, FeedMessage):
+                    seqs.append(message.seq)
+                    if type(message).__name__ == "BatchCancelledMessage":
+                        return seqs
+        return seqs
+
+    followers = [asyncio.create_task(follow()) for _ in range(20)]
+    async with connect(address(client, "/ws?collection_id=restart")) as socket:
+        await told(socket)
+        ids = await client.accepted(FILES, collection_id="restart")
+        await client.quire.restart("notifier")
+        assert await close_code(socket) == 3001
+    for batch_id in ids:
+        await client.ended(batch_id)
+    [last] = await client.accepted([("slow.pdf", simple_pdf("slow", 4_000))], collection_id="restart")
+    await client.until(last, lambda _: True)
+    await client.command(last, "cancel")
+    seen = await asyncio.gather(*followers)
+    feed = await client.feed("restart")
+    assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in seen)
+    assert {len(seqs) for seqs in seen} <= {len(feed), len(feed) - 1}
