@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 import httpx
 from tests.integration.stack import Quire, Stack
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from quire_runtime.scan import LogScan
 from quire_runtime.settings import KafkaSettings
@@ -121,7 +122,8 @@ class Client:
 
 async def close_code(socket: ClientConnection) -> int:
     """Reads until the other side has closed; its code."""
-    async for _ in socket:
-        pass
+    with suppress(ConnectionClosed):
+        async for _ in socket:
+            pass
     assert socket.close_code is not None
     return socket.close_code
