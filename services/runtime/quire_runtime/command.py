@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import uvloop
 
+from quire_runtime.http import PortTaken
 from quire_runtime.settings import SettingsError, describe, load, values
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -34,9 +35,17 @@ def run(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[st
         return _refuse(error.problems)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if name == "serve":
-            runner.run(serve(settings))
-            return 0
+            return _served(runner, serve(settings))
         return runner.run(commands[name](settings, rest))
+
+
+def _served(runner: asyncio.Runner, serving: Coroutine[Any, Any, None]) -> int:
+    """0 after a stop that was asked for. A port that is taken is a setting that will not do, too."""
+    try:
+        runner.run(serving)
+    except PortTaken as error:
+        return _refuse([str(error.strerror)])
+    return 0
 
 
 def check_config(cls: type[msgspec.Struct], argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
