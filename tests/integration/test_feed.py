@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import shutil
 import subprocess
@@ -131,27 +132,52 @@ async def test_server_sent_events_go_on_after_the_last_event_id(client: Client) 
     assert found[1:] == feed[7:]
 
 
-async def test_the_unmodified_centrifuge_client_recovers_after_a_forced_close(client: Client, tmp_path: Path) -> None:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("there is no Node here: the centrifuge client was NOT tried")
-    (tmp_path / "package.json").write_text("{}")
-    await asyncio.to_thread(
-        subprocess.run, [npm, "install", "--silent", "centrifuge@5", "ws@8"], cwd=tmp_path, check=True, capture_output=True
-    )
-    feed = await processed(client, "centrifuge")
-    script = Path(__file__).with_name("recovering.mjs")
-    url = address(client, "/connection/websocket")
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Node, and a directory with the packages that the scripts take."""
+    program, npm = shutil.which("node"), shutil.which("npm")
+    if program is None or npm is None:
+        pytest.skip("there is no Node here: the JavaScript clients were NOT tried")
+    directory = tmp_path_factory.mktemp("node")
+    (directory / "package.json").write_text("{}")
+    install = [npm, "install", "--silent", "centrifuge@5", "ws@8"]
+    await asyncio.to_thread(subprocess.run, install, cwd=directory, check=True, capture_output=True)
+    return program, directory
+
+
+async def seen_by(client: Client, node: tuple[str, Path], script: str, url: str, collection_id: str) -> dict[str, Any]:
+    """What a script has seen that came while files were being processed."""
+    program, directory = node
+    before = await processed(client, collection_id)
+    path = str(Path(__file__).with_name(script))
     process = await asyncio.create_subprocess_exec(
-        node, str(script), str(tmp_path), url, "centrifuge", str(len(feed)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        program, path, str(directory), url, collection_id, str(len(before)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     await asyncio.sleep(1)
-    again = await processed(client, "centrifuge")
+    feed = await processed(client, collection_id)
     output, errors = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0, errors
-    seen = json.loads(output)
-    assert seen["seqs"] == [message["seq"] for message in again[len(feed) : len(feed) + len(seen["seqs"])]]
+    seen: dict[str, Any] = json.loads(output)
+    assert seen["seqs"] == [message["seq"] for message in feed[len(before) : 2 * len(before)]]
+    return seen
+
+
+async def test_the_unmodified_centrifuge_client_recovers_after_a_forced_close(client: Client, node: tuple[str, Path]) -> None:
+    seen = await seen_by(client, node, "recovering.mjs", address(client, "/connection/websocket"), "centrifuge")
     assert seen["recovered"] == [False, True]
+
+
+async def test_the_javascript_client_misses_nothing_and_sees_nothing_twice(client: Client, node: tuple[str, Path]) -> None:
+    seen = await seen_by(client, node, "following.mjs", client.quire.notifier_url, "javascript")
+    first, *again = seen["recovered"]
+    assert first is False
+    assert again
+    assert all(again)
+
+
+def test_the_javascript_client_is_small() -> None:
+    source = (Path(__file__).parents[2] / "clients" / "js" / "quire.js").read_bytes()
+    assert len(gzip.compress(source)) <= 3 * 1024
 
 
 async def test_when_the_notifier_restarts_everybody_is_sent_away_and_misses_nothing(client: Client) -> None:

@@ -1,0 +1,69 @@
+/** A message of the feed; `type` says which, DESIGN and `schemas/generated` what else it holds. */
+export interface FeedMessage {
+  type:
+    | "BATCH_CREATED"
+    | "BATCH_PROCESSING_STARTED"
+    | "BATCH_PROCESSING_PROGRESS"
+    | "FILES_PROCESSED"
+    | "BATCH_PROCESSING_COMPLETED"
+    | "BATCH_PROCESSING_FAILED"
+    | "BATCH_PROCESSING_CANCELLED"
+    | "BATCH_RETRY_REQUESTED";
+  collection_id: string;
+  /** Contiguous within a collection and epoch, from 1. */
+  seq: number;
+  batch_id: string;
+  /** RFC 3339, UTC. */
+  at: string;
+  [field: string]: unknown;
+}
+
+export interface Subscribed {
+  collection_id: string;
+  epoch: string;
+  seq: number;
+  /** True: nothing was missed. False: forget what you know and begin with the snapshot. */
+  recovered: boolean;
+  snapshot?: { batches: object[] };
+}
+
+export interface Disconnected {
+  code: number;
+  reason: string;
+  /** True: it will not be tried again. */
+  final: boolean;
+  /** Milliseconds until the next attempt; null when there is none. */
+  retryIn: number | null;
+}
+
+export interface Options {
+  /** Go on after this message … */
+  after?: number;
+  /** … of this epoch. */
+  epoch?: string;
+  /** Where Quire asks for one; a function is asked at each connection. */
+  token?: string | (() => string | Promise<string>);
+  /** Where there is no global WebSocket. */
+  WebSocket?: new (url: string) => WebSocket;
+}
+
+interface Events {
+  subscribed: Event & { detail: Subscribed };
+  message: Event & { detail: FeedMessage };
+  disconnected: Event & { detail: Disconnected };
+  error: Event & { detail: { code: string; message: string; collection_id?: string } };
+}
+
+export class Subscription extends EventTarget {
+  constructor(url: string, collectionId: string, options?: Options);
+  readonly collectionId: string;
+  /** The last message's; null before the first SUBSCRIBED. */
+  readonly seq: number | null;
+  readonly epoch: string | null;
+  addEventListener<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): void;
+  /** Ends it for good. */
+  close(): void;
+}
+
+/** Subscribes to a collection of the notifier at `url`, http(s):// or ws(s)://. */
+export function subscribe(url: string, collectionId: string, options?: Options): Subscription;
