@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.processor.model.virtual import VirtualLoop, run
 from tests.processor.model.world import World
+from tests.virtual import VirtualLoop, run
 
 from quire_schemas.events import FileProcessed
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.processor.model.log import PARTITIONS, SESSION_SECONDS, Log, Member
-from tests.processor.model.virtual import VirtualClock, VirtualLoop
+from tests.virtual import VirtualClock, VirtualLoop
 
 from quire_processor.documents import Fenced
 from quire_processor.pipeline import Job, Watcher
