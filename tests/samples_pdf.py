@@ -1,6 +1,7 @@
 """PDFs for tests, made in microseconds."""
 
 import random
+import zlib
 from functools import cache
 
 from fpdf import FPDF
@@ -56,3 +57,77 @@ def encrypted_pdf() -> bytes:
     pdf.set_encryption(owner_password="secret", user_password="secret", encryption_method=EncryptionMethod.RC4)
     pdf.add_page()
     return bytes(pdf.output())
+
+
+def _stream(content: bytes, extra: bytes = b"") -> bytes:
+    return b"<< /Length %d %b >>\nstream\n%b\nendstream" % (len(content), extra, content)
+
+
+def one_page(content: bytes, page: bytes = b"", trailer: bytes = b"", more: tuple[bytes, ...] = ()) -> bytes:
+    """A page whose content stream is this object; `more` are objects from 5 on."""
+    return assembled(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R %b >>" % page,
+            content,
+            *more,
+        ],
+        trailer,
+    )
+
+
+def bomb_pdf(megabytes: int = 2_000) -> bytes:
+    """A content stream that unpacks, twice, to so much."""
+    chunk = bytes(1_000_000)
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(chunk) for _ in range(megabytes)) + packer.flush()
+    return one_page(_stream(zlib.compress(packed, 9), b"/Filter [/FlateDecode /FlateDecode]"))
+
+
+def deep_page_tree_pdf(depth: int = 20_000) -> bytes:
+    inner = [b"<< /Type /Pages /Kids [%d 0 R] /Count 1 /Parent %d 0 R >>" % (n + 1, n - 1) for n in range(3, depth + 3)]
+    leaf = b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 595 842] >>" % (depth + 2)
+    return assembled([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", *inner, leaf])
+
+
+def cyclic_pdf() -> bytes:
+    """The page tree is its own child."""
+    return assembled([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 /Parent 2 0 R >>"])
+
+
+def many_objects_pdf(count: int = 300_000) -> bytes:
+    return one_page(_stream(b""), more=(b"<< /A [1 2 3] >>",) * count)
+
+
+def huge_page_pdf() -> bytes:
+    return one_page(_stream(b"0 0 m 1e9 1e9 l S"), b"/UserUnit 75000").replace(b"[0 0 595 842]", b"[0 0 9e9 9e9]  ")
+
+
+def giant_metadata_pdf() -> bytes:
+    info = b"<< /Title (%b) /Author (%b) >>" % (b"t" * 5_000_000, b"\\000\\377" * 1_000_000)
+    return one_page(_stream(b""), more=(info,), trailer=b"/Info 5 0 R")
+
+
+def many_pages_pdf(count: int = 100_000) -> bytes:
+    """All of them the same object."""
+    kids = b"3 0 R " * count
+    pages = b"<< /Type /Pages /Kids [%b] /Count %d >>" % (kids, count)
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>"
+    return assembled([b"<< /Type /Catalog /Pages 2 0 R >>", pages, page])
+
+
+def nul_and_surrogate_pdf() -> bytes:
+    """A title and a text with NULs and halves of surrogate pairs."""
+    title = "\ufeff".encode("utf-16-be") + b"\x00A\x00\x00\xd8\x00\x00B\xdc\x00"
+    to_unicode = (
+        b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange "
+        b"3 beginbfchar <41> <0000> <42> <D800> <43> <DC00> endbfchar endcmap end"
+    )
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>"
+    return one_page(
+        _stream(b"BT /F 20 Tf 72 700 Td (xAyBzCw) Tj ET"),
+        b"/Resources << /Font << /F 5 0 R >> >>",
+        b"/Info 7 0 R",
+        (font, _stream(to_unicode), b"<< /Title <%b> >>" % title.hex().encode()),
+    )
