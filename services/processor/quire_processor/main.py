@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 import asyncpg
 import structlog
 
+from quire_processor import confine
 from quire_processor.cleaning import Cleaning
 from quire_processor.documents import Documents
 from quire_processor.limits import Limits
@@ -25,10 +26,13 @@ from quire_processor.settings import ProcessorSettings
 from quire_runtime import logs, postgres, signals
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
+from quire_runtime.logs import get_logger
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
+
+log = get_logger(__name__)
 
 SCHEMA = "processor"
 _SCRATCH = "quire-processor-"
@@ -62,6 +66,9 @@ async def serve(settings: ProcessorSettings) -> None:
     logs.setup(settings.log, "processor")
     structlog.contextvars.bind_contextvars(worker=name)
     stop = signals.stop_event()
+    confine.keep_secrets()
+    for sentence in confine.lacking():
+        log.warning("this machine confines less than it could", lacking=sentence)
     for variable in [variable for variable in os.environ if variable.startswith("QUIRE_")]:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
     ops = OpsServer(settings.ops.host, settings.ops.port)
@@ -75,7 +82,7 @@ async def serve(settings: ProcessorSettings) -> None:
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         directory = stack.enter_context(scratch(settings.scratch_dir))
-        workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings)))
+        workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings), directory))
         await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 

@@ -59,10 +59,11 @@ class Extracted(Struct, frozen=True, kw_only=True):
 
 
 class WorkerPool:
-    """`size` workers at most, started as they are needed."""
+    """`size` workers at most, started as they are needed. They write below `directory` only."""
 
-    def __init__(self, size: int, limits: Limits) -> None:
+    def __init__(self, size: int, limits: Limits, directory: Path) -> None:
         self.size = size
+        self._directory = directory
         self._limits = limits
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOAD)
@@ -124,7 +125,7 @@ class WorkerPool:
             if one.alive:
                 return one
             await one.kill()
-        return await _Worker.start(self._context, self._limits)
+        return await _Worker.start(self._context, self._limits, self._directory)
 
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
         started = time.monotonic()
@@ -165,9 +166,9 @@ class _Worker:
         self._ended = False
 
     @classmethod
-    async def start(cls, context: ForkServerContext, limits: Limits) -> "_Worker":
+    async def start(cls, context: ForkServerContext, limits: Limits, directory: Path) -> "_Worker":
         ours, theirs = socket.socketpair()
-        process = context.Process(target=worker.main, args=(theirs, limits), daemon=True)
+        process = context.Process(target=worker.main, args=(theirs, limits, directory), daemon=True)
         try:
             await asyncio.to_thread(process.start)
         except BaseException:

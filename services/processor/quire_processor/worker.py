@@ -1,10 +1,7 @@
 """The child's side: one request in, progress and one answer out, over a pipe of length-prefixed JSON (4 bytes, big endian)."""
 
-import ctypes
 import errno
 import logging
-import resource
-import signal
 import socket
 import struct
 import time
@@ -13,16 +10,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from quire_processor.confine import confine
 from quire_processor.extract import Reading, Refused, extract
 from quire_processor.limits import Limits
 from quire_schemas.events import FileCode
 
 MAX_FRAME = 256 * 1024  # bytes; an answer is metadata, never text
 _PROGRESS_EVERY = 0.5  # seconds
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
-_MAX_FILE_BYTES = 512 * 1024**2
-_OPEN_FILES = 64
 
 
 class Request(Struct, frozen=True):
@@ -54,9 +48,9 @@ class Failed(Struct, frozen=True, tag="failed"):
 Answer = Page | Done | Failed
 
 
-def main(pipe: socket.socket, limits: Limits) -> None:
-    """Serve requests until the pipe is closed."""
-    _confine(limits)
+def main(pipe: socket.socket, limits: Limits, directory: Path) -> None:
+    """Serve requests until the pipe is closed; files are written below `directory` only."""
+    confine(limits, directory)
     logging.disable()  # what the libraries grumble about a file is of no use to an operator
     while (frame := _receive(pipe)) is not None:
         request = msgspec.json.decode(frame, type=Request)
@@ -88,18 +82,6 @@ def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Fai
             raise
         return Failed(request.number, "disk_full", "The processor's disk is full.")
     return Done(request.number, reading, time.process_time() - cpu)
-
-
-def _confine(limits: Limits) -> None:
-    """What a process may do to itself without being root: little memory, few files, no core, no life after its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def _send(pipe: socket.socket, answer: Answer) -> None:
