@@ -12,7 +12,7 @@ MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench lint fmt clean
+.PHONY: help setup run demo test chaos bench lint fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -28,8 +28,13 @@ demo: $(READY) ## Submit the samples to the running stack and check every outcom
 test: $(READY) ## Run all tests; ARGS="tests/schemas -k fold" for some
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: $(READY) ## Measure the running stack: a batch of 25, 500 mixed files, memory of a 2 GB upload
+chaos: $(READY) ## Kill, freeze and cut off for ten minutes, then check every promise from outside; SEED=… repeats a run
+	@QUIRE_CHAOS_SECONDS=$(or $(SECONDS),600) QUIRE_CHAOS_SEED=$(or $(SEED),0) $(BIN)/python -m pytest --timeout 0 -s tests/chaos
+
+bench: $(READY) ## Measure the running stack: batches, control, push, a large upload
 	@$(BIN)/python bench/batch.py $(ARGS)
+	@$(BIN)/python bench/control.py $(ARGS)
+	@$(BIN)/python bench/push.py $(ARGS)
 	@$(BIN)/python bench/upload.py $(ARGS)
 
 lint: $(READY) ## Check style, types and the direction of imports

@@ -1,0 +1,95 @@
+"""How soon a cancel is final and its workers are idle, and how long 3 files wait beside a large drop of another collection.
+
+.venv/bin/python bench/control.py [--data .quire]
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.samples_pdf import simple_pdf, slow_pdf
+
+from quire_schemas.client import subscribe
+from quire_schemas.messages import BatchCancelledMessage
+
+ROUNDS = 8
+IDLE_PERCENT = 5.0
+DROP = 1_500
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(".quire"))
+    stack = json.loads((parser.parse_args().data / "stack.json").read_text())
+    async with httpx.AsyncClient(timeout=600, trust_env=False) as client:
+        rounds = [await cancelled(client, stack) for _ in range(ROUNDS)]
+        for name, values in zip(("final in the feed", "workers idle"), zip(*rounds, strict=True), strict=True):
+            print(f"cancel of a running batch, {name}: {statistics.median(values):.0f} ms (worst {max(values):.0f})")
+        alone = [await three(client, stack) for _ in range(ROUNDS)]
+        drop = asyncio.create_task(submit(client, stack, [(f"{n}.pdf", slow_pdf(f"{n}", 20)) for n in range(DROP)], "drop"))
+        await drop
+        beside = [await three(client, stack) for _ in range(ROUNDS)]
+        print(f"3 files alone: {statistics.median(alone):.0f} ms; beside {DROP} of another collection: ", end="")
+        print(f"{statistics.median(beside):.0f} ms (worst {max(beside):.0f})")
+
+
+async def cancelled(client: httpx.AsyncClient, stack: dict[str, Any]) -> tuple[float, float]:
+    """Milliseconds from the request to the message, and to workers that do nothing."""
+    files = [(f"{n}.pdf", slow_pdf(f"{n}", 900)) for n in range(4)]
+    async with aclosing(subscribe(stack["notifier_url"], "cancel")) as feed:
+        await anext(feed)
+        [batch] = (await submit(client, stack, files, "cancel"))["batches"]
+        await asyncio.sleep(0.8)
+        began = time.monotonic()
+        url = f"{stack['ingest_url']}/api/batches/{batch['batch_id']}/cancel"
+        (await client.post(url, json={})).raise_for_status()
+        async for message in feed:
+            if isinstance(message, BatchCancelledMessage):
+                break
+        final = time.monotonic()
+    while await busy(stack):
+        await asyncio.sleep(0.01)
+    return (final - began) * 1000, (time.monotonic() - began) * 1000
+
+
+async def busy(stack: dict[str, Any]) -> bool:
+    children = psutil.Process(stack["pids"]["processor-1"]).children(recursive=True)
+    before = [sum(child.cpu_times()[:2]) for child in children]
+    await asyncio.sleep(0.1)
+    try:
+        used = [sum(child.cpu_times()[:2]) - then for child, then in zip(children, before, strict=True)]
+    except psutil.NoSuchProcess:
+        return True
+    return any(seconds / 0.1 * 100 > IDLE_PERCENT for seconds in used)
+
+
+async def three(client: httpx.AsyncClient, stack: dict[str, Any]) -> float:
+    """Milliseconds from the request to the end of a batch of 3 one-page files."""
+    began = time.monotonic()
+    [batch] = (await submit(client, stack, [(f"{n}.pdf", simple_pdf(f"{n}")) for n in range(3)], "three"))["batches"]
+    while True:
+        answer = await client.get(f"{stack['notifier_url']}/api/batches/{batch['batch_id']}")
+        if answer.status_code == 200 and answer.json()["ended_at"]:
+            return (time.monotonic() - began) * 1000
+        await asyncio.sleep(0.01)
+
+
+async def submit(client: httpx.AsyncClient, stack: dict[str, Any], files: list[tuple[str, bytes]], collection: str) -> Any:
+    parts = [("files", (name, content, "application/pdf")) for name, content in files]
+    url = f"{stack['ingest_url']}/api/documents/process"
+    return (await client.post(url, params={"collection_id": collection}, files=parts)).raise_for_status().json()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
