@@ -1,4 +1,4 @@
-"""What Quire promises, checked from outside on what was collected after the storm. Pure: facts in, a sentence per violation out."""
+"""What Quire promises, checked from outside on what was collected after the storm. Pure: facts in, sentences out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from quire_schemas.events import Event, FileProcessed
 
 @dataclass
 class Facts:
-    """`accepted`: batch ids of every 202. `log`: events with their offsets, each batch's in order. `batches`, `files`, `documents`:
-    rows of the tables. `feed`: messages by collection. `seen`: the seqs that each subscriber was sent, a list from each snapshot
-    on. `objects`: keys in the store, after a sweep.
+    """`accepted`: batch ids of every 202. `log`: events with their offsets, each batch's in order. `batches`, `files` and
+    `documents`: rows of the tables. `feed`: messages by collection. `seen`: the seqs that each subscriber was sent, a list from
+    each snapshot on. `objects`: keys in the store, after a sweep.
     """
 
     accepted: Sequence[str] = ()

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import Any
 
 import httpx
+import pytest
 from tests.chaos.checks import Facts, violations
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
@@ -26,7 +27,7 @@ from quire_runtime.storage import ObjectStore
 from quire_schemas.client import subscribe
 from quire_schemas.messages import FeedMessage, Subscribed
 
-SECONDS = float(os.environ.get("QUIRE_CHAOS_SECONDS", "40"))
+SECONDS = float(os.environ.get("QUIRE_CHAOS_SECONDS", "25"))
 SEED = int(os.environ.get("QUIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 COLLECTIONS = ("red", "blue")
 SETTINGS = {"QUIRE_HEARTBEAT_S": "2", "QUIRE_DRAIN_S": "0.2", "QUIRE_KAFKA_PUBLISH_TIMEOUT": "4"}
@@ -162,6 +163,7 @@ class Storm:
             return frozenset([item.key async for item in store.list()])
 
 
+@pytest.mark.timeout(SECONDS + CALM_SECONDS + 180)
 async def test_after_the_storm_every_promise_is_kept(stack: Stack) -> None:
     print(f"seed {SEED}, {SECONDS:.0f} s")  # noqa: T201 -- pytest shows it with a failure
     async with serving(stack, processors=2, settings=SETTINGS) as client:
