@@ -11,10 +11,14 @@ from rich.text import Text
 
 from quire_schemas.text import scrub
 
+UNBOUNDED = 4_000
+"""Columns of what is no terminal: a line there is for a program, or for grep."""
+
 
 def output() -> Console:
     """Standard output, that takes texts as they are."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else UNBOUNDED
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
 def printable(text: str) -> str:
