@@ -22,6 +22,8 @@ TIMEOUT = httpx.Timeout(30, connect=10)
 PASSING = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses after which the same request may succeed."""
 LONGEST_PAUSE_S = 5.0
+PAGE = 500
+"""The most that the notifier gives at once."""
 NO_PROXY: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
 
@@ -31,6 +33,12 @@ class Config(Struct, frozen=True):
     ingest_url: str = ""
     auth: str = "none"
     batch_size: int = 25
+
+
+class Collection(Struct, frozen=True):
+    """What is read of an item of GET /api/collections."""
+
+    collection_id: str
 
 
 class ProblemBody(Struct, frozen=True):
@@ -72,12 +80,15 @@ class Api:
     async def batch(self, batch_id: str) -> BatchView:
         return await self._get(f"/api/batches/{path_safe(batch_id)}", BatchView)
 
+    async def collections(self) -> list[str]:
+        return [each.collection_id for each in (await self._get("/api/collections", Page[Collection], limit=PAGE)).items]
+
     async def batches(self, *, limit: int, **filters: str | None) -> list[BatchView]:
         """The newest first, `limit` at most, as many pages as it takes."""
         found: list[BatchView] = []
         cursor: str | None = None
         while len(found) < limit:
-            page = await self._get("/api/batches", Page[BatchView], limit=min(100, limit - len(found)), cursor=cursor, **filters)
+            page = await self._get("/api/batches", Page[BatchView], limit=min(PAGE, limit - len(found)), cursor=cursor, **filters)
             found += page.items
             if (cursor := page.next_cursor) is None:
                 break
@@ -137,6 +148,8 @@ def refusal(response: httpx.Response) -> Answered:
     except msgspec.DecodeError:
         body = ProblemBody()
     detail = scrub(body.detail) if body.detail else f"{response.request.url} answered {response.status_code}: is that Quire?"
+    if body.code == "not_found":
+        detail = f"{detail.rstrip('.')}; `quire batches` lists those that there are."
     if response.status_code == 401:
         detail = f"{detail} (set QUIRE_TOKEN to a token for this Quire)"
     wait = response.headers.get("retry-after", "")

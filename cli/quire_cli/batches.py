@@ -12,6 +12,7 @@ from quire_cli import options, tables
 from quire_cli.api import connect
 from quire_cli.console import json_line, output, say, warn
 from quire_cli.errors import NOT_ALL, CliError
+from quire_cli.ids import collections, whole
 from quire_cli.target import Target
 from quire_schemas.events import STATUSES
 from quire_schemas.views import BatchView
@@ -19,8 +20,12 @@ from quire_schemas.views import BatchView
 
 def batches(
     *,
-    collection: Annotated[str | None, typer.Option("--collection", "-c", help="Only of this collection.")] = None,
-    status: Annotated[str | None, typer.Option(help=f"Only those that are {', '.join(STATUSES)}.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="Only of this collection.", autocompletion=collections)
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(help=f"Only those that are {', '.join(STATUSES)}.", autocompletion=lambda: list(STATUSES))
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
     url: options.Url = None,
     as_json: options.Json = False,
@@ -41,7 +46,7 @@ def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: option
 
     async def ask(target: Target) -> BatchView:
         async with connect(target) as api:
-            return await api.batch(batch_id)
+            return await api.batch(await whole(api, batch_id))
 
     found = options.run(lambda: ask(options.here(url)))
     if as_json:

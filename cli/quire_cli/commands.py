@@ -11,6 +11,7 @@ from quire_cli import options
 from quire_cli.api import Api, connect
 from quire_cli.console import json_line, say
 from quire_cli.errors import CliError
+from quire_cli.ids import whole
 from quire_cli.target import Target
 from quire_schemas.views import CommandAccepted
 
@@ -26,7 +27,7 @@ def cancel(
 
     async def ask(target: Target) -> CommandAccepted:
         async with connect(target) as api:
-            return await api.cancel(batch_id, reason)
+            return await api.cancel(await whole(api, batch_id), reason)
 
     tell(options.run(lambda: ask(options.here(url))), "The batch is being cancelled", as_json=as_json)
 
@@ -43,7 +44,8 @@ def retry(
 
     async def ask(target: Target) -> CommandAccepted:
         async with connect(target) as api:
-            return await api.retry(batch_id, await file_ids(api, batch_id, file or ()), force=force)
+            meant = await whole(api, batch_id)
+            return await api.retry(meant, await file_ids(api, meant, file or ()), force=force)
 
     accepted = options.run(lambda: ask(options.here(url)))
     tell(accepted, f"The batch is queued again, generation {accepted.generation}", as_json=as_json)

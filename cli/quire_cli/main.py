@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from quire_cli import batches, commands, services, submit, watch
-from quire_cli.console import warn
+from quire_cli.console import say, warn
 from quire_cli.errors import INTERRUPTED, USAGE, CliError
+
+EXIT_CODES = """\
+Exit codes: 0 all is well · 1 a file failed, was rejected, cancelled or unreadable, or Quire said no \
+· 2 wrong arguments, nothing to do, or nobody answers · 130 left by Ctrl-C; what was submitted goes on"""
 
 app = typer.Typer(
     name="quire",
     help="PDFs in, text and thumbnails out, and everyone sees live where each file stands.",
-    no_args_is_help=True,
+    epilog=EXIT_CODES,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-LIGHT: dict[str, tuple[Callable[..., None], str]] = {
+LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "submit": (
         submit.submit,
-        "quire submit report.pdf · quire submit invoices/ -c invoices · find . -name '*.pdf' | quire submit -",
+        (
+            "quire submit report.pdf invoices/ 'scans/**/*.pdf'",
+            "quire submit invoices/ -c invoices --policy all_or_nothing",
+            "find . -name '*.pdf' -print0 | quire submit -",
+            "quire submit --json invoices/ | jq 'select(.type == \"RESULT\")'",
+        ),
     ),
-    "watch": (watch.watch, "quire watch -c invoices · quire watch --json | jq .type"),
-    "batches": (batches.batches, "quire batches --status failed · quire batches --json | jq -r .batch_id"),
-    "batch": (batches.batch, "quire batch 0190e3a4-…"),
-    "cancel": (commands.cancel, "quire cancel 0190e3a4-… --reason 'wrong folder'"),
-    "retry": (commands.retry, "quire retry 0190e3a4-… --file report.pdf"),
-    "stuck": (batches.stuck, "quire stuck --older-than 120"),
-    "check-config": (services.check_config, "quire check-config · quire check-config ingest --json"),
-    "rebuild": (services.rebuild, "quire rebuild"),
-    "events": (services.events, "quire events --invalid"),
-    "sweep": (services.sweep, "quire sweep"),
+    "watch": (watch.watch, ("quire watch", "quire watch -c invoices --json | jq .type")),
+    "batches": (
+        batches.batches,
+        ("quire batches", "quire batches -c invoices --status failed", "quire batches --json | jq -r .batch_id"),
+    ),
+    "batch": (batches.batch, ("quire batch 0190e3a4", "quire batch 0190e3a4 --json | jq '.files[].processing_status'")),
+    "cancel": (commands.cancel, ("quire cancel 0190e3a4 --reason 'wrong folder'",)),
+    "retry": (commands.retry, ("quire retry 0190e3a4", "quire retry 0190e3a4 --file report.pdf", "quire retry 0190e3a4 --force")),
+    "stuck": (batches.stuck, ("quire stuck", "quire stuck --older-than 120 --json")),
+    "check-config": (services.check_config, ("quire check-config", "quire check-config ingest --json | jq .problems")),
+    "rebuild": (services.rebuild, ("quire rebuild", "quire rebuild --data /var/lib/quire")),
+    "events": (services.events, ("quire events", "quire events --invalid", "quire events --json | jq -r .type | sort | uniq -c")),
+    "sweep": (services.sweep, ("quire sweep --dry-run", "quire sweep --older-than 604800")),
 }
 
-for name, (command, example) in LIGHT.items():
-    app.command(name, epilog=f"Example: {example}")(command)
+
+def examples(*lines: str) -> str:
+    """As the foot of a command's help, one a line."""
+    return "\n\n".join(["Examples:", *(f"  [cyan]{line.replace('[', chr(92) + '[')}[/cyan]" for line in lines)])
+
+
+for name, (command, lines) in LIGHT.items():
+    app.command(name, epilog=examples(*lines))(command)
 
 if sys.argv[1:2] == [] or sys.argv[1] not in LIGHT:  # the embedded stack takes as long to import as all else together
     try:
@@ -50,7 +68,24 @@ if sys.argv[1:2] == [] or sys.argv[1] not in LIGHT:  # the embedded stack takes 
         if not (error.name or "").startswith("quire_local"):
             raise
     else:
-        app.command("up", epilog="Example: quire up --processors 2 --port-offset 100")(up)
+        app.command("up", epilog=examples("quire up", "quire up --processors 2", "quire up --data second --port-offset 100"))(up)
+
+
+def tell_version(wanted: bool) -> None:  # noqa: FBT001 -- as typer calls it
+    if wanted:
+        say(f"quire {version('quire-cli')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def quire(
+    context: typer.Context,
+    *,
+    _version: Annotated[bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        context.get_help()  # with rich, this prints
+        raise typer.Exit(USAGE)
 
 
 def main() -> None:
@@ -59,14 +94,26 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except CliError as error:
         if str(error):
             warn(f"quire: {error}")
         sys.exit(error.exit_code)
+    except usage_error() as error:
+        warn(f"quire: {misused(error)}")
+        sys.exit(USAGE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # whoever read has gone; Python would complain again when it flushes at its end
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(USAGE)
+
+
+def usage_error() -> type[typer.BadParameter]:
+    """The base of all that is said against a command line. It is click's, which typer holds under no public name."""
+    base: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
+    return base
+
+
+def misused(error: typer.BadParameter) -> str:
+    """The error as a sentence, and where help is."""
+    sentence = error.format_message()
+    path = error.ctx.command_path if error.ctx else "quire"
+    return f"{sentence}{'' if sentence.endswith(('.', '?')) else '.'} `{path} --help` shows how it is used."

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from quire_cli.errors import CliError
+from quire_cli.ids import collections, recent
 from quire_cli.target import Target, target
 
 T = TypeVar("T")
@@ -22,13 +22,15 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-Collection = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="Id of the batch; `quire batches` shows it.")]
+Collection = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.", autocompletion=collections)]
+BatchId = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of the batch, or how it begins; `quire batches` shows it.", autocompletion=recent)
+]
 
 
 def here(url: str | None) -> Target:
     """Where the command shall go; raises CliError."""
-    return target(url, os.environ, Path())
+    return target(url, os.environ)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,36 +15,38 @@ import typer
 
 from quire_cli import options
 from quire_cli.console import json_line, say, warn
-from quire_cli.errors import CliError
-from quire_cli.target import read_stack
+from quire_cli.errors import INTERRUPTED, CliError
+from quire_cli.target import DATA, read_stack
 
 SERVICES = ("ingest", "processor", "notifier")
+
+Data = Annotated[Path, typer.Option(help="Data directory of the `quire up` that is meant, where the environment names none.")]
 
 
 def check_config(
     service: Annotated[
-        list[str] | None, typer.Argument(metavar="[SERVICE…]", help=f"Of {', '.join(SERVICES)}; all by default.")
+        list[str] | None,
+        typer.Argument(
+            metavar="SERVICE…", help=f"Of {', '.join(SERVICES)}; all by default.", autocompletion=lambda: list(SERVICES)
+        ),
     ] = None,
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Print every setting of the installed services, as this environment gives it, and what is wrong."""
+    """Print every setting of the installed services, as this environment gives it; exit code 2 when something is wrong."""
     chosen = [name for name in service or SERVICES if is_installed(name)]
     if unknown := sorted(set(service or ()) - set(chosen)):
         raise CliError(
-            f"{', '.join(unknown)}: not installed here. There is: {', '.join(filter(is_installed, SERVICES)) or 'no service'}"
+            f"{', '.join(unknown)}: not installed here. There is: {', '.join(filter(is_installed, SERVICES)) or 'no service'}."
         )
     if not chosen:
         raise CliError("No service of Quire is installed here: pip install quire-ingest, quire-processor or quire-notifier.")
-    worst = 0
-    for name in chosen:
-        worst = max(worst, check(name, as_json=as_json))
-    raise typer.Exit(worst)
+    raise typer.Exit(max([check(name, as_json=as_json) for name in chosen]))
 
 
-def rebuild() -> None:
+def rebuild(*, data: Data = DATA, as_json: options.Json = False) -> None:
     """Fold the whole log again into the notifier's tables, and switch to them when they are whole."""
-    raise typer.Exit(delegate("notifier", "rebuild"))
+    raise typer.Exit(delegate(data, "notifier", "rebuild", *given("--json", as_json)))
 
 
 def events(
@@ -51,16 +54,27 @@ def events(
     invalid: Annotated[
         bool, typer.Option("--invalid", help="Only records that could not be decoded or do not belong there.")
     ] = False,
+    data: Data = DATA,
     as_json: options.Json = False,
 ) -> None:
     """Print the log's events."""
-    arguments = [name for name, given in (("--invalid", invalid), ("--json", as_json)) if given]
-    raise typer.Exit(delegate("notifier", "events", *arguments))
+    raise typer.Exit(delegate(data, "notifier", "events", *given("--invalid", invalid), *given("--json", as_json)))
 
 
-def sweep(*, as_json: options.Json = False) -> None:
+def sweep(
+    *,
+    older_than: Annotated[float, typer.Option(min=0, help="Leave objects alone that are younger, in seconds.")] = 86_400,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    data: Data = DATA,
+    as_json: options.Json = False,
+) -> None:
     """Remove what is in the object store and no event names."""
-    raise typer.Exit(delegate("ingest", "sweep", *(["--json"] if as_json else [])))
+    further = [*given("--dry-run", dry_run), *given("--json", as_json)]
+    raise typer.Exit(delegate(data, "ingest", "sweep", "--older-than", f"{older_than:.0f}", *further))
+
+
+def given(name: str, yes: bool) -> Sequence[str]:  # noqa: FBT001 -- a flag of a command line
+    return [name] if yes else []
 
 
 def is_installed(service: str) -> bool:
@@ -69,26 +83,32 @@ def is_installed(service: str) -> bool:
 
 def check(service: str, *, as_json: bool) -> int:
     """Exit code of the service's own check-config; its answer as one line where JSON is wanted."""
-    command = [sys.executable, "-m", f"quire_{service}", "check-config"]
-    if not as_json:
-        say(f"# {service}")
-        return subprocess.run(command, check=False).returncode  # noqa: S603 -- our own program
-    done = subprocess.run([*command, "--json"], check=False, capture_output=True, text=True)  # noqa: S603 -- our own program
-    try:
+    command = [sys.executable, "-m", f"quire_{service}", "check-config", *given("--json", as_json)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own program
+    if as_json and done.stdout:
         json_line({"service": service, **msgspec.json.decode(done.stdout, type=dict[str, Any])})
-    except msgspec.DecodeError:
-        warn(done.stderr)
+    else:
+        say(f"# {service}")
+        sys.stdout.write(done.stdout)
+        sys.stdout.flush()
+    for problem in done.stderr.splitlines():
+        warn(problem)
     return done.returncode
 
 
-def delegate(service: str, *arguments: str) -> int:
-    """Runs a command of the service with this environment, completed by the stack that runs in this directory."""
+def delegate(data: Path, service: str, *arguments: str) -> int:
+    """Runs a command of the service with this environment, completed by the stack that runs on `data`."""
     if not is_installed(service):
-        raise CliError(f"This needs the {service}, which is not installed here: pip install quire-{service}")
-    stack = read_stack(Path())
+        raise CliError(f"This needs the {service}, which is not installed here: pip install quire-{service}.")
+    stack = read_stack(data)
+    if stack is None and "QUIRE_KAFKA_BOOTSTRAP" not in os.environ:
+        raise CliError(
+            f"No stack runs on {data}: start one with `quire up`, name its directory with --data,"
+            " or say in QUIRE_… variables where Kafka, Postgres and S3 are (`quire check-config` lists them)."
+        )
     environment = {**(stack.environment if stack else {}), **os.environ}
     command = [sys.executable, "-m", f"quire_{service}", *arguments]
     try:
         return subprocess.run(command, check=False, env=environment).returncode  # noqa: S603 -- our own program
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED

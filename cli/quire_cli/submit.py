@@ -20,17 +20,22 @@ from quire_cli.views import LiveView, view
 from quire_schemas.events import POLICIES
 
 NAMED_AT_MOST = 20
+NOTHING = "Name what to submit: PDF files, folders, patterns, or - for names from stdin, as in: quire submit report.pdf invoices/"
 
 
 def submit(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders (their *.pdf, at any depth), patterns; - reads names.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="PATH…", help="Files, folders (their *.pdf, at any depth), patterns; - reads names, one a line."),
+    ] = None,
     *,
     collection: options.Collection = "default",
-    policy: Annotated[str, typer.Option(help="isolate: a bad file fails alone. all_or_nothing: it fails its batch.")] = POLICIES[
-        0
-    ],
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="isolate: a bad file fails alone. all_or_nothing: it fails its batch.", autocompletion=lambda: list(POLICIES)
+        ),
+    ] = POLICIES[0],
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until every file is done, or only upload.")] = True,
     key: Annotated[
         str | None,
@@ -44,13 +49,15 @@ def submit(
 
     Exit code: 0 all processed, 1 some failed, rejected, cancelled or unreadable, 2 usage or connection, 130 left by Ctrl-C.
     """
+    if not paths:
+        raise CliError(NOTHING)
     if policy not in POLICIES:
         raise CliError(f"{policy!r} is no policy. Take one of: {', '.join(POLICIES)}")
     target = options.here(url)
     gathered = gather(paths, sys.stdin.read)
     tell_what_is_left_out(gathered)
     if not gathered.files:
-        raise CliError("There is nothing to submit: name PDF files, or folders that hold some.")
+        raise CliError("There is nothing to submit: no PDF was found there. Name PDF files, or folders that hold some.")
     order = Order(collection, policy, key or new_key(), patience)
     asks = sys.stdin.isatty()
     raise typer.Exit(options.run(lambda: submitted(target, gathered, order, wait=wait, as_json=as_json, asks=asks)))

@@ -9,7 +9,8 @@ from msgspec import Struct
 from quire_cli.errors import CliError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-STACK_FILE = Path(".quire/stack.json")
+DATA = Path(".quire")
+"""Where `quire up` keeps its data, unless it is told otherwise."""
 
 
 class S3Place(Struct, frozen=True):
@@ -49,19 +50,20 @@ class Target(Struct, frozen=True):
     token: str | None
 
 
-def target(url: str | None, environ: Mapping[str, str], directory: Path) -> Target:
-    """`url` goes before QUIRE_URL, then QUIRE_NOTIFIER_URL, then the stack of `directory`, then port 8000 of this machine."""
+def target(url: str | None, environ: Mapping[str, str], data: Path = DATA) -> Target:
+    """`url` goes before QUIRE_URL, then QUIRE_NOTIFIER_URL, then the stack of `data`, then port 8000 of this machine."""
     named = url or environ.get("QUIRE_URL") or environ.get("QUIRE_NOTIFIER_URL")
     ingest = environ.get("QUIRE_INGEST_URL")
     token = environ.get("QUIRE_TOKEN")
-    if named is None and (stack := read_stack(directory)) is not None:
+    if named is None and (stack := read_stack(data)) is not None:
         return Target(stack.notifier_url, ingest or stack.ingest_url, token)
     return Target(clean(named or DEFAULT_URL), clean(ingest) if ingest else None, token)
 
 
-def read_stack(directory: Path) -> StackFile | None:
+def read_stack(data: Path) -> StackFile | None:
+    """The stack that runs on this data directory; None where none does."""
     try:
-        return msgspec.json.decode((directory / STACK_FILE).read_bytes(), type=StackFile)
+        return msgspec.json.decode((data / "stack.json").read_bytes(), type=StackFile)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -1,0 +1,66 @@
+"""Batches by the beginning of their id, as `quire submit` shows it; and what a shell completes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import httpx
+
+from quire_cli import words
+from quire_cli.api import Api, connect
+from quire_cli.errors import CliError
+from quire_cli.target import target
+
+SEARCHED = 1_000
+OFFERED = 50
+COMPLETE_WITHIN_S = 1.0
+BEGINNING = re.compile(r"[0-9a-f][0-9a-f-]{3,}")
+
+
+async def whole(api: Api, given: str) -> str:
+    """The id that is meant. Raises CliError where it is none, or the beginning of no recent batch's or of several'."""
+    given = given.strip().lower()
+    try:
+        return str(UUID(given))
+    except ValueError:
+        if not BEGINNING.fullmatch(given):
+            raise CliError(f"{given!r} is no id of a batch. `quire batches` lists them.") from None
+    found = [view.batch_id for view in await api.batches(limit=SEARCHED) if view.batch_id.startswith(given)]
+    if not found:
+        raise CliError(f"None of the {SEARCHED:,} newest batches begins with {given}. `quire batches` lists them.")
+    if len(found) > 1:
+        raise CliError(f"{given} is how several batches begin: {', '.join(found)}. Give more of the one that you mean.")
+    return found[0]
+
+
+def recent() -> list[tuple[str, str]]:
+    """Ids of the newest batches, and what to tell them apart by."""
+
+    async def ask(api: Api) -> list[tuple[str, str]]:
+        return [(view.batch_id, f"{view.status}, {words.files(view.total)}") for view in await api.batches(limit=OFFERED)]
+
+    return _offered(ask)
+
+
+def collections() -> list[tuple[str, str]]:
+    async def ask(api: Api) -> list[tuple[str, str]]:
+        return [(name, "") for name in await api.collections()]
+
+    return _offered(ask)
+
+
+def _offered(ask: Callable[[Api], Awaitable[list[tuple[str, str]]]]) -> list[tuple[str, str]]:
+    """What Quire answers at once; nothing where it does not: a shell is no place for an error."""
+
+    async def within() -> list[tuple[str, str]]:
+        async with asyncio.timeout(COMPLETE_WITHIN_S), connect(target(None, os.environ)) as api:
+            return await ask(api)
+
+    try:
+        return asyncio.run(within())
+    except (CliError, TimeoutError, httpx.HTTPError):
+        return []
