@@ -27,6 +27,7 @@ PAD = "x" * 180
 SECONDS = 8.0
 RATES = {"grouped, 10 messages each 25 ms": (10, 0.025), "single, 40 messages/s": (1, 0.025)}
 BEHIND, RECOVERING = 500, 200
+STARTED: list[Any] = []
 
 
 class Reader(asyncio.Protocol):
@@ -165,9 +166,9 @@ async def main() -> None:
     print(f"{options.clients} idle connections: {(notifier.memory_info().rss - idle) / options.clients / 1024:.0f} KiB each")
 
     floor = start(bare)
+    floor_process = psutil.Process(STARTED[-1].pid)
     plain = start(clients, await asyncio.to_thread(floor.recv), options.clients, b"")
     await said(plain, "connected")
-    floor_process = psutil.Process(multiprocessing.active_children()[-2].pid)
     for name, (group, pause) in RATES.items():
         before, cpu = await asked(readers), spent(notifier)
         await feed.pace(group, pause, SECONDS)
@@ -195,7 +196,9 @@ async def main() -> None:
 
 def start(target: Any, *args: Any) -> Connection:
     ours, theirs = multiprocessing.Pipe()
-    multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *args), daemon=True).start()
+    process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *args), daemon=True)
+    process.start()
+    STARTED.append(process)
     return ours
 
 

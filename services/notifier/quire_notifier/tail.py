@@ -54,6 +54,7 @@ class Tail:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            began = asyncio.get_running_loop().time()
             lookers, self._lookers = self._lookers, []
             full = await _patiently(self._advance)
             for looker in lookers:
@@ -62,7 +63,7 @@ class Tail:
             if full:
                 self._wake.set()
             else:
-                await asyncio.sleep(GROUP_SECONDS)
+                await asyncio.sleep(max(0.0, began + GROUP_SECONDS - asyncio.get_running_loop().time()))
 
     def heard(self, epoch: str, last_seq: int) -> None:
         """Somebody says that the feed stands there."""

@@ -82,15 +82,16 @@ class Wire(WebSocketsSansIOProtocol):
 
     def live(self, data: bytes, now: float) -> None:
         """Whole frames, now. A client that is too far behind is closed instead, with 3008: nothing is ever skipped."""
-        if self.ended:
+        transport = self.transport
+        if self.close_sent or self.disconnected or transport.is_closing():
             return
-        waiting = self.transport.get_write_buffer_size()
+        waiting = transport.get_write_buffer_size()
         if not waiting:
             self._clear_at = now
         elif waiting + len(data) > MOST_WAITING or now - self._clear_at > STALLED_SECONDS:
             self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
             return
-        self.transport.write(data)
+        transport.write(data)
 
     async def paced(self, frames: list[bytes]) -> None:
         """Whole frames, as fast as the client takes them. Raises TooSlow."""
