@@ -207,3 +207,38 @@ async def test_when_the_notifier_restarts_everybody_is_sent_away_and_misses_noth
     feed = await client.feed("restart")
     assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in seen)
     assert {len(seqs) for seqs in seen} <= {len(feed), len(feed) - 1}
+
+
+async def test_what_is_older_than_the_retention_is_pruned_and_nobody_resumes_across_it_unknowingly(stack: Stack) -> None:
+    async with serving(stack, settings={"QUIRE_FEED_RETENTION": "2s"}) as client:
+        for batch_id in await client.accepted(FILES, collection_id="old"):
+            await client.ended(batch_id)
+        url = f"{client.quire.notifier_url}/api/collections/old/feed"
+        async with asyncio.timeout(20):
+            while (answer := await client.http.get(url)).status_code == 200:
+                await asyncio.sleep(0.2)
+        body = answer.json()
+        assert (answer.status_code, body["code"], body["pruned_to"] > 0) == (410, "resync_required", True)
+        async with connect(address(client, "/ws?collection_id=old&after=1")) as socket:
+            assert (await told(socket))["recovered"] is False
+        async with asyncio.timeout(20):
+            while body["pruned_to"] < body["last_seq"]:
+                await asyncio.sleep(0.2)
+                body = (await client.http.get(url)).json()
+        assert (await client.get("/api/collections/old/feed", after=body["last_seq"]))["items"] == []
+        async with connect(address(client, f"/ws?collection_id=old&after={body['last_seq']}")) as socket:
+            assert (await told(socket))["recovered"] is True
+
+
+async def test_the_page_is_there_and_takes_nothing_from_elsewhere(client: Client) -> None:
+    for path in ("/", "/collections/some", "/batches/00000000-0000-4000-8000-000000000000"):
+        answer = await client.http.get(client.quire.notifier_url + path)
+        assert (answer.status_code, "<title>Quire</title>" in answer.text) == (200, True)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert f"connect-src 'self' {client.quire.ingest_url}" in policy
+    for name in ("app.js", "quire.js", "style.css", "icon.svg"):
+        assert (await client.http.get(f"{client.quire.notifier_url}/{name}")).status_code == 200
+    assert (await client.http.get(f"{client.quire.notifier_url}/../settings.py")).status_code == 404
+    assert (await client.http.get(f"{client.quire.notifier_url}/nothing.js")).status_code == 404
