@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 import asyncpg
+import msgspec
 
 from quire_notifier.prepare import migrated
 from quire_notifier.rebuild import Busy, rebuild
@@ -12,16 +13,20 @@ from quire_runtime import logs
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.scan import LogScan
 
+_PATIENCE_SECONDS = 10.0
 _SESSION = {"application_name": "quire-rebuild", "timezone": "UTC"}
 
 
 async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> int:
     """Exit code 0 when the new tables are live, 2 when nothing was changed."""
-    if argv:
-        return _said(f"unknown arguments {' '.join(argv)!r}. rebuild takes none", 2)
-    logs.setup(settings.log, "notifier")
-    await migrated(settings)
-    connection = await asyncpg.connect(settings.postgres.dsn, server_settings=_SESSION)
+    if unknown := set(argv) - {"--json"}:
+        return _said(f"unknown arguments {' '.join(sorted(unknown))!r}. rebuild takes --json only", 2)
+    logs.setup(msgspec.structs.replace(settings.log, level="critical"), "notifier")
+    try:
+        await migrated(settings, give_up_after=_PATIENCE_SECONDS)
+        connection = await asyncpg.connect(settings.postgres.dsn, server_settings=_SESSION)
+    except (OSError, asyncpg.PostgresError) as error:
+        return _said(f"quire rebuild: Postgres does not let us in: {error}. Look at QUIRE_POSTGRES_DSN", 2)
     try:
         async with LogScan(settings.kafka, "rebuild") as scan:
             done = await rebuild(connection, scan, lambda done, total: _say(f"{done} of {total} records"))
@@ -29,6 +34,9 @@ async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> in
         return _said(f"quire rebuild: {error}", 2)
     finally:
         await connection.close()
+    if argv:
+        sys.stdout.write(msgspec.json.encode(done._asdict()).decode() + "\n")
+        return 0
     cut = f" The oldest records of partitions {done.cut} are gone: batches in them are incomplete." if done.cut else ""
     return _said(f"Rebuilt from {done.records} records; epoch {done.epoch} is live.{cut}", 0)
 

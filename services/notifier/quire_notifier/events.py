@@ -1,7 +1,7 @@
 """`quire events`: the log as people, or programs, read it."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.handler import LogRecord
+from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import setup
 from quire_runtime.scan import LogScan
 from quire_schemas.cloudevents import UnknownType
@@ -23,17 +24,27 @@ async def events(settings: NotifierSettings, argv: Sequence[str]) -> int:
     if unknown := set(argv) - {"--invalid", "--json"}:
         sys.stderr.write(f"unknown arguments {' '.join(sorted(unknown))}. events takes --invalid and --json\n")
         return 2
-    setup(msgspec.structs.replace(settings.log, level="error"), "notifier")
+    setup(msgspec.structs.replace(settings.log, level="critical"), "notifier")
+    try:
+        found = await _print(settings, only_invalid="--invalid" in argv, shown=as_json if "--json" in argv else as_line)
+    except LogUnavailable as error:
+        sys.stderr.write(f"quire events: {error}. Try again when it answers.\n")
+        return 2
+    if "--invalid" in argv and "--json" not in argv:
+        sys.stderr.write(f"{found} records of the log are none of Quire's events.\n")
+    return 0
+
+
+async def _print(settings: NotifierSettings, *, only_invalid: bool, shown: Callable[[LogRecord], str]) -> int:
+    """How many lines were printed; raises LogUnavailable."""
     found = 0
     async with LogScan(settings.kafka, "events") as scan:
         async for records in scan.read(await scan.begins(), await scan.ends()):
             for record in sorted(records, key=lambda record: record.timestamp_ms):
-                if record.invalid is not None or "--invalid" not in argv:
+                if record.invalid is not None or not only_invalid:
                     found += 1
-                    sys.stdout.write((as_json(record) if "--json" in argv else as_line(record)) + "\n")
-    if "--invalid" in argv and "--json" not in argv:
-        sys.stderr.write(f"{found} records of the log are none of Quire's events.\n")
-    return 0
+                    sys.stdout.write(shown(record) + "\n")
+    return found
 
 
 def as_json(record: LogRecord) -> str:

@@ -19,6 +19,6 @@ async def prepared(settings: NotifierSettings) -> asyncpg.Pool:
     return pool
 
 
-async def migrated(settings: NotifierSettings) -> None:
+async def migrated(settings: NotifierSettings, give_up_after: float | None = None) -> None:
     with as_file(files("quire_notifier") / "sql" / "migrations") as sql:
-        await postgres.migrate(settings.postgres.dsn, SCHEMA, sql)
+        await postgres.migrate(settings.postgres.dsn, SCHEMA, sql, give_up_after=give_up_after)

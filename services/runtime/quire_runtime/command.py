@@ -19,11 +19,24 @@ Command = Callable[[S, Sequence[str]], Coroutine[Any, Any, int]]
 
 USAGE = 2
 """Exit code for settings or arguments that will not do."""
+INTERRUPTED = 130
+"""Exit code of a command that was left by Ctrl-C."""
+READER_GONE = 141
+"""Exit code of a command whose output nobody wants any more, as of `… | head`: what a shell says of SIGPIPE."""
 
 
 def run(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]] | None = None) -> int:
     """The exit code of `argv` (without the program's name): nothing means serve; `commands` get the rest of the line."""
-    commands = commands or {}
+    try:
+        return _ran(cls, serve, argv, commands or {})
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read has gone; Python would complain again when it flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+
+
+def _ran(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]]) -> int:
     name, rest = (argv[0], argv[1:]) if argv else ("serve", [])
     if name == "check-config":
         return check_config(cls, rest)
