@@ -8,7 +8,8 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
 
 from quire_cli.errors import INTERRUPTED
 
@@ -56,17 +57,27 @@ def presses() -> Iterator[Presses]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-async def typed_line() -> str:
-    """A line typed on the terminal, without holding up anything else; may be cancelled. At its end: empty."""
+def keyboard() -> TextIO | None:
+    """Where the user types: standard input, or the terminal itself where that brings the names of files. None: nowhere."""
+    if sys.stdin.isatty():
+        return sys.stdin
+    try:
+        return Path("/dev/tty").open()
+    except OSError:
+        return None
+
+
+async def typed_line(keyboard: TextIO) -> str:
+    """A line typed there, without holding up anything else; may be cancelled. At its end: empty."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 
     def readable() -> None:
         if not line.done():
-            line.set_result(sys.stdin.readline())
+            line.set_result(keyboard.readline())
 
-    loop.add_reader(sys.stdin.fileno(), readable)
+    loop.add_reader(keyboard.fileno(), readable)
     try:
         return await line
     finally:
-        loop.remove_reader(sys.stdin.fileno())
+        loop.remove_reader(keyboard.fileno())

@@ -48,6 +48,8 @@ class View(Protocol):
     def refresh(self) -> None: ...
     async def ask(self, question: str) -> str: ...
     def end(self, result: Result) -> None: ...
+    def close(self) -> None:
+        """The terminal as it was; may be called twice, and without an end."""
 
 
 class Result(Struct, frozen=True):
@@ -86,12 +88,15 @@ class Submission:
         self._view = view
         self._wait = wait
         self._stopped = False
-        self._ids: list[str] = []
+        self._ids: dict[str, None] = {}
+        """Of the batches that are this submission's for sure, in order."""
         self._accepted = 0
         self._rejected: list[RejectedFile] = []
         self._unclaimed: dict[str, list[AnyFeedMessage]] = {}
         self._older: frozenset[str] = frozenset()
         self._lost = False
+        self._mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in gathered.files)
+        """As batches name the files."""
 
     # what the upload tells
 
@@ -136,7 +141,7 @@ class Submission:
     def _claim(self, batch_id: str) -> None:
         if batch_id in self._ids:
             return
-        self._ids.append(batch_id)
+        self._ids[batch_id] = None
         for message in self._unclaimed.pop(batch_id, ()):
             self._view.message(message, self.batch(batch_id))
 
@@ -157,14 +162,14 @@ class Submission:
         return [*self.batches, *(self._candidates() if self.uploading else ())]
 
     def _candidates(self) -> Iterator[Batch]:
-        mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in self.gathered.files)
         for batch_id, batch in self.following.tracker.batches.items():
             new = batch_id not in self._older and batch_id not in self._ids
-            if new and Counter((file.filename, file.size) for file in batch.files.values()) <= mine:
+            if new and Counter((file.filename, file.size) for file in batch.files.values()) <= self._mine:
                 yield batch
 
     def _ended(self) -> bool:
-        return len(self.batches) == len(self._ids) and all(batch.ended for batch in self.batches)
+        known = self.following.tracker.batches
+        return all(batch_id in known and known[batch_id].ended for batch_id in self._ids)
 
     # what is done
 
@@ -172,9 +177,9 @@ class Submission:
         """The exit code; raises CliError, Interrupted."""
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(self.following.run())] if self._wait else []
-            await self._subscribed(presses)
             self._view.begin(self)
             helpers.append(group.create_task(self._ticks()))
+            await self._subscribed(presses)
             await self._attend(group.create_task(self._work()), presses)
             for task in helpers:
                 task.cancel()

@@ -9,14 +9,15 @@ import typer
 
 from quire_cli import options, words
 from quire_cli.api import connect
-from quire_cli.console import warn
+from quire_cli.console import output, warn
 from quire_cli.errors import CliError
 from quire_cli.gather import Gathered, gather
-from quire_cli.interrupts import presses
-from quire_cli.submission import Submission
+from quire_cli.interrupts import keyboard, presses
+from quire_cli.live import LiveView
+from quire_cli.submission import Submission, View
 from quire_cli.target import Target
 from quire_cli.upload import Order, new_key
-from quire_cli.views import LiveView, view
+from quire_cli.views import JsonView, PlainView
 from quire_schemas.events import POLICIES
 
 NAMED_AT_MOST = 20
@@ -59,20 +60,25 @@ def submit(
     if not gathered.files:
         raise CliError("There is nothing to submit: no PDF was found there. Name PDF files, or folders that hold some.")
     order = Order(collection, policy, key or new_key(), patience)
-    asks = sys.stdin.isatty()
-    raise typer.Exit(options.run(lambda: submitted(target, gathered, order, wait=wait, as_json=as_json, asks=asks)))
+    raise typer.Exit(options.run(lambda: submitted(target, gathered, order, wait=wait, as_json=as_json)))
 
 
-async def submitted(target: Target, gathered: Gathered, order: Order, *, wait: bool, as_json: bool, asks: bool) -> int:
-    shown = view(as_json=as_json, asks=asks)
+async def submitted(target: Target, gathered: Gathered, order: Order, *, wait: bool, as_json: bool) -> int:
+    shown = view(as_json=as_json)
     try:
         async with connect(target) as api:
             await api.config()  # nobody there: said before anything else is tried
             with presses() as pressed:
                 return await Submission(api, gathered, order, shown, wait=wait).run(pressed)
     finally:
-        if isinstance(shown, LiveView):
-            shown.close()
+        shown.close()
+
+
+def view(*, as_json: bool) -> View:
+    if as_json:
+        return JsonView()
+    console = output()
+    return LiveView(console, keyboard()) if console.is_terminal else PlainView()
 
 
 def tell_what_is_left_out(gathered: Gathered) -> None:

@@ -21,12 +21,12 @@ QUIET_S = 30.0
 
 def live(batches: Iterable[Batch], now: datetime) -> Table:
     """A bar for each batch, and what is being worked on right now."""
-    table = Table.grid(padding=(0, 1))
-    for _ in range(5):
+    table = Table.grid(padding=(0, 1), expand=True)
+    for _ in range(4):
         table.add_column(no_wrap=True)
-    table.columns[-1].overflow = "ellipsis"
+    table.add_column(no_wrap=True, ratio=1)  # what is left of the line, and cut off there
     for batch in batches:
-        bar = ProgressBar(total=max(1, batch.total), completed=batch.settled, width=24)
+        bar = ProgressBar(total=max(1, batch.total), completed=batch.settled, width=20)
         status = coloured(batch.status.replace("_", " "), words.COLOURS[batch.status])
         progress = Text(f"{batch.settled}/{batch.total}")
         table.add_row(Text(words.short(batch.batch_id)), status, bar, progress, doing(batch, now))

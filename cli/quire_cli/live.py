@@ -1,0 +1,161 @@
+"""A submission on a terminal: bars at its foot, and above them what is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from quire_cli import tables, words
+from quire_cli.console import coloured
+from quire_cli.gather import Chosen
+from quire_cli.interrupts import typed_line
+from quire_cli.results import file_line, rejections, summary
+from quire_cli.submission import Result, Submission
+from quire_cli.tracking import Batch, File
+from quire_cli.views import ENDS, TELL_ABOUT_LOSS_AFTER_S, PlainView
+from quire_schemas.messages import AnyFeedMessage, FileMessage
+from quire_schemas.views import Accepted
+
+EACH_FILE_UP_TO = 100
+"""With more files, only what failed is named."""
+NAMED_AGAIN_FROM, NAMED_AGAIN_UP_TO = 10, 20
+"""With so many files, what failed may have scrolled away: so many of them are named again at the end."""
+ROWS = 10
+
+
+class LiveView(PlainView):
+    """Bars that move, at the foot of a terminal; what is over scrolls away above them."""
+
+    def __init__(self, console: Console, keyboard: TextIO | None) -> None:
+        self.asks = keyboard is not None
+        self._keyboard = keyboard
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._submission: Submission | None = None
+        self._lost: tuple[float, str] | None = None
+        self._held: list[Text] | None = None
+        """Lines that wait until a question is answered."""
+
+    def begin(self, submission: Submission) -> None:
+        self._submission = submission
+        self._live.start()
+
+    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
+        for line in rejections(answer):
+            self._print(line, "red")
+
+    def again(self, reason: str, pause: float) -> None:
+        self._print(f"{reason} Sending again in {words.duration(pause)}.", "yellow")
+
+    def message(self, message: AnyFeedMessage, batch: Batch) -> None:
+        if isinstance(message, FileMessage):
+            self._file(batch.files[message.file_id], batch)
+        elif isinstance(message, ENDS):
+            self._print(words.end_of(batch), words.COLOURS[batch.status])
+
+    def standing(self, batch: Batch) -> None:
+        for file in batch.files.values():
+            if file.standing not in {"queued", "processing"}:
+                self._file(file, batch)
+        if batch.ended:
+            self._print(words.end_of(batch), words.COLOURS[batch.status])
+
+    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- a View
+        self._lost = (self._lost[0] if self._lost else time.monotonic(), reason)
+
+    def back(self) -> None:
+        if self._lost and time.monotonic() - self._lost[0] > TELL_ABOUT_LOSS_AFTER_S:
+            self._print("Connected again, and caught up.", "green")
+        self._lost = None
+
+    def refresh(self) -> None:
+        if self._submission and self._live.is_started:
+            self._live.update(self._picture(self._submission), refresh=True)
+
+    async def ask(self, question: str) -> str:
+        """What happens meanwhile is shown afterwards: it would tear the line that is being typed."""
+        if self._keyboard is None:
+            raise NotImplementedError(question)
+        self._live.stop()
+        self._console.print(Text(question, style="bold"), end="")
+        self._held = []
+        try:
+            return (await typed_line(self._keyboard)).strip().lower()
+        finally:
+            self._live.start()
+            held, self._held = self._held, None
+            for line in held:
+                self._console.print(line)
+
+    def _print(self, line: str, style: str) -> None:
+        if self._held is None:
+            self._console.print(coloured(line, style))
+        else:
+            self._held.append(coloured(line, style))
+
+    def end(self, result: Result) -> None:
+        self.close()
+        self._name_again(
+            [(file, batch) for batch in result.batches for file in batch.files.values() if file.standing == "failed"]
+        )
+        self._print(summary(result), "bold green" if result.exit_code == 0 else "bold yellow")
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _name_again(self, failed: Sequence[tuple[File, Batch]]) -> None:
+        if not failed or not self._submission or len(self._submission.gathered.files) < NAMED_AGAIN_FROM:
+            return
+        self._print("What failed:", "bold")
+        for file, batch in failed[:NAMED_AGAIN_UP_TO]:
+            self._print(file_line(file, batch), words.COLOURS["failed"])
+        if len(failed) > NAMED_AGAIN_UP_TO:
+            self._print(f"… and {len(failed) - NAMED_AGAIN_UP_TO} more: see `quire batch ID`", words.COLOURS["failed"])
+
+    def _file(self, file: File, batch: Batch) -> None:
+        if self._submission and (len(self._submission.gathered.files) <= EACH_FILE_UP_TO or file.standing != "processed"):
+            self._print(file_line(file, batch), words.COLOURS[file.standing])
+
+    def _picture(self, submission: Submission) -> RenderableType:
+        now, batches = datetime.now(UTC), submission.probable
+        rows: list[RenderableType] = [self._bars(submission, batches)]
+        unfinished = sorted((batch for batch in batches if not batch.ended), key=lambda batch: batch.status != "processing")
+        rows.append(tables.live(unfinished[:ROWS], now))
+        if len(unfinished) > ROWS:
+            rows.append(Text(f"and {len(unfinished) - ROWS} more batches", style="dim"))
+        if self._lost and time.monotonic() - self._lost[0] > TELL_ABOUT_LOSS_AFTER_S:
+            rows.append(coloured(f"The connection is lost ({self._lost[1]}). Trying again; the batches go on.", "yellow"))
+        return Group(*rows)
+
+    def _bars(self, submission: Submission, batches: Sequence[Batch]) -> Table:
+        table = Table.grid(padding=(0, 1))
+        elapsed = time.monotonic() - submission.started
+        if submission.uploading:
+            total, sent = submission.gathered.size, submission.sent_bytes
+            of = f"{words.size(sent)} of {words.size(total)}"
+            table.add_row("uploading", bar(total, sent), of, pace(sent, total, elapsed, words.size))
+        if files := sum(batch.total for batch in batches):
+            settled = sum(batch.settled for batch in batches)
+            speed = pace(settled, files, elapsed, lambda rate: f"{rate:.1f} files")
+            table.add_row("processing", bar(files, settled), f"{settled} of {files} files", speed)
+        return table
+
+
+def bar(total: float, done: float) -> ProgressBar:
+    return ProgressBar(total=max(1, total), completed=done, width=32)
+
+
+def pace(done: float, total: float, seconds: float, name: Callable[[float], str]) -> str:
+    """As in: 12.3 files/s, 4.0 s left."""
+    if seconds < 0.5 or not done:
+        return ""
+    rate = done / seconds
+    return f"{name(rate)}/s, {words.duration((total - done) / rate)} left" if done < total else ""

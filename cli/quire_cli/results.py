@@ -1,0 +1,68 @@
+"""How the end of a submission is told: to people, and to programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quire_cli import words
+from quire_cli.submission import Result
+from quire_cli.tracking import Batch, File
+from quire_schemas.views import Accepted
+
+
+def rejections(answer: Accepted) -> list[str]:
+    return [f"✗ {file.filename}  rejected, {file.code}: {file.message}" for file in answer.rejected]
+
+
+def file_line(file: File, batch: Batch) -> str:
+    return f"{words.MARKS[file.standing]} {file.filename}  {words.outcome(file)}".rstrip() + f"  [{words.short(batch.batch_id)}]"
+
+
+def summary(result: Result) -> str:
+    gathered, failed, cancelled = result.gathered, result.count("failed"), result.count("cancelled")
+    if result.waited:
+        parts = [
+            f"{result.count('processed')} of {words.files(len(gathered.files))} processed in {words.duration(result.seconds)}"
+        ]
+    else:
+        parts = [f"{result.accepted} of {words.files(len(gathered.files))} accepted in {words.duration(result.seconds)}"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{cancelled} cancelled"] if cancelled else []
+    parts += [f"{len(result.rejected)} rejected"] if result.rejected else []
+    parts += [f"{len(gathered.unreadable)} could not be read"] if gathered.unreadable else []
+    parts += ["the upload was stopped"] if result.stopped else []
+    return ", ".join(parts)
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    return {
+        "type": "RESULT",
+        "exit_code": result.exit_code,
+        "accepted": result.accepted,
+        **{standing: result.count(standing) for standing in ("processed", "failed", "cancelled")},
+        "rejected": result.rejected,
+        "unreadable": result.gathered.unreadable,
+        "skipped": result.gathered.skipped,
+        "stopped": result.stopped,
+        "seconds": round(result.seconds, 3),
+        "batches": [batch_json(batch) for batch in result.batches],
+    }
+
+
+def batch_json(batch: Batch) -> dict[str, Any]:
+    return {
+        "batch_id": batch.batch_id,
+        "status": batch.status,
+        "error_code": batch.code,
+        "files": [
+            {
+                "file_id": file_id,
+                "filename": file.filename,
+                "status": file.standing,
+                "page_count": file.pages,
+                "error_code": file.code,
+                "error_message": file.message,
+            }
+            for file_id, file in batch.files.items()
+        ],
+    }
