@@ -21,9 +21,13 @@ def output() -> Console:
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
+TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Characters that turn the direction of the text after them, so that a line reads as what it is not."""
+
+
 def printable(text: str) -> str:
-    """Without what could steer a terminal, or be no text."""
-    return scrub(text.encode(errors="replace").decode())
+    """Without what could steer a terminal, mislead, or be no text."""
+    return scrub(text.encode(errors="replace").decode()).translate(TURNING)
 
 
 def say(text: str) -> None:

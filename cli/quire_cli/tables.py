@@ -34,7 +34,8 @@ def live(batches: Iterable[Batch], now: datetime) -> Table:
 
 
 def doing(batch: Batch, now: datetime) -> Text:
-    parts = [coloured(now_at(batch, batch.in_flight), "")] if batch.in_flight and not batch.ended else []
+    """Troubles first: what does not fit on the line is cut off."""
+    parts: list[Text] = []
     if failed := batch.count("failed"):
         parts.append(coloured(f"{failed} failed", "red"))
     if batch.waiting_for:
@@ -44,6 +45,8 @@ def doing(batch: Batch, now: datetime) -> Text:
     quiet = batch.status == "processing" and batch.seen_at is not None and (now - batch.seen_at).total_seconds() > QUIET_S
     if quiet:
         parts.append(coloured(f"no sign of life for {words.age(batch.seen_at, now)}", "yellow"))
+    if batch.in_flight and not batch.ended:
+        parts.append(coloured(now_at(batch, batch.in_flight), ""))
     return Text(", ").join(parts)
 
 

@@ -1,0 +1,111 @@
+"""What is printed for people: words, lines, tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from rich.console import Console
+from tests.cli.feed import (
+    BATCH,
+    NOW,
+    all_failed,
+    cancelled,
+    completed,
+    created,
+    failed,
+    file_view,
+    processed,
+    started,
+    view,
+    working,
+)
+
+from quire_cli import tables, words
+from quire_cli.live import pace
+from quire_cli.results import file_line
+from quire_cli.tracking import Batch, Tracker
+from quire_schemas.client import Item
+
+
+def told(*items: Item) -> Batch:
+    tracker = Tracker()
+    for item in items:
+        tracker.take(item)
+    return tracker.batches[BATCH]
+
+
+def printed(what: object, width: int = 100) -> list[str]:
+    console = Console(width=width, color_system=None, force_terminal=True)
+    with console.capture() as capture:
+        console.print(what)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_sizes_times_and_ages_are_short() -> None:
+    assert [words.size(n) for n in (0, 999, 1_000, 3_456_789, 2.5e9, 7e12)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.0 kB",
+        "3.5 MB",
+        "2.5 GB",
+        "7.0 TB",
+    ]
+    durations = [words.duration(n) for n in (0.04, 59.9, 60, 3_599, 7_322)]
+    assert durations == ["0.0 s", "59.9 s", "1:00 min", "59:59 min", "2:02:02 h"]
+    ages = [words.age(NOW - timedelta(seconds=n), NOW) for n in (-5, 4, 200, 7_200, 500_000)]
+    assert [*ages, words.age(None)] == ["0 s", "4 s", "3 min", "2 h", "5 d", "-"]
+    assert [words.files(n) for n in (1, 2, 12_345)] == ["1 file", "2 files", "12,345 files"]
+
+
+def test_speed_and_what_is_left_are_said_when_there_is_something_to_say() -> None:
+    assert pace(50, 100, 10, words.size) == "5 bytes/s, 10.0 s left"
+    assert [pace(0, 100, 10, words.size), pace(5, 100, 0.1, words.size), pace(100, 100, 10, words.size)] == ["", "", ""]
+
+
+def test_a_line_for_a_file_says_what_became_of_it_and_what_to_do() -> None:
+    batch = told(created("a.pdf", "b.pdf"), started(), processed("a.pdf"), failed("b.pdf"))
+    assert file_line(batch.files["a.pdf"], batch) == "✓ a.pdf  3 pages  [0190e3a4]"
+    assert file_line(batch.files["b.pdf"], batch) == (
+        "✗ b.pdf  encrypted: The file is protected by a password. Remove the password and upload it again.  [0190e3a4]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        (completed(), "completed_with_errors: 1 processed, 1 failed"),
+        (all_failed(), "failed: 1 processed, 1 failed (all_files_failed: No file could be read.)"),
+        (cancelled("wrong\x1b[31m folder"), "cancelled: 1 processed, 1 failed (wrong[31m folder)"),
+    ],
+)
+def test_a_line_for_a_batch_says_how_it_ended(end: Item, line: str) -> None:
+    batch = told(created("a", "b"), started(), processed("a"), failed("b"), end)
+    assert words.end_of(batch).replace("\x1b", "") == f"batch {BATCH} {line}"
+
+
+def test_the_live_table_keeps_id_status_and_count_however_narrow_the_terminal() -> None:
+    batch = told(created("a.pdf", "b.pdf"), started(), failed("b.pdf"), working("a.pdf", 4, 80, waiting_for=["storage"]))
+    [wide] = printed(tables.live([batch], NOW), 140)
+    assert wide.endswith("1/2 1 failed, waiting for storage, extracting a.pdf, page 4 of 80")
+    [narrow] = printed(tables.live([batch], NOW), 60)
+    assert (narrow[:19], "1/2 1 failed" in narrow, narrow[-1]) == ("0190e3a4 processing", True, "…")
+
+
+def test_a_batch_without_a_sign_of_life_is_said_to_be_silent() -> None:
+    batch = told(created("a"), started(2))
+    assert "attempt 2, no sign of life for 1 min" in printed(tables.live([batch], NOW + timedelta(seconds=65)), 140)[0]
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    name = "a\x1b]0;title\x07\u202e[bold]\udcff\x9b31m.pdf"
+    file = msgspec.structs.replace(file_view("id", BATCH, "processed"), original_filename=name)
+    shown = printed(tables.contents(msgspec.structs.replace(view(), files=[file])), 200)[1]
+    assert shown.split()[1] == "a]0;title[bold]?31m.pdf"
+
+
+def test_batches_are_listed_with_all_their_numbers() -> None:
+    head, row = printed(tables.listing([view(a="processed", b="failed", c="queued")], NOW + timedelta(seconds=9)), 140)
+    assert head.split("  ")[0] == "batch"
+    assert row.split() == [BATCH, "default", "processing", "3", "1", "1", "0", "9", "s", "9", "s"]
