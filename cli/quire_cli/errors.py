@@ -3,7 +3,7 @@
 PROCESSED = 0
 """Exit code: done; everything that was submitted is processed."""
 NOT_ALL = 1
-"""Exit code: a file failed, was rejected, cancelled or could not be read; Quire said no; or something was found to be wrong."""
+"""Exit code: a file failed, was rejected, cancelled or could not be read; Quire said no; a part died; or something is stuck."""
 USAGE = 2
 """Exit code: wrong arguments, nothing to do, or no connection."""
 INTERRUPTED = 130

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
+from quire_cli.errors import NOT_ALL, CliError
 from quire_local.errors import LocalError
 from quire_local.jars import Progress
 from quire_local.ports import Ports
@@ -38,13 +39,19 @@ def up(
         bool, typer.Option("--restart", help="Start a service again that dies; without this, everything is stopped.")
     ] = False,
 ) -> None:
-    """Run Kafka, Postgres, S3 and Quire's services here, until Ctrl-C."""
+    """Run Kafka, Postgres, S3 and Quire's services here, until Ctrl-C.
+
+    Exit code: 0 stopped as asked, 1 a part could not start, or died, 2 wrong arguments.
+    """
     try:
-        options = Options(data.resolve(), Ports().shifted(port_offset), processors, fresh=fresh, restart=restart)
-        asyncio.run(serve(options, samples))
+        ports = Ports().shifted(port_offset)
+    except LocalError as error:
+        raise CliError(str(error)) from None
+    try:
+        asyncio.run(serve(Options(data.resolve(), ports, processors, fresh=fresh, restart=restart), samples))
     except LocalError as error:
         typer.echo(f"quire up: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(NOT_ALL) from None
 
 
 async def serve(options: Options, samples: Path | None) -> None:

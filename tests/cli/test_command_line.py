@@ -1,0 +1,165 @@
+"""Arguments, errors and help of the `quire` command, with nobody to talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from quire_cli.main import LIGHT, main
+
+NOBODY = "http://127.0.0.1:1"
+
+
+class Done(NamedTuple):
+    code: object
+    out: str
+    err: str
+
+
+Quire = Callable[..., Done]
+
+
+@pytest.fixture
+def quire(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Quire:
+    """Runs the command in this process, in an empty directory, without settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("QUIRE_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["quire", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Done(end.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize("name", [*LIGHT, "up"])
+def test_every_command_has_help_with_an_example_of_itself(quire: Quire, name: str) -> None:
+    done = quire(name, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert re.search(rf"Examples:\s+.*quire {name}", done.out)
+
+
+def test_the_help_lists_every_command_and_every_exit_code(quire: Quire) -> None:
+    done = quire("--help")
+    assert done.code == 0
+    for name in [*LIGHT, "up", "--install-completion", "--version"]:
+        assert name in done.out
+    assert re.search(r"Exit codes:.*0 .*1 .*2 .*130 ", done.out, re.DOTALL)
+
+
+def test_without_a_command_there_is_help_and_exit_code_2(quire: Quire) -> None:
+    done = quire()
+    assert (done.code, "Usage: quire" in done.out) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("submit",), "quire: Name what to submit: PDF files, folders, patterns, or - for names from stdin, as in: quire submit"),
+        (("submit", "/nowhere.pdf"), "quire: There is nothing to submit: no PDF was found there. Name PDF files, or folders"),
+        (("submit", ".", "--policy", "kind"), "quire: 'kind' is no policy. Take one of: isolate, all_or_nothing"),
+        (("batches", "--status", "done"), "quire: 'done' is no status. Take one of: queued, processing"),
+        (("batches", "--limit", "x"), "quire: Invalid value for '--limit'"),
+        (("batch",), "quire: Missing argument 'ID'. `quire batch --help` shows how it is used."),
+        (("batch", "../x"), "quire: '../x' is no id of a batch. `quire batches` lists them."),
+        (("sumbit",), "quire: No such command 'sumbit'. Did you mean 'submit'? `quire --help` shows how it is used."),
+        (("batches", "--nope"), "quire: No such option: --nope. `quire batches --help` shows how it is used."),
+        (("batches", "--url", "ftp://x"), "quire: 'ftp://x' is no address. Give one like http://127.0.0.1:8000"),
+        (("batches", "--url", "http://[::1"), "is no address"),
+        (("check-config", "nope"), "quire: nope: not installed here. There is: ingest, processor, notifier."),
+        (("events",), "quire: No stack runs on .quire: start one with `quire up`, name its directory with --data, or say in"),
+        (("up", "--processors", "0"), "quire: Invalid value for '--processors'"),
+        (("up", "--port-offset", "60000"), "quire: --port-offset 60000 leads outside the range of ports"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence_that_says_what_to_do(
+    quire: Quire, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = quire(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert sentence in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("submit", "one.pdf"),
+        ("submit", "one.pdf", "--no-wait", "--json"),
+        ("watch",),
+        ("batches",),
+        ("batch", "0190e3a4"),
+        ("cancel", "0190e3a4-0000-4000-8000-000000000001"),
+        ("retry", "0190e3a4-0000-4000-8000-000000000001"),
+        ("stuck",),
+    ],
+)
+def test_where_nobody_answers_every_command_says_so_at_once_and_what_to_do(quire: Quire, arguments: tuple[str, ...]) -> None:
+    Path("one.pdf").write_bytes(b"%PDF-1")
+    done = quire(*arguments, "--url", NOBODY)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"quire: Nothing answers at {NOBODY}. Start Quire with `quire up`, or name another address with --url or QUIRE_URL.\n"
+    )
+
+
+def test_files_that_cannot_be_read_are_named_before_anything_is_sent(quire: Quire) -> None:
+    Path("one.pdf").write_bytes(b"%PDF-1")
+    Path("folder").mkdir()
+    Path("folder/note.txt").write_text("")
+    done = quire("submit", "one.pdf", "gone.pdf", "folder", "--url", NOBODY)
+    assert done.err.splitlines()[:2] == [
+        "Cannot read gone.pdf: no such file or directory",
+        "Skipped 1 file in folders whose names do not end in .pdf",
+    ]
+
+
+def test_what_is_wrong_in_the_settings_is_said_by_check_config(quire: Quire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIRE_BATCH_SIZE", "many")
+    done = quire("check-config", "ingest", "--json")
+    assert done.code == 2
+    [line] = done.out.splitlines()
+    assert json.loads(line)["service"] == "ingest"
+    assert "QUIRE_BATCH_SIZE" in json.loads(line)["problems"][0]
+    assert "QUIRE_BATCH_SIZE" in done.err
+    plain = quire("check-config", "ingest")
+    assert re.search(r"^# ingest\nQUIRE_KAFKA_BOOTSTRAP ", plain.out)
+
+
+def completed(*words: str) -> list[str]:
+    """What bash offers for the last of these."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QUIRE_")}
+    asked = {"_QUIRE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    command = [sys.executable, "-c", "import sys; sys.argv = ['quire']; from quire_cli.main import main; main()"]
+    done = subprocess.run(command, env=environment | asked, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_options_and_values() -> None:
+    assert completed("quire", "sub") == ["submit"]
+    assert "--policy" in completed("quire", "submit", "--po")
+    assert completed("quire", "submit", "--policy", "all") == ["all_or_nothing"]
+
+
+def test_a_shell_offers_no_ids_and_no_error_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIRE_URL", NOBODY)
+    assert completed("quire", "batch", "") == []
+
+
+def test_only_up_and_help_pay_for_importing_the_embedded_stack() -> None:
+    source = "import sys; sys.argv = ['quire', {!r}]; import quire_cli.main; print('quire_local' in sys.modules)"
+    for name, loaded in (("submit", "False"), ("batches", "False"), ("up", "True")):
+        done = subprocess.run([sys.executable, "-c", source.format(name)], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == loaded
