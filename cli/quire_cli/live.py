@@ -17,8 +17,8 @@ from quire_cli import tables, words
 from quire_cli.console import coloured
 from quire_cli.gather import Chosen
 from quire_cli.interrupts import typed_line
-from quire_cli.results import file_line, rejections, summary
-from quire_cli.submission import Result, Submission
+from quire_cli.results import Result, file_line, rejections, summary
+from quire_cli.submission import Submission
 from quire_cli.tracking import Batch, File
 from quire_cli.views import ENDS, TELL_ABOUT_LOSS_AFTER_S, PlainView
 from quire_schemas.messages import AnyFeedMessage, FileMessage
@@ -130,7 +130,7 @@ class LiveView(PlainView):
         unfinished = sorted((batch for batch in batches if not batch.ended), key=lambda batch: batch.status != "processing")
         rows.append(tables.live(unfinished[:ROWS], now))
         if len(unfinished) > ROWS:
-            rows.append(Text(f"and {len(unfinished) - ROWS} more batches", style="dim"))
+            rows.append(Text(f"and {words.batches(len(unfinished) - ROWS, 'more')}", style="dim"))
         if self._lost and time.monotonic() - self._lost[0] > TELL_ABOUT_LOSS_AFTER_S:
             rows.append(coloured(f"The connection is lost ({self._lost[1]}). Trying again; the batches go on.", "yellow"))
         return Group(*rows)

@@ -1,13 +1,39 @@
-"""How the end of a submission is told: to people, and to programs."""
+"""How a submission ended, and how that is told: to people, and to programs."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
+
 from quire_cli import words
-from quire_cli.submission import Result
+from quire_cli.errors import NOT_ALL, PROCESSED
+from quire_cli.gather import Gathered
 from quire_cli.tracking import Batch, File
-from quire_schemas.views import Accepted
+from quire_schemas.events import Standing
+from quire_schemas.views import Accepted, RejectedFile
+
+
+class Result(Struct, frozen=True):
+    """How it all ended; `seconds` from the first byte sent."""
+
+    gathered: Gathered
+    rejected: list[RejectedFile]
+    batches: list[Batch]
+    accepted: int
+    waited: bool
+    stopped: bool
+    """The upload was broken off by the user."""
+    seconds: float
+
+    def count(self, standing: Standing) -> int:
+        return sum(batch.count(standing) for batch in self.batches)
+
+    @property
+    def exit_code(self) -> int:
+        lacking = self.rejected or self.gathered.unreadable or self.stopped
+        done = not self.waited or all(batch.status == "completed" for batch in self.batches)
+        return PROCESSED if done and not lacking else NOT_ALL
 
 
 def rejections(answer: Accepted) -> list[str]:

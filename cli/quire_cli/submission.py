@@ -8,17 +8,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from quire_cli.api import Answered, Api
-from quire_cli.errors import NOT_ALL, PROCESSED, Interrupted
+from quire_cli.errors import Interrupted
 from quire_cli.following import Following
 from quire_cli.gather import Chosen, Gathered
 from quire_cli.interrupts import Pressed, Presses
+from quire_cli.results import Result
 from quire_cli.tracking import Batch
 from quire_cli.upload import Order, upload
 from quire_schemas.client import Item
-from quire_schemas.events import Standing
 from quire_schemas.messages import AnyFeedMessage, Subscribed
 from quire_schemas.text import scrub, shorten_filename
 from quire_schemas.views import Accepted, RejectedFile
@@ -50,28 +50,6 @@ class View(Protocol):
     def end(self, result: Result) -> None: ...
     def close(self) -> None:
         """The terminal as it was; may be called twice, and without an end."""
-
-
-class Result(Struct, frozen=True):
-    """How it all ended; `seconds` from the first byte sent."""
-
-    gathered: Gathered
-    rejected: list[RejectedFile]
-    batches: list[Batch]
-    accepted: int
-    waited: bool
-    stopped: bool
-    """The upload was broken off by the user."""
-    seconds: float
-
-    def count(self, standing: Standing) -> int:
-        return sum(batch.count(standing) for batch in self.batches)
-
-    @property
-    def exit_code(self) -> int:
-        lacking = self.rejected or self.gathered.unreadable or self.stopped
-        done = not self.waited or all(batch.status == "completed" for batch in self.batches)
-        return PROCESSED if done and not lacking else NOT_ALL
 
 
 class Submission:
@@ -232,13 +210,23 @@ class Submission:
         if not self._view.asks:
             raise self._left()
         try:
-            answer = await presses.unless_pressed(self._view.ask(self._question()))
+            answer = await presses.unless_pressed(self._answer(work))
             if answer.startswith("c"):
                 await self._cancel(work, presses)
         except (Pressed, TimeoutError):
             raise self._left() from None
         if answer.startswith("q"):
             raise self._left()
+
+    async def _answer(self, work: asyncio.Task[None]) -> str:
+        """The user's; nothing when there is nothing left to ask about."""
+        asking = asyncio.ensure_future(self._view.ask(self._question()))
+        try:
+            await asyncio.wait({asking, work}, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else ""
+        finally:
+            asking.cancel()
+            await asyncio.wait({asking})
 
     def _question(self) -> str:
         running = sum(not batch.ended for batch in self.probable)

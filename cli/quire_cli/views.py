@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from quire_cli import words
 from quire_cli.console import json_line, say, warn
 from quire_cli.gather import Chosen
-from quire_cli.results import file_line, rejections, result_json, summary
-from quire_cli.submission import Result, Submission
+from quire_cli.results import Result, file_line, rejections, result_json, summary
+from quire_cli.submission import Submission
 from quire_cli.tracking import Batch
 from quire_schemas.messages import AnyFeedMessage, BatchCancelledMessage, BatchCompletedMessage, BatchFailedMessage, FileMessage
 from quire_schemas.views import Accepted
@@ -31,7 +31,7 @@ class PlainView:
         say(f"Submitting {what}, to collection {submission.order.collection}")
 
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:
-        say(f"Uploaded {words.files(len(files))}: {answer.accepted} accepted in {len(answer.batches)} batches")
+        say(f"Uploaded {words.files(len(files))}: {answer.accepted} accepted in {words.batches(len(answer.batches))}")
         for line in rejections(answer):
             warn(line)
 

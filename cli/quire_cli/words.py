@@ -51,6 +51,11 @@ def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
 
+def batches(count: int, kind: str = "") -> str:
+    """As in: 3 active batches."""
+    return f"{count:,} {kind}{' ' if kind else ''}{'batch' if count == 1 else 'batches'}"
+
+
 def short(batch_id: str) -> str:
     return batch_id[:8]
 

@@ -56,6 +56,7 @@ def test_sizes_times_and_ages_are_short() -> None:
     assert durations == ["0.0 s", "59.9 s", "1:00 min", "59:59 min", "2:02:02 h"]
     ages = [words.age(NOW - timedelta(seconds=n), NOW) for n in (-5, 4, 200, 7_200, 500_000)]
     assert [*ages, words.age(None)] == ["0 s", "4 s", "3 min", "2 h", "5 d", "-"]
+    assert [words.batches(1), words.batches(2, "active")] == ["1 batch", "2 active batches"]
     assert [words.files(n) for n in (1, 2, 12_345)] == ["1 file", "2 files", "12,345 files"]
 
 
