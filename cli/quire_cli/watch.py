@@ -163,7 +163,7 @@ class LiveTable(Shown):
         active = sorted((each for each in batches if not each.ended), key=lambda each: each.created_at)
         ended = sorted((each for each in batches if each.ended), key=lambda each: each.ended_at or each.created_at)[-ENDED_ROWS:]
         room = max(1, self._live.console.height - len(ended) - 4)
-        rows: list[RenderableType] = [coloured(f"{words.short(each.batch_id)}  {words.end_of(each)}", "dim") for each in ended]
+        rows: list[RenderableType] = [coloured(words.end_of(each), "dim") for each in ended]
         rows.append(Text(f"collection {self._collection}: {words.batches(len(active), 'active')}", style="bold"))
         rows.append(tables.live(active[:room], datetime.now(UTC)))
         if len(active) > room:
