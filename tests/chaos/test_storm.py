@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.chaos.checks import Facts, violations
+from tests.chaos.checks import Facts, folded, violations
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, simple_pdf, slow_pdf
@@ -131,13 +131,23 @@ class Storm:
             if not part.alive:
                 await part.start()
             await part.wait_ready()
-        async with asyncio.timeout(CALM_SECONDS):
-            for batch_id in dict.fromkeys(self.accepted):
-                while (batch := await self.client.batch(batch_id)) is None or batch["ended_at"] is None:
-                    await asyncio.sleep(0.2)
-            sql = "SELECT count(*) AS n FROM notifier.batch WHERE status IN ('queued', 'processing')"
-            while (await self.client.rows(sql))[0]["n"]:
-                await asyncio.sleep(0.5)
+        try:
+            async with asyncio.timeout(CALM_SECONDS):
+                while await self.unfinished():
+                    await asyncio.sleep(0.5)
+        except TimeoutError:
+            raise AssertionError(f"{CALM_SECONDS:.0f} s after the storm: {await self.unfinished()}, seed {SEED}") from None
+
+    async def unfinished(self) -> list[str]:
+        """What has not ended, as the log has it and as the tables do."""
+        states, _ = folded([(offset, event) for _, offset, event in await self.client.log()])
+        rows = await self.client.rows("SELECT batch_id::text, status FROM notifier.batch")
+        projected = {row["batch_id"]: row["status"] for row in rows}
+        return [
+            f"{batch_id} is {state and state.status} in the log, {projected.get(batch_id)} in the tables"
+            for batch_id in dict.fromkeys([*self.accepted, *states])
+            if (state := states.get(batch_id)) is None or not state.terminal or projected.get(batch_id) != state.status
+        ]
 
     async def facts(self) -> Facts:
         await asyncio.sleep(SWEEP_AFTER_SECONDS)

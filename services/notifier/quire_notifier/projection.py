@@ -32,6 +32,10 @@ class _SwitchingError(Exception):
     """Another epoch became live just now: ask again."""
 
 
+class _ConflictError(Exception):
+    """The projection does not stand where we believed: another one was here, or a commit of ours whose answer was lost."""
+
+
 class Projection(Handler):
     """`states` are those of batches in our partitions as of the last commit. They stay true as long as compare-and-set
     succeeds: whoever else had written would have moved the position.
@@ -54,13 +58,7 @@ class Projection(Handler):
     async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
         """Raises NeedsRebuild."""
         self._forget()
-        epoch, known = await self._projected(partitions)
-        missing = partitions - known.keys()
-        if missing:
-            known |= await self._begin_offsets(missing)
-        self._epoch = epoch.id
-        self._next |= known
-        return known
+        return await self._placed(partitions)
 
     async def records(self, records: Sequence[LogRecord]) -> None:
         """Raises SeekTo when the poll is not projected now, NeedsRebuild when nothing can be."""
@@ -73,9 +71,11 @@ class Projection(Handler):
                 on_retry=lambda error, attempt: log.warning("projecting again", error=repr(error), attempt=attempt),
                 first=0.02,
             )
-        except SeekTo as seek:
-            self._next |= seek.positions
-            raise
+        except _ConflictError:
+            metrics.CONFLICTS.inc()
+            positions = await self._placed(frozenset(spans))  # not before the transaction is rolled back: it has moved some
+            log.info("going on from where the projection stands", positions=positions)
+            raise SeekTo(positions) from None
         except asyncpg.UndefinedTableError as error:
             raise NeedsRebuild(f"a table is lost ({error})") from error
         except Exception as error:
@@ -91,16 +91,11 @@ class Projection(Handler):
             async with self._pool.acquire() as connection, connection.transaction():
                 epoch = await self._live(connection)
                 if epoch.id != self._epoch or not await tables.advance(connection, epoch.id, spans):
-                    raise SeekTo(await self._where(connection, epoch, spans))  # noqa: TRY301 -- rolls the transaction back
+                    raise _ConflictError  # noqa: TRY301 -- rolls the transaction back
                 folded = await self._fold(connection, records)
                 last_seqs = await tables.write(connection, epoch.id, folded)
                 if last_seqs:
                     await tables.notify(connection, Heads(epoch.id, last_seqs))
-        except SeekTo as seek:
-            self._forget()
-            metrics.CONFLICTS.inc()
-            log.info("going on from where the projection stands", positions=seek.positions)
-            raise
         except BaseException:
             self._forget()
             raise
@@ -114,11 +109,18 @@ class Projection(Handler):
         states = self._states | await tables.read_states(connection, unknown) if unknown else self._states
         return fold(events, states)
 
-    async def _where(self, connection: Connection, epoch: Epoch, spans: Mapping[int, Span]) -> dict[int, int]:
-        """The projection's own positions. A partition that the epoch has not begun goes on where it stands."""
-        known = await tables.positions(connection, epoch.id, spans.keys())
-        self._epoch = epoch.id
-        return {partition: known.get(partition, span.first) for partition, span in spans.items()}
+    async def _placed(self, partitions: frozenset[int]) -> dict[int, int]:
+        """Where each partition stands in the live epoch; one that it has not begun begins here, with the log's oldest record.
+        Raises NeedsRebuild.
+        """
+        while True:
+            epoch, known = await self._projected(partitions)
+            missing = partitions - known.keys()
+            if not missing:
+                self._epoch = epoch.id
+                self._next |= known
+                return known
+            await tables.begin(self._pool, epoch.id, await self._begin_offsets(missing), live=True)
 
     async def _live(self, connection: Connection) -> Epoch:
         row = await connection.fetchrow(_LIVE)

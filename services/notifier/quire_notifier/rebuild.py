@@ -54,6 +54,7 @@ async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told) -> 
     epoch = await connection.fetchval(_SQL["begin"], FOLD_VERSION)
     fold_over = _Refold(connection, scan, epoch)
     begins = await scan.begins()
+    await tables.begin(connection, epoch, begins, live=False)
     await fold_over.up_to(await _nearly(fold_over, begins, told))
     async with connection.transaction():
         await connection.fetch(_SQL["hold"])

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import asyncpg
 import msgspec
 from msgspec import structs
 
@@ -35,8 +36,15 @@ class Heads(msgspec.Struct, frozen=True):
     last_seqs: dict[str, int]
 
 
+async def begin(connection: Connection | asyncpg.Pool, epoch: str, offsets: Mapping[int, int], *, live: bool) -> None:
+    """Partitions that the epoch has not begun begin at these offsets, if it is live (or is not, as `live` says)."""
+    await connection.execute(_SQL["begin"], epoch, list(offsets), list(offsets.values()), live)
+
+
 async def advance(connection: Connection, epoch: str, spans: Mapping[int, Span]) -> bool:
-    """Compare-and-set of every partition's position; False when one of them was not where it had to be."""
+    """Compare-and-set of every partition's position; False when one of them was not where it had to be: others may have been
+    moved all the same, so the transaction has to be rolled back.
+    """
     partitions = sorted(spans)
     rows = await connection.fetch(
         _SQL["advance"],

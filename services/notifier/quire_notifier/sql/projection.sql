@@ -4,13 +4,26 @@
 -- The lock holds up a switch of epochs until this transaction has ended; no row: one is being made just now, ask again.
 SELECT id::text, fold_version FROM epoch WHERE live FOR KEY SHARE;
 
+-- name: begin
+-- Partitions that the epoch has not begun. A switch of epochs is waited for, and then nothing is begun in the old one.
+INSERT INTO projection (epoch, partition, next_offset)
+SELECT e.id, n.partition, n.next
+FROM (SELECT id FROM epoch WHERE id = $1::uuid AND live = $4 FOR KEY SHARE) AS e,
+     unnest($2::integer[], $3::bigint[]) AS n (partition, next)
+ORDER BY n.partition
+ON CONFLICT (epoch, partition) DO NOTHING;
+
 -- name: advance
 -- Compare-and-set: $3 is where each partition has to stand, $4 where it stands then. A row less than asked for: another was here.
-INSERT INTO projection AS p (epoch, partition, next_offset)
-SELECT $1::uuid, n.partition, n.next FROM unnest($2::integer[], $4::bigint[]) AS n (partition, next) ORDER BY n.partition
-ON CONFLICT (epoch, partition) DO UPDATE SET next_offset = excluded.next_offset
-WHERE p.next_offset = ($3::bigint[])[array_position($2::integer[], p.partition)]
-RETURNING partition;
+-- The rows are locked in sorted order, so that two who want the same ones do not lock each other out.
+WITH held AS (
+    SELECT p.partition, n.next
+    FROM projection AS p JOIN unnest($2::integer[], $3::bigint[], $4::bigint[]) AS n (partition, first, next)
+         ON p.partition = n.partition AND p.next_offset = n.first
+    WHERE p.epoch = $1::uuid ORDER BY p.partition FOR UPDATE OF p
+)
+UPDATE projection AS p SET next_offset = held.next FROM held WHERE p.epoch = $1::uuid AND p.partition = held.partition
+RETURNING p.partition;
 
 -- name: positions
 SELECT partition, next_offset FROM projection WHERE epoch = $1::uuid AND partition = ANY($2::integer[]);

@@ -1,0 +1,166 @@
+"""The projection over a real Postgres: answers to commits are lost, connections break, another notifier reads the same log.
+However it went, every event is projected once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+from msgspec import structs
+from tests.integration.stack import Stack
+from tests.schemas import story
+
+from quire_notifier.epochs import SCHEMA, ensure_epoch
+from quire_notifier.fold import fold
+from quire_notifier.projection import Projection
+from quire_runtime import postgres
+from quire_runtime.handler import LogRecord, SeekTo
+from quire_runtime.settings import PostgresSettings
+from quire_schemas.events import Event
+from quire_schemas.messages import decode_server_message
+
+PARTITIONS = 8
+BATCHES = 2
+"""In each partition."""
+Log = list[list[Event]]
+
+
+@pytest.fixture
+async def pool(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
+    dsn = (await stack.fresh()).postgres
+    with as_file(files("quire_notifier") / "sql" / "migrations") as sql:
+        await postgres.migrate(dsn, SCHEMA, sql)
+    pool = await postgres.connect_pool(PostgresSettings(dsn=dsn, pool_size=4), SCHEMA)
+    await ensure_epoch(pool)
+    yield pool
+    await pool.close()
+
+
+class Unreliable:
+    """A pool of which now and then a connection is not to be had, or breaks when all is done and its end was not heard of."""
+
+    def __init__(self, pool: asyncpg.Pool, chance: random.Random) -> None:
+        self.chance: random.Random | None = chance
+        self._pool = pool
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Any]:
+        self._break()
+        async with self._pool.acquire() as connection:
+            yield connection
+        self._break()
+
+    async def execute(self, *args: Any) -> None:
+        self._break()
+        await self._pool.execute(*args)
+        self._break()
+
+    def _break(self) -> None:
+        if self.chance is not None and self.chance.random() < 0.15:
+            raise ConnectionResetError("broken")
+
+
+class Reader:
+    """A consumer as `LogConsumer` is one, of every partition."""
+
+    def __init__(self, pool: Unreliable, log: Log, chance: random.Random) -> None:
+        self._projection = Projection(pool, self._begins)  # type: ignore[arg-type]
+        self._log = log
+        self._chance = chance
+        self._next: dict[int, int] = {}
+
+    async def _begins(self, partitions: Collection[int]) -> Mapping[int, int]:
+        return dict.fromkeys(partitions, 0)
+
+    async def place(self) -> None:
+        self._next.clear()
+        try:
+            self._next |= await self._projection.positions(frozenset(range(PARTITIONS)))
+        except ConnectionResetError:
+            return
+
+    async def poll(self, most: int) -> bool:
+        """Whether there was anything to read."""
+        records = [
+            LogRecord(partition, offset, 0, self._log[partition][offset], None, None, ())
+            for partition, start in self._next.items()
+            if self._chance.random() < 0.3
+            for offset in range(start, min(start + self._chance.randint(1, most), len(self._log[partition])))
+        ]
+        if records:
+            try:
+                await self._projection.records(records)
+            except SeekTo as seek:
+                self._next |= seek.positions
+            except ConnectionResetError:
+                await self.place()
+            else:
+                self._next |= {record.partition: record.offset + 1 for record in records}
+        return any(self._next.get(partition, 0) < len(events) for partition, events in enumerate(self._log))
+
+
+def written(chance: random.Random) -> Log:
+    """In each partition some batches, one in the middle of the other."""
+    log: Log = []
+    for partition in range(PARTITIONS):
+        stories = [
+            [
+                structs.replace(event, batch_id=story.uid(f"{partition}.{number}"))
+                for event in (
+                    story.created(),
+                    story.started(),
+                    story.progressed(),
+                    story.processed("a"),
+                    story.processed("a"),
+                    story.processed("b"),
+                    story.completed(),
+                )
+            ]
+            for number in range(BATCHES)
+        ]
+        events: list[Event] = []
+        while any(stories):
+            events.append(chance.choice([one for one in stories if one]).pop(0))
+        log.append(events)
+    return log
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_every_event_is_projected_once(pool: asyncpg.Pool, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
+    log = written(chance)
+    unreliable = Unreliable(pool, chance)
+    readers = [Reader(unreliable, log, chance) for _ in range(2)]
+    for _ in range(40):
+        reader = chance.choice(readers)
+        await (reader.place() if chance.random() < 0.2 else reader.poll(most=4))
+    unreliable.chance = None
+    await readers[0].place()
+    while await readers[0].poll(most=50):
+        pass
+    await is_projected(pool, log)
+
+
+async def is_projected(pool: asyncpg.Pool, log: Log) -> None:
+    rows = await pool.fetch("SELECT batch_id::text, collection_id, seq, message FROM feed ORDER BY seq")
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    told: dict[str, list[Any]] = {}
+    for row in rows:
+        message: Any = decode_server_message(row["message"])
+        told.setdefault(row["batch_id"], []).append(structs.replace(message, seq=0))
+    expected: dict[str, list[Any]] = {}
+    for events in log:
+        for message in fold([(event, offset) for offset, event in enumerate(events)], {}).messages:
+            expected.setdefault(message.batch_id, []).append(message)
+    assert told == {key: [decode_server_message(msgspec.json.encode(one)) for one in value] for key, value in expected.items()}
+    statuses = await pool.fetch("SELECT status, count(*) FROM batch GROUP BY 1")
+    assert [tuple(row) for row in statuses] == [("completed", PARTITIONS * BATCHES)]
+    positions = await pool.fetch("SELECT partition, next_offset FROM projection ORDER BY 1")
+    assert [tuple(row) for row in positions] == [(partition, len(events)) for partition, events in enumerate(log)]
