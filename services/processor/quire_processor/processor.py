@@ -70,6 +70,7 @@ class Processor(Handler):
         self._last_runs: dict[str, Run] = {}
         self._endings: dict[str, Ending] = {}
         self._catching_up: set[int] = set()
+        self._opening = 0
         self._stopping = False
         self._proved = float("-inf")
         self._wake = asyncio.Event()
@@ -173,15 +174,18 @@ class Processor(Handler):
         return await retrying(lambda: self._documents.recall(batch_ids), transient=is_transient, give_up_after=None)
 
     async def _dispatching(self) -> None:
-        while True:
-            await self._slots.acquire()
-            turn = await self._turn()
-            if isinstance(turn, Work):
-                metrics.FILES_IN_FLIGHT.inc()
-                self._runs[turn.batch_id].work(turn.file_id, self._file_done)
-            else:
-                self._slots.release()
-                await self._open(turn.batch_id)
+        """Files go on while a batch is being opened: a group that rebalances, or a broker that is away, holds up nobody else."""
+        async with asyncio.TaskGroup() as opening:
+            while True:
+                await self._slots.acquire()
+                turn = await self._turn()
+                if isinstance(turn, Work):
+                    metrics.FILES_IN_FLIGHT.inc()
+                    self._runs[turn.batch_id].work(turn.file_id, self._file_done)
+                else:
+                    self._slots.release()
+                    self._opening += 1
+                    opening.create_task(self._open(turn.batch_id))
 
     def _file_done(self) -> None:
         metrics.FILES_IN_FLIGHT.dec()
@@ -190,15 +194,25 @@ class Processor(Handler):
     async def _turn(self) -> Open | Work:
         while True:
             self._wake.clear()
-            starting = sum(not run.accepted for run in self._runs.values())
+            starting = self._opening + sum(not run.accepted for run in self._runs.values())
             if (turn := self._schedule.next(may_open=starting < _MOST_STARTING)) is not None:
                 return turn
             await self._wake.wait()
 
     async def _open(self, batch_id: str) -> None:
+        try:
+            await self._start(batch_id)
+        finally:
+            self._opening -= 1
+            self._wake.set()
+
+    async def _start(self, batch_id: str) -> None:
         """Start a run, if the partition is still ours; a batch that somebody else runs is asked about anew."""
         state = self._ownership.state(batch_id)
-        if state is None or not await self._still_a_member(afresh=state.status == "processing"):
+        ours = state is not None and await self._still_a_member(afresh=state.status == "processing")
+        if batch_id in self._runs:  # it was lost and came back while we asked, and was opened then
+            return
+        if not ours:
             self._schedule.withdraw(batch_id)
             await asyncio.sleep(_PROOF_HOLDS)
             self._consider(batch_id)
