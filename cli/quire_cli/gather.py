@@ -99,5 +99,6 @@ def _add_file(gathered: Gathered, seen: set[str], path: Path) -> None:
 
 
 def _cannot(gathered: Gathered, path: str, error: OSError | ValueError) -> None:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    """A ValueError is Python's word, which differs by version, for a name that no file can have."""
+    reason = error.strerror or str(error) if isinstance(error, OSError) else "a name cannot hold this character"
     gathered.unreadable.append(Unreadable(path, reason.lower()))

@@ -68,4 +68,4 @@ def test_what_cannot_be_read_is_named_with_the_reason_and_the_rest_goes_on(tree:
 
 
 def test_a_name_with_a_nul_is_unreadable_and_no_crash(tree: Path) -> None:
-    assert [each.reason for each in gather([f"{tree}/a\0b"], nothing).unreadable] == ["embedded null byte"]
+    assert [each.reason for each in gather([f"{tree}/a\0b"], nothing).unreadable] == ["a name cannot hold this character"]
