@@ -46,6 +46,16 @@ def test_a_directory_with_something_else_in_it_is_left_alone(data: DataDirectory
     assert (data.path / "thesis.pdf").read_text() == "years of work"
 
 
+@pytest.mark.parametrize("foreign", ['{"installed": {"client_id": "x"}}', "no json", "[]"])
+def test_a_directory_with_credentials_of_another_program_is_left_alone(data: DataDirectory, foreign: str) -> None:
+    data.path.mkdir()
+    data.marker.write_text(foreign)
+    (data.path / "thesis.pdf").write_text("years of work")
+    with pytest.raises(NotOurs), data.owned(fresh=True):
+        pass
+    assert {entry.name for entry in data.path.iterdir()} == {"credentials.json", "thesis.pdf"}
+
+
 def test_fresh_empties_the_directory(data: DataDirectory) -> None:
     with data.owned():
         (data.path / "kafka" / "data").mkdir(parents=True)

@@ -116,3 +116,22 @@ async def test_with_restart_one_that_dies_again_and_again_ends_the_watch(tmp_pat
         scene.kill("notifier")
         with pytest.raises(PartFailed, match="notifier"):
             await watching
+
+
+async def test_with_restart_a_death_before_it_is_ready_counts_as_one(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, processors=1, restart=True)
+    async with scene.running() as watching:
+        notifier = scene.parts["notifier"]
+        ready = notifier.is_ready
+
+        async def dies_once() -> bool:
+            notifier.is_ready = ready  # type: ignore[method-assign]
+            scene.kill("notifier")
+            await notifier.child.wait()
+            return False
+
+        notifier.is_ready = dies_once  # type: ignore[method-assign]
+        scene.kill("notifier")
+        await scene.until_said("notifier runs again")
+        assert len([line for line in scene.said if "It is started again." in line]) == 2
+        assert not watching.done()

@@ -8,8 +8,9 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -85,12 +86,18 @@ class DataDirectory:
     def end_leftovers(self) -> None:
         """Ends the processes noted last that still run. They die with their parent; here we make sure that they are gone."""
         if not self._all_gone(within=LEFTOVER_PATIENCE_S):
-            for process in self._still_running():
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+            self._end(lambda name: signal.SIGQUIT if name == "postgres" else signal.SIGKILL)
+        if not self._all_gone(within=LEFTOVER_PATIENCE_S):
+            self._end(lambda _: signal.SIGKILL)
             self._all_gone(within=LEFTOVER_PATIENCE_S)
         self.processes.unlink(missing_ok=True)
         self.stack_file.unlink(missing_ok=True)
+
+    def _end(self, by: Callable[[str], signal.Signals]) -> None:
+        """Postgres is asked, as a postmaster that is killed leaves its backends behind for a moment."""
+        for name, process in self._still_running():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(by(name))
 
     def _all_gone(self, within: float) -> bool:
         deadline = time.monotonic() + within
@@ -100,18 +107,19 @@ class DataDirectory:
             time.sleep(0.02)
         return True
 
-    def _still_running(self) -> Iterator[psutil.Process]:
+    def _still_running(self) -> Iterator[tuple[str, psutil.Process]]:
         """A dead process that nobody has asked about (a zombie) runs no more."""
         with contextlib.suppress(FileNotFoundError):
-            for noted in json.loads(self.processes.read_text()).values():
+            for name, noted in json.loads(self.processes.read_text()).items():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process = psutil.Process(noted["pid"])
                     if process.create_time() == noted["created"] and process.status() != psutil.STATUS_ZOMBIE:
-                        yield process
+                        yield name, process
 
     def _require_ours(self) -> None:
+        """Empty, but for a lock, or with our secrets in it: another program may have a file of that name, too."""
         with contextlib.suppress(FileNotFoundError):
-            if any(entry != self.lock_file for entry in self.path.iterdir()) and not self.marker.exists():
+            if any(entry != self.lock_file for entry in self.path.iterdir()) and self._known() is None:
                 raise NotOurs(self.path)
 
     @contextlib.contextmanager
@@ -134,9 +142,16 @@ class DataDirectory:
             elif entry not in (self.lock_file, self.marker):
                 entry.unlink()
 
-    def _credentials(self) -> Credentials:
-        with contextlib.suppress(FileNotFoundError):
+    def _known(self) -> Credentials | None:
+        try:
             return Credentials(**json.loads(self.marker.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def _credentials(self) -> Credentials:
+        known = self._known()
+        if known is not None:
+            return known
         made = Credentials(secrets.token_urlsafe(24), "quire", secrets.token_urlsafe(24))
         write_whole(self.marker, json.dumps(asdict(made), indent=2))
         return made

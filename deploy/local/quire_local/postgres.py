@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import pwd
@@ -86,14 +85,21 @@ class Postgres(Part):
         shutil.rmtree(partial)
 
     def _clear_lock(self) -> None:
-        """A postmaster.pid that a killed server left may name a process of today. This directory is ours alone: it is locked."""
+        """A postmaster.pid that a killed server left may name a process of today, or nothing at all: Postgres would not start.
+        One that names a dead process is left to Postgres, which looks for that server's last backends first.
+        """
         if not (lines := self._pid_lines()):
             return
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, ValueError, psutil.TimeoutExpired):
+        try:
             process = psutil.Process(int(lines[0]))
             if str(self._data) in process.cmdline():
                 process.send_signal(signal.SIGQUIT)
                 process.wait(5)
+                return
+        except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+            return
+        except (psutil.AccessDenied, ValueError):
+            pass
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def _pid_lines(self) -> list[str]:

@@ -61,7 +61,12 @@ class Watch:
             self.tell(f"{part.child.failure()}\nIt is started again.")
             self.changed()
             await part.start()
-            await part.wait_ready()
+            try:
+                await part.wait_ready()
+            except PartFailed:
+                if part.alive:
+                    raise
+                continue  # it died again before it was ready: counted as any other death
             self.tell(f"{part.name} runs again (pid {part.pid})")
             self.changed()
 
