@@ -61,10 +61,18 @@ class Following:
     async def fetch(self, batch_ids: Iterable[str]) -> None:
         """Asks where these stand; one that the notifier does not know yet will come with the feed."""
         for batch_id in batch_ids:
-            view = await self._view(batch_id)
-            if view is not None:
-                self.tracker.put([view])
+            await self._fetch(batch_id)
         await self._tell()
+
+    async def _fetch(self, batch_id: str) -> None:
+        """Asks again where the feed has told something meanwhile: an answer that travelled must not undo it."""
+        while True:
+            told = self.tracker.told[batch_id]
+            view = await self._view(batch_id)
+            if self.tracker.told[batch_id] == told:
+                break
+        if view is not None:
+            self.tracker.put([view])
 
     async def until(self, done: Callable[[], bool]) -> None:
         async with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,11 +75,14 @@ class Tracker:
 
     def __init__(self) -> None:
         self.batches: dict[str, Batch] = {}
+        self.told: Counter[str] = Counter()
+        """How many messages were taken, by batch."""
 
     def take(self, item: Item) -> set[str]:
         """Applies the item; gives the ids of batches whose state has to be asked for."""
         if isinstance(item, Subscribed):
             return self._subscribed(item)
+        self.told[item.batch_id] += 1
         if isinstance(item, BatchCreatedMessage):
             files = {each.file_id: File(each.filename, each.size) for each in item.files}
             self.batches[item.batch_id] = Batch(item.batch_id, item.at, files)
@@ -92,6 +96,12 @@ class Tracker:
         """States that were asked for, with their files."""
         for view in views:
             self.batches[view.batch_id] = of_view(view)
+
+    def keep_ended(self, most: int) -> None:
+        """Forgets all ended batches but those heard of last. One that is retried is asked for again."""
+        ended = [batch_id for batch_id, batch in self.batches.items() if batch.ended]
+        for batch_id in ended[: max(0, len(ended) - most)]:
+            del self.batches[batch_id], self.told[batch_id]
 
     def _subscribed(self, item: Subscribed) -> set[str]:
         """Of a snapshot, batches that it lacks have ended meanwhile, or their messages are gone."""

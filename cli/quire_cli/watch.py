@@ -26,6 +26,7 @@ from quire_schemas.messages import BatchCreatedMessage, BatchRetryMessage, Batch
 
 REFRESH_S = 0.125
 ENDED_ROWS = 10
+ENDED_KEPT = 100
 
 
 def watch(
@@ -66,6 +67,7 @@ async def attended(shown: Shown, after: int | None, epoch: str | None) -> None:
         group.create_task(shown.following.run(after, epoch))
         while True:
             shown.refresh()
+            shown.following.tracker.keep_ended(ENDED_KEPT)
             await asyncio.sleep(REFRESH_S)
 
 

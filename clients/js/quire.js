@@ -1,14 +1,15 @@
 // A subscription to a Quire collection that survives lost connections: every feed message once, in order, or a resync.
 // No dependencies; browsers, Deno, Bun, and Node from 22 on (earlier: pass a WebSocket class).
 
-const FINAL = new Set([3500, 3501, 3503]); // not authenticated, bad message, forbidden: trying again does not help
+const UNAUTHENTICATED = 3500;
+const FINAL = new Set([UNAUTHENTICATED, 3501, 3503]); // or a bad message, or forbidden: trying again does not help
 const PING_MS = 25_000;
 
 /** Seconds grow from half a second to fifteen; a random share of each spreads a thousand clients that lost one server. */
 const delay = (attempt) => Math.min(15_000, 500 * 2 ** attempt) * (0.5 + Math.random() / 2);
 
 export class Subscription extends EventTarget {
-  #url; #options; #socket; #timer; #ping; #heard = 0; #attempt = 0; #closed = false; #parts = null;
+  #url; #options; #socket; #timer; #ping; #heard = 0; #attempt = 0; #closed = false; #parts = null; #subscribedHere = false;
 
   /** @param {string} url of the notifier, http(s):// or ws(s):// */
   constructor(url, collectionId, options = {}) {
@@ -41,10 +42,17 @@ export class Subscription extends EventTarget {
     const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
     const socket = (this.#socket = new Socket(this.#url.href));
     this.#parts = null;
+    this.#subscribedHere = false;
     this.#heard = Date.now();
     socket.onopen = async () => {
-      const token = this.#options.token;
-      if (token) this.#say({ type: "AUTHENTICATE", token: typeof token === "function" ? await token() : token });
+      let { token } = this.#options;
+      try {
+        if (typeof token === "function") token = await token();
+      } catch (error) {
+        return this.#lost(socket, 1006, `there is no token: ${error}`);
+      }
+      if (socket !== this.#socket || socket.readyState !== 1) return; // lost while the token was waited for
+      if (token) this.#say({ type: "AUTHENTICATE", token });
       const again = this.seq === null ? {} : { after: this.seq, ...(this.epoch && { epoch: this.epoch }) };
       this.#say({ type: "SUBSCRIBE", collection_id: this.collectionId, ...again });
     };
@@ -77,6 +85,7 @@ export class Subscription extends EventTarget {
     }
     this.#parts = null;
     this.#attempt = 0;
+    this.#subscribedHere = true;
     this.epoch = frame.epoch;
     if (!frame.recovered) this.seq = frame.seq;
     this.#tell("subscribed", { ...frame, snapshot: frame.recovered ? undefined : { batches } });
@@ -87,7 +96,8 @@ export class Subscription extends EventTarget {
     clearInterval(this.#ping);
     socket.onclose = socket.onmessage = null;
     socket.close();
-    const final = FINAL.has(code);
+    const renewable = code === UNAUTHENTICATED && this.#subscribedHere && typeof this.#options.token === "function";
+    const final = FINAL.has(code) && !renewable; // a token that has expired can be had anew
     const retryIn = final ? null : delay(this.#attempt++);
     if (final) this.#closed = true;
     else this.#timer = setTimeout(() => this.#connect(), retryIn);

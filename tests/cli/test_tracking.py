@@ -66,3 +66,13 @@ def test_after_a_loss_active_batches_are_those_of_the_snapshot_and_the_others_ha
     assert tracker.take(subscribed(view(a="processed", b="queued"))) == {"other"}
     assert tracker.batches[BATCH].settled == 1
     assert tracker.take(subscribed(recovered=True)) == set()
+
+
+def test_only_so_many_ended_batches_are_kept_and_every_other_one() -> None:
+    tracker = Tracker()
+    for number in range(5):
+        tracker.take(created("a", batch_id=f"{number}"))
+        if number != 1:
+            tracker.batches[f"{number}"].status = "completed"
+    tracker.keep_ended(2)
+    assert list(tracker.batches) == ["1", "3", "4"]

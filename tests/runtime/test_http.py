@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_runtime.http import HttpServer, PortTaken, Problem, cors, exception_handlers, json_response, problem, serve
+from quire_runtime.http import HttpServer, KnownHosts, PortTaken, Problem, cors, exception_handlers, json_response, problem, serve
 from quire_runtime.ops import OpsServer
 
 
@@ -125,3 +125,23 @@ async def test_ready_means_that_every_dependency_answers():
         assert checks["good"]["ok"]
         assert checks["bad"]["error"] == "refused"
         assert "0.05 s" in checks["slow"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("[::1]:8000", 200),
+        ("quire.localhost", 200),
+        ("quire.example", 200),
+        ("rebound.example:8000", 421),
+        ("192.168.0.9", 421),
+        ("[", 421),
+    ],
+)
+async def test_a_server_for_this_machine_answers_to_no_other_name(host: str, status: int):
+    app = KnownHosts(APP, more=["quire.example"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://quire") as client:
+        answer = await client.get("/fine", headers={"Host": host})
+    assert answer.status_code == status

@@ -14,17 +14,17 @@ from starlette.routing import Route
 from quire_notifier import metrics
 from quire_notifier.access import patterns, readable, reader, scope
 from quire_notifier.contents import RETRY_AFTER, Contents
+from quire_notifier.epochs import passes
 from quire_notifier.feed import Feed
 from quire_notifier.links import Links
 from quire_notifier.paging import place_of
-from quire_notifier.parameters import MAX_SEQ, limit_of, name_of, number, optional_uuid, uuid_of, words
+from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.queries import Queries
 from quire_notifier.rows import FileRow, encode_state, file_view, state_view
 from quire_notifier.sse import Streams
 from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, json_response
 from quire_runtime.logs import get_logger
-from quire_runtime.postgres import is_transient
 from quire_schemas.batch import BatchState
 from quire_schemas.events import Standing, Status
 
@@ -98,7 +98,7 @@ class Api:
         return json_response(self._config)
 
     async def _collections(self, request: Request, principal: Principal) -> Response:
-        after = request.query_params.get("cursor")
+        after = cursor_name(request)
         return json_response(await self._queries.collections(patterns(reader(principal)), after, limit_of(request)))
 
     async def _batches(self, request: Request, principal: Principal) -> Response:
@@ -204,11 +204,11 @@ async def _observed(name: str, answer: Callable[[], Awaitable[Response]]) -> Res
         status = problem.status
         raise
     except Exception as error:
-        if not is_transient(error):
+        if not passes(error):
             raise
         status = 503
         log.warning("postgres does not answer", operation=name, error=repr(error))
-        detail = "The database does not answer. Try again in a while."
+        detail = "The database does not answer, or its tables are being made again. Try again in a while."
         raise Problem(503, "database_unavailable", detail, headers=RETRY_AFTER) from error
     finally:
         metrics.REQUESTS.labels(name, str(status)).observe(time.monotonic() - started)

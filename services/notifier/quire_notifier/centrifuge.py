@@ -92,11 +92,13 @@ class CentrifugeSession:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 pinging = tasks.create_task(self._ping())
-                while (message := await receive())["type"] == "websocket.receive":
-                    self._heard = asyncio.get_running_loop().time()
-                    await self._take(message.get("text") or "")
-                pinging.cancel()
-                self._stop()
+                try:
+                    while (message := await receive())["type"] == "websocket.receive":
+                        self._heard = asyncio.get_running_loop().time()
+                        await self._take(message.get("text") or "")
+                finally:  # also when one of its tasks broke: nothing of it stays behind in a tail
+                    pinging.cancel()
+                    self._stop()
         finally:
             self._leave()
 
@@ -151,9 +153,11 @@ class CentrifugeSession:
         self._write(protocol.reply(command, **{"connect" if command.connect is not None else "refresh": result}))
 
     def _enter(self, principal: Principal) -> bool:
-        if self._principal is None and principal.expires_at is not None and not self._sockets.enter(principal.subject):
-            self._close(FORBIDDEN, "too many sockets of this subject")
-            return False
+        if self._principal is None or self._principal.subject != principal.subject:
+            if principal.expires_at is not None and not self._sockets.enter(principal.subject):
+                self._close(FORBIDDEN, "too many sockets of this subject")
+                return False
+            self._leave()
         self._principal = principal
         for name in [name for name in self._channels if not principal.may_read(name)]:
             self._unsubscribe(name)
@@ -211,3 +215,4 @@ class CentrifugeSession:
             self._expiry.cancel()
         if self._principal is not None and self._principal.expires_at is not None:
             self._sockets.leave(self._principal.subject)
+        self._principal = None

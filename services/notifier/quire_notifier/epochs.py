@@ -5,6 +5,7 @@ from typing import NamedTuple
 import asyncpg
 
 from quire_notifier.statements import statements
+from quire_runtime.postgres import is_transient
 from quire_schemas.batch import FOLD_VERSION
 
 SCHEMA = "notifier"
@@ -18,6 +19,11 @@ class NeedsRebuild(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}. Run `quire rebuild`")
+
+
+def passes(error: BaseException) -> bool:
+    """Whether to wait helps: Postgres is away, or the tables are lost until `quire rebuild` has made them again."""
+    return is_transient(error) or isinstance(error, asyncpg.UndefinedTableError)
 
 
 class Epoch(NamedTuple):

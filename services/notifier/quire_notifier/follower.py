@@ -26,6 +26,7 @@ class Follower:
         self._connect = connect
         self._consumer: LogConsumer | None = None
         self._refusal: NeedsRebuild | None = None
+        self._tried: str | None = None  # the epoch that was live when the consumer began
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns after `stop`. Queries and feed are served meanwhile, also while a rebuild is waited for."""
@@ -46,6 +47,7 @@ class Follower:
         await self._consumer.check()
 
     async def _follow(self, stop: asyncio.Event) -> None:
+        self._tried = await self._live()
         consumer = self._consumer = self._connect()
         running, stopping = asyncio.create_task(consumer.run()), asyncio.create_task(stop.wait())
         try:
@@ -61,8 +63,7 @@ class Follower:
         log.error("the projection stands still", reason=str(refusal))
         self._refusal = refusal
         metrics.REBUILD_NEEDED.set(1)
-        refused = await self._live()
-        while not stop.is_set() and await self._live() in {refused, None}:
+        while not stop.is_set() and await self._live() in {self._tried, None}:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await stop.wait()

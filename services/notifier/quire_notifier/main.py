@@ -2,9 +2,11 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 import asyncpg
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
 from quire_notifier.api import Api, Config
@@ -26,9 +28,10 @@ from quire_notifier.wire import Wire
 from quire_runtime import logs, postgres, signals
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
-from quire_runtime.http import HttpServer, cors, exception_handlers
+from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
 from quire_runtime.logs import get_logger
 from quire_runtime.ops import OpsServer
+from quire_runtime.settings import is_loopback
 from quire_runtime.storage import ObjectStore
 
 log = get_logger(__name__)
@@ -116,9 +119,16 @@ class Notifier:
                 WebSocketRoute(CENTRIFUGE, gateway),
                 *page_routes(settings.ingest_url, directory()),
             ],
-            middleware=[cors(settings.page_origins)],
+            middleware=[*_known_hosts(settings), cors(settings.page_origins)],
             exception_handlers=exception_handlers(),
         )
+
+
+def _known_hosts(settings: NotifierSettings) -> list[Middleware]:
+    """Where everybody on this machine may read everything, pages of other machines may not come in through a browser on it."""
+    if settings.auth.mode != "none" or not is_loopback(settings.http.host):
+        return []
+    return [Middleware(KnownHosts, more=[urlsplit(origin).hostname or "" for origin in settings.page_origins])]
 
 
 def _consumer(settings: NotifierSettings, pool: asyncpg.Pool) -> LogConsumer:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from quire_notifier.access import COLLECTION
 from quire_runtime.http import Problem
 
 N = TypeVar("N", int, float)
@@ -55,6 +56,14 @@ def words(request: Request, name: str, known: Sequence[str]) -> list[str] | None
     if unknown := [word for word in given if word not in known]:
         raise Problem(422, f"invalid_{name}", f"{name} knows no {unknown[0][:50]!r}; it is one of {', '.join(known)}.")
     return given or None
+
+
+def cursor_name(request: Request) -> str | None:
+    """Where a list of collections goes on: after this one."""
+    text = request.query_params.get("cursor")
+    if text is not None and not COLLECTION.fullmatch(text):
+        raise Problem(422, "invalid_cursor", "cursor takes the next_cursor of an earlier page, as it was.")
+    return text
 
 
 def name_of(request: Request) -> str | None:

@@ -65,17 +65,12 @@ class Projection(Handler):
         spans = self._spans(records)
         try:
             await retrying(
-                lambda: self._project(records, spans),
+                lambda: self._attempt(records, spans),
                 transient=_worth_repeating,
                 give_up_after=PATIENCE_SECONDS,
                 on_retry=lambda error, attempt: log.warning("projecting again", error=repr(error), attempt=attempt),
                 first=0.02,
             )
-        except _ConflictError:
-            metrics.CONFLICTS.inc()
-            positions = await self._placed(frozenset(spans))  # not before the transaction is rolled back: it has moved some
-            log.info("going on from where the projection stands", positions=positions)
-            raise SeekTo(positions) from None
         except asyncpg.UndefinedTableError as error:
             raise NeedsRebuild(f"a table is lost ({error})") from error
         except Exception as error:
@@ -84,6 +79,15 @@ class Projection(Handler):
             log.warning("the poll waits for postgres", error=repr(error))
             raise SeekTo({partition: span.first for partition, span in spans.items()}) from error
         self._next |= {partition: span.next for partition, span in spans.items()}
+
+    async def _attempt(self, records: Sequence[LogRecord], spans: Mapping[int, Span]) -> None:
+        try:
+            await self._project(records, spans)
+        except _ConflictError:
+            metrics.CONFLICTS.inc()
+            positions = await self._placed(frozenset(spans))  # not before the transaction is rolled back: it has moved some
+            log.info("going on from where the projection stands", positions=positions)
+            raise SeekTo(positions) from None
 
     async def _project(self, records: Sequence[LogRecord], spans: Mapping[int, Span]) -> None:
         started = time.monotonic()

@@ -17,7 +17,7 @@ MOST_STUCK = 1_000
 
 
 class Scope(NamedTuple):
-    """What a caller asks about, within what it may read: LIKE patterns (None: everything) and one collection (None: all)."""
+    """What a caller asks about: LIKE patterns of what it may read (None: everything), and one collection of these (None: all)."""
 
     patterns: list[str] | None
     collection_id: str | None
@@ -43,16 +43,16 @@ class Queries:
         return None if row is None else decode_state(row["state"])
 
     async def batches(self, scope: Scope, statuses: Sequence[str] | None, place: Place | None, limit: int) -> Page[BatchView]:
-        rows = await self._pool.fetch(_SQL["batches"], *scope, statuses, *(place or (None, None)), limit + 1)
+        rows = await self._pool.fetch(_SQL["batches"], *await self._bounds(scope), statuses, *(place or (None, None)), limit + 1)
         return _batches(rows, limit)
 
     async def waiting(self, scope: Scope, place: Place | None, limit: int) -> Page[BatchView]:
-        rows = await self._pool.fetch(_SQL["waiting"], *scope, *(place or (None, None)), limit + 1)
+        rows = await self._pool.fetch(_SQL["waiting"], *await self._bounds(scope), *(place or (None, None)), limit + 1)
         return _batches(rows, limit)
 
     async def stuck(self, scope: Scope, older_than: float) -> Page[BatchView]:
         """`older_than` in seconds. One page: who has more than so many has another problem."""
-        rows = await self._pool.fetch(_SQL["stuck"], *scope, older_than, MOST_STUCK)
+        rows = await self._pool.fetch(_SQL["stuck"], *await self._bounds(scope), older_than, MOST_STUCK)
         return Page(items=[batch_view(BatchRow(*row)) for row in rows], next_cursor=None)
 
     async def files(
@@ -67,10 +67,17 @@ class Queries:
     ) -> Page[FileView]:
         """`name`: a part of the filename, in either case."""
         like = None if name is None else f"%{literal(name)}%"
-        rows = await self._pool.fetch(_SQL["files"], *scope, batch_id, statuses, like, *(place or (None, None)), limit + 1)
+        bounds = await self._bounds(scope)
+        rows = await self._pool.fetch(_SQL["files"], *bounds, batch_id, statuses, like, *(place or (None, None)), limit + 1)
         items = [FileRow(*row) for row in rows[:limit]]
         following = cursor_of(items[-1].created_at, items[-1].id) if len(rows) > limit else None
         return Page(items=[file_view(item, self._link) for item in items], next_cursor=following)
+
+    async def _bounds(self, scope: Scope) -> tuple[list[str] | None, str | None]:
+        """What a list looks into: names of collections and one collection, of each None for all. No index knows patterns."""
+        if scope.collection_id is not None or scope.patterns is None:
+            return None, scope.collection_id
+        return [row[0] for row in await self._pool.fetch(_SQL["names"], scope.patterns)], None
 
     async def file(self, file_id: str) -> FileRow | None:
         row = await self._pool.fetchrow(_SQL["file"], file_id)

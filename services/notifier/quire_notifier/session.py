@@ -61,9 +61,11 @@ class Session:
                     self._enter(principal)
                 else:
                     self._expire_in(self._authenticate_seconds, "no token came in time")
-                while (message := await receive())["type"] == "websocket.receive":
-                    await self._take(message.get("text"))
-                self._stop()
+                try:
+                    while (message := await receive())["type"] == "websocket.receive":
+                        await self._take(message.get("text"))
+                finally:  # also when one of its tasks broke: nothing of it stays behind in a tail
+                    self._stop()
         finally:
             self._leave()
 

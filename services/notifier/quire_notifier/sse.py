@@ -67,10 +67,13 @@ class EventStream:
         self.live(encoding_of(self._epoch)(encode_message(message)), 0.0)
 
     def live(self, data: bytes, _now: float) -> None:
+        if self._ended:
+            return
         if self._size + len(data) > MOST_WAITING:
             metrics.CLOSED.labels("sse").inc()
+            self._waiting, self._size = [], 0  # the connection itself is cut by TCP, which waits a minute for who takes nothing
             self.end()
-        if not self._ended:
+        else:
             self._put(data)
 
     async def paced(self, frames: list[bytes]) -> None:
@@ -83,7 +86,8 @@ class EventStream:
                 raise TooSlow
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        await self.paced([encoding_of(snapshot.head.epoch)(text) for text in snapshot.texts])
+        for text in snapshot.texts:
+            await self.paced([encoding_of(snapshot.head.epoch)(text)])
 
     def create_task(self, coro: Coroutine[Any, Any, None], /) -> asyncio.Task[None]:
         """As the owner of its subscription's tasks: one that breaks ends this stream, and no other."""

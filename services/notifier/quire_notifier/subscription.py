@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from quire_notifier import metrics
+from quire_notifier.epochs import passes
 from quire_notifier.groups import Encoding
 from quire_notifier.history import Lost
 from quire_notifier.hub import Hub
 from quire_notifier.snapshots import SnapshotMessages
 from quire_notifier.tail import Tail
 from quire_notifier.wire import TooSlow
-from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_schemas.messages import ServerMessage, Subscribed
 
@@ -78,7 +78,11 @@ class Subscription:
     # A live subscriber, as the tail sees it.
 
     def lost(self) -> None:
-        self._task = self._tasks.create_task(self._start_over("switch"))
+        starting_over = self._start_over("switch")
+        try:
+            self._task = self._tasks.create_task(starting_over)
+        except RuntimeError:  # its connection is just ending; the others start over all the same
+            starting_over.close()
 
     # The way to there.
 
@@ -155,4 +159,4 @@ class Subscription:
         self.encoding = self._wire.encoding(epoch, self._collection_id)
 
     async def _patiently(self, fn: Callable[[], Awaitable[T]]) -> T:
-        return await retrying(fn, transient=is_transient, give_up_after=None)
+        return await retrying(fn, transient=passes, give_up_after=None)

@@ -107,7 +107,8 @@ class Wire(WebSocketsSansIOProtocol):
             await self._put(piece)
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        await self.paced([text_frame(text) for text in snapshot.texts])
+        for text in snapshot.texts:  # one frame at a time: a thousand slow readers share the texts and hold no copy of their own
+            await self.paced([text_frame(text)])
 
     async def drained(self) -> None:
         """Returns when the client has taken nearly everything. Raises TooSlow."""

@@ -339,8 +339,8 @@ class LogConsumer:
         first: dict[int, int] = {}
         for record in records:
             first.setdefault(record.partition, record.offset)
-        for partition, offset in first.items():
-            wanted = self._next[partition]
+        gaps = [(partition, offset, self._next[partition]) for partition, offset in first.items()]
+        for partition, offset, wanted in gaps:  # a rebalance may come while we ask
             if offset == wanted:
                 continue
             begin = (await self.begin_offsets([partition]))[partition]

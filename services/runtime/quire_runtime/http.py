@@ -4,24 +4,29 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import uvicorn
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, ExceptionHandler
+from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from quire_runtime.logs import get_logger
+from quire_runtime.settings import is_loopback
 
 log = get_logger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
+STALLED_SECONDS = 60
+"""How long a client may take none of what is sent to it, until the kernel ends its connection."""
 _CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _encoder = msgspec.json.Encoder()
 
@@ -69,6 +74,30 @@ def cors(origins: Sequence[str]) -> Middleware:
         expose_headers=["Retry-After"],
         max_age=600,
     )
+
+
+class KnownHosts:
+    """For a server that trusts all of its own machine: it answers only to names of this machine, and to `more`. Else a page of
+    anybody's could read everything from the user's browser, once its own name is made to point here (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp, more: Collection[str]) -> None:
+        self._app = app
+        self._more = frozenset(more)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._knows(Headers(scope=scope).get("host", "localhost")):
+            await self._app(scope, receive, send)
+            return
+        detail = "This address is for this machine alone. To use another name: set QUIRE_ORIGINS, or QUIRE_AUTH."
+        await problem(421, "unknown_host", detail)(scope, receive, send)
+
+    def _knows(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return is_loopback(name) or name.endswith(".localhost") or name in self._more
 
 
 class HttpServer:
@@ -139,6 +168,8 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted here inherits it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
     try:
         sock.bind((host, port))
         sock.listen(2048)

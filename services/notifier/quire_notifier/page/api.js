@@ -15,6 +15,8 @@ export class Refused extends Error {
   constructor(status, body) {
     super(body.detail ?? `The server answered ${status}.`);
     this.status = status;
+    this.code = body.code;
+    this.body = body;
   }
 }
 

@@ -5,7 +5,7 @@ import { byId, el } from "./dom.js";
 import * as files from "./files.js";
 import { subscribe } from "./quire.js";
 import { draw, tick } from "./sidebar.js";
-import { Batches } from "./state.js";
+import { Batches, TERMINAL } from "./state.js";
 import { TEXT } from "./texts.js";
 import { offer } from "./uploads.js";
 
@@ -37,20 +37,37 @@ async function route() {
     collection = next;
     await follow();
   }
-  if (batchId && batches.get(batchId) && !batches.get(batchId).messages.length) await past(batchId);
+  remember();
   await files.show(batchId ? { batch_id: batchId } : { collection_id: collection });
   files.timeline(batchId ? batches.get(batchId) : null);
 }
 
-/** The messages that the batch had before this page was there. */
+/** Shows what happened to the batch that the URL names; first fetches the messages that it had before this page was there. */
+async function remember() {
+  const id = batchId;
+  const batch = id && batches.get(id);
+  if (!batch || batch.past) return;
+  batch.past = true;
+  batch.early = await past(id);
+  if (id === batchId) files.timeline(batches.get(id));
+}
+
+/** All messages of a batch that the feed still holds. */
 async function past(id) {
+  const found = [];
   let after = 0;
   while (after !== null) {
-    const page = await get(`/api/collections/${collection}/feed`, { after, limit: 500 }).catch(() => ({ items: [], next_cursor: null }));
-    const mine = page.items.filter((message) => message.batch_id === id);
-    batches.get(id).messages.push(...mine);
-    after = page.next_cursor;
+    const page = await get(`/api/collections/${collection}/feed`, { after, limit: 500 }).catch((error) => error);
+    if (!(page instanceof Error)) {
+      found.push(...page.items.filter((message) => message.batch_id === id));
+      after = page.next_cursor;
+    } else if (page.code === "resync_required" && after < page.body.pruned_to) {
+      after = page.body.pruned_to; // older messages are gone
+    } else {
+      return found;
+    }
   }
+  return found;
 }
 
 async function follow() {
@@ -66,14 +83,26 @@ async function caughtUp({ recovered, snapshot }) {
   clearTimeout(notice);
   notice = null;
   if (!recovered) {
+    const mine = collection;
+    snapshot.batches.forEach((batch) => batches.put(batch)); // before the messages that follow it
+    const active = new Set(snapshot.batches.map((batch) => batch.batch_id));
+    const before = batches.all().filter((batch) => !TERMINAL.has(batch.status) && !active.has(batch.batch_id));
     say(TEXT.catchingUp);
-    const listed = await get("/api/batches", { collection_id: collection, limit: 100 });
-    listed.items.forEach((batch) => batches.put(batch));
-    snapshot.batches.forEach((batch) => batches.put(batch));
+    await Promise.all([endings(), ...before.map(({ batch_id }) => batches.refresh(batch_id, () => get(`/api/batches/${batch_id}`)))]).catch(() => null);
+    if (mine !== collection) return;
     files.load(true);
     redraw();
   }
   say(TEXT.live);
+  await remember();
+}
+
+/** The batches that have ended lately: the snapshot has the others. */
+async function endings() {
+  const mine = collection;
+  const listed = await get("/api/batches", { collection_id: collection, limit: 100 });
+  if (mine !== collection) return;
+  listed.items.filter((batch) => TERMINAL.has(batch.status) && !batches.get(batch.batch_id)).forEach((batch) => batches.put(batch));
 }
 
 function take(message) {
@@ -105,6 +134,7 @@ function redraw() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
+    batches.trim(batchId);
     draw(batches, open);
     if (batchId) files.timeline(batches.get(batchId));
   });

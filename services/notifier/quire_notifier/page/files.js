@@ -70,7 +70,9 @@ function row(file) {
 export function timeline(batch) {
   const list = byId("timeline");
   list.hidden = !batch;
-  const lines = (batch?.messages ?? []).map((message) => {
+  const { early = [], messages = [] } = batch ?? {};
+  const before = early.filter((message) => !messages.length || message.seq < messages[0].seq);
+  const lines = [...before, ...messages].map((message) => {
     const said = EVENT[message.type]?.(message) ?? message.type;
     return el("li", {}, el("time", { dateTime: message.at }, new Date(message.at).toLocaleTimeString()), " ", name(said));
   });

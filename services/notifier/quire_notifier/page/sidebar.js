@@ -12,7 +12,7 @@ const items = new Map();
 /** Draws the batches that have changed; all when their order has. */
 export function draw(batches, open) {
   const all = batches.all();
-  for (const id of batches.dirty) items.delete(id);
+  for (const id of items.keys()) if (batches.dirty.has(id) || !batches.get(id)) items.delete(id);
   batches.dirty.clear();
   const item = (batch) => {
     if (!items.has(batch.batch_id)) items.set(batch.batch_id, one(batch, open));

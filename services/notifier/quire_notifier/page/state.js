@@ -1,6 +1,7 @@
 // Where every batch of the collection stands: a fold over snapshot and feed messages. Nothing here touches the page.
 
 const MESSAGES_KEPT = 200;
+const ENDED_KEPT = 200;
 export const TERMINAL = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
 
 /** Batches by id, as the API's Batch with `files` by id; `inFlight` is what is worked on right now. */
@@ -18,6 +19,12 @@ export class Batches {
     return [...this.#batches.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
   }
 
+  /** Forgets the batches that ended first, but for the one that is shown. */
+  trim(shown) {
+    const ended = this.all().filter((batch) => TERMINAL.has(batch.status) && batch.batch_id !== shown);
+    for (const { batch_id } of ended.slice(ENDED_KEPT)) this.#batches.delete(batch_id);
+  }
+
   clear() {
     this.#batches.clear();
   }
@@ -26,14 +33,27 @@ export class Batches {
   put(view) {
     const files = new Map((view.files ?? []).map((file) => [file.file_id, file]));
     const known = this.#batches.get(view.batch_id);
-    const batch = { inFlight: [], messages: [], ...known, ...view, files: files.size ? files : (known?.files ?? files) };
+    const fresh = { inFlight: [], early: [], messages: [], told: 0, past: false };
+    const batch = { ...fresh, ...known, ...view, files: files.size ? files : (known?.files ?? files) };
     this.#batches.set(view.batch_id, batch);
     this.dirty.add(view.batch_id);
+  }
+
+  /** Asks where a batch stands, again where messages came meanwhile: an answer that travelled must not undo them. */
+  async refresh(id, ask) {
+    for (;;) {
+      const told = this.get(id)?.told;
+      const view = await ask();
+      if (this.get(id)?.told !== told) continue;
+      this.put(view);
+      return;
+    }
   }
 
   /** The next message of the feed; true when its batch has just ended. */
   take(message) {
     const batch = this.#batches.get(message.batch_id) ?? this.#unknown(message);
+    batch.told += 1;
     batch.messages = [...batch.messages.slice(1 - MESSAGES_KEPT), message];
     batch.last_seen_at = message.at;
     const ended = CHANGES[message.type]?.(batch, message) === true;
@@ -44,7 +64,7 @@ export class Batches {
   #unknown({ batch_id, collection_id, at }) {
     const batch = {
       batch_id, collection_id, created_at: at, status: "queued", total: 0, processed: 0, failed: 0, cancelled: 0,
-      attempt: 0, generation: 0, stage: null, files: new Map(), inFlight: [], messages: [],
+      attempt: 0, generation: 0, stage: null, files: new Map(), inFlight: [], early: [], messages: [], told: 0, past: false,
     };
     this.#batches.set(batch_id, batch);
     return batch;

@@ -49,7 +49,12 @@ async function begin(chosen, collection, started) {
   const rejected = checked.filter(([, good]) => !good).map(([file]) => ({ filename: file.name, message: TEXT.noPdf }));
   const files = checked.filter(([, good]) => good).map(([file]) => file);
   reject(rejected);
-  if (files.length) await send(files, { collection, policy: byId("policy").value, key: crypto.randomUUID() }, rejected, started);
+  if (files.length) await send(files, { collection, policy: byId("policy").value, key: key() }, rejected, started);
+}
+
+/** Of 128 random bits; `crypto.randomUUID` is there in secure contexts only. */
+function key() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function looksLikePdf(file) {

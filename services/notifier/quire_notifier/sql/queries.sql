@@ -1,4 +1,4 @@
--- What the HTTP API asks. Collections are bounded by LIKE patterns ($1; null: all), as a token may read them.
+-- What the HTTP API asks. Collections are bounded by names ($1; null: all), as a token may read them; `names` finds those.
 
 -- name: state
 SELECT collection_id, state FROM batch WHERE batch_id = $1::uuid;
@@ -8,7 +8,7 @@ SELECT collection_id, state FROM batch WHERE batch_id = $1::uuid;
 SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
        cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
 FROM batch
-WHERE ($1::text[] IS NULL OR collection_id LIKE ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND ($3::text[] IS NULL OR status = ANY($3))
   AND ($4::timestamptz IS NULL OR (created_at, batch_id) < ($4, $5::uuid))
 ORDER BY created_at DESC, batch_id DESC LIMIT $6;
@@ -18,7 +18,7 @@ ORDER BY created_at DESC, batch_id DESC LIMIT $6;
 SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
        cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
 FROM batch
-WHERE ($1::text[] IS NULL OR collection_id LIKE ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND status = 'queued'
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND status = 'queued'
   AND ($3::timestamptz IS NULL OR (created_at, batch_id) > ($3, $4::uuid))
 ORDER BY created_at, batch_id LIMIT $5;
 
@@ -27,7 +27,7 @@ ORDER BY created_at, batch_id LIMIT $5;
 SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
        cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
 FROM batch
-WHERE ($1::text[] IS NULL OR collection_id LIKE ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND status = 'processing' AND last_seen_at < now() - make_interval(secs => $3::double precision)
 ORDER BY last_seen_at, batch_id LIMIT $4;
 
@@ -35,7 +35,7 @@ ORDER BY last_seen_at, batch_id LIMIT $4;
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
        updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key
 FROM file_metadata
-WHERE ($1::text[] IS NULL OR collection_id LIKE ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::text[] IS NULL OR processing_status = ANY($4))
   AND ($5::text IS NULL OR original_filename ILIKE $5)
   AND ($6::timestamptz IS NULL OR (created_at, id) < ($6, $7::uuid))
@@ -46,9 +46,13 @@ SELECT id::text, collection_id, original_filename, file_size, processing_status,
        updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key
 FROM file_metadata WHERE id = $1::uuid ORDER BY created_at, batch_id LIMIT 1;
 
+-- name: names
+SELECT c.collection_id FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live WHERE c.collection_id LIKE ANY($1::text[]);
+
 -- name: collections
-SELECT c.collection_id, c.last_seq,
-       (SELECT count(*) FROM batch b WHERE b.collection_id = c.collection_id AND b.status IN ('queued', 'processing')) AS active
+SELECT c.collection_id, c.last_seq, coalesce(a.active, 0) AS active
 FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live
+     LEFT JOIN (SELECT collection_id, count(*) AS active FROM batch WHERE status IN ('queued', 'processing') GROUP BY 1) AS a
+     ON a.collection_id = c.collection_id
 WHERE ($1::text[] IS NULL OR c.collection_id LIKE ANY($1)) AND ($2::text IS NULL OR c.collection_id > $2)
 ORDER BY c.collection_id LIMIT $3;
