@@ -29,13 +29,14 @@ steps = st.one_of(
     st.tuples(st.just("outage"), st.floats(0.1, 30.0)),
     st.tuples(st.just("cancel"), who),
     st.tuples(st.just("retry"), who, st.booleans(), st.integers(0, 3)),
+    st.tuples(st.just("retry"), who, st.just(False), st.just(0)),  # noqa: FBT003 -- the usual one: of a batch that has ended
     st.tuples(st.just("repeat"), who),
-    st.tuples(st.just("wait"), st.sampled_from((0.0, 0.03, 0.4, 2.0, 11.0))),
+    st.tuples(st.just("wait"), st.sampled_from((0.0, 0.03, 0.4, 2.0, 11.0, 25.0))),
 )
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, 2**32), st.lists(steps, min_size=3, max_size=40))
+@given(st.integers(0, 2**32), st.lists(steps, min_size=15, max_size=40))
 def test_no_interleaving_leaves_a_batch_unfinished_or_a_file_processed_twice(seed: int, story: list[tuple[Any, ...]]) -> None:
     loop = VirtualLoop()
     run(loop, lived(World(loop, seed), story))

@@ -115,10 +115,37 @@ def test_the_mark_stays_at_the_lowest_start_until_the_batch_is_dropped():
     assert ownership.marks() == {0: 3}
 
 
-def test_a_reopened_batch_holds_the_mark_at_its_retry():
+def test_a_reopened_batch_holds_the_mark_at_its_retry_once_the_end_before_it_is_remembered():
     ownership = owning(created(), CANCELLED)
-    ownership.fold(0, 2, event(retry_requested(ended(ownership))))
+    first = ended(ownership)
+    ownership.fold(0, 2, event(retry_requested(first)))
+    assert ownership.marks() == {0: 0}
+    ownership.remembered(first)
     assert ownership.marks() == {0: 2}
+
+
+def test_an_end_that_is_remembered_late_does_not_move_the_mark_past_a_later_one():
+    ownership = owning(created(), CANCELLED)
+    first = ended(ownership)
+    ownership.fold(0, 2, event(retry_requested(first)))
+    ownership.fold(0, 3, event(BatchCancelRequested(generation=1)))
+    second = ended(ownership)
+    ownership.fold(0, 4, event(retry_requested(second)))
+    ownership.remembered(first)
+    assert ownership.marks() == {0: 0}
+    ownership.remembered(second)
+    assert ownership.marks() == {0: 4}
+
+
+def test_a_retry_of_an_end_that_was_never_remembered_goes_on_from_its_own_description():
+    past = ended(owning(created(), CANCELLED))
+    retried = owning(created(), CANCELLED, event(retry_requested(past)), event(BatchCancelRequested(generation=1)))
+    again = event(retry_requested(ended(retried)))
+    ownership = owning(again)
+    ownership.confirm({BATCH: past})
+    state = ownership.state(BATCH)
+    assert state is not None
+    assert (state.generation, state.status) == (2, "queued")
 
 
 def test_a_partition_is_live_only_at_the_high_watermark_of_its_assignment():

@@ -15,12 +15,17 @@ from quire_schemas.events import BatchCreated, BatchRetryRequested, BatchStarted
 
 @dataclass(slots=True)
 class Entry:
-    """A batch of an owned partition. `runs` are all that this generation has seen started, accepted or not."""
+    """A batch of an owned partition. `runs` are all that this generation has seen started, accepted or not.
+
+    `start` is where a later owner has to begin: the record that opened the batch, or, while the end before a retry is not
+    remembered yet (`reopened` is that end), the one that had opened it then.
+    """
 
     partition: int
     start: int
     waiting: list[tuple[int, Event]] | None
     state: BatchState | None = None
+    reopened: BatchState | None = None
     runs: set[str] = field(default_factory=set)
     traceparent: str | None = None
 
@@ -100,13 +105,16 @@ class Ownership:
                 continue
             self._unconfirmed.discard(batch_id)
             entry = self._where[batch_id].batches[batch_id]
-            waiting, entry.waiting, entry.state = entry.waiting or [], None, ended
+            waiting, entry.waiting = entry.waiting or [], None
+            entry.state = None if _outdated(ended, waiting[0][1]) else ended
             for offset, event in waiting:
                 _apply(entry, offset, event)
-            if entry.state is ended:
+            if entry.state is ended or entry.state is None:
                 self.drop(batch_id)
-            else:
-                known.append(batch_id)
+                continue
+            if ended is not None:
+                self.remembered(ended)
+            known.append(batch_id)
         return tuple(known)
 
     def entry(self, batch_id: str) -> Entry | None:
@@ -121,6 +129,18 @@ class Ownership:
         """The confirmed batches of a partition."""
         view = self._views.get(partition)
         return iter(()) if view is None else (key for key, entry in view.batches.items() if entry.state is not None)
+
+    def remembered(self, ended: BatchState) -> None:
+        """This end of a batch is remembered elsewhere: what led to it need not be read again, and where nothing followed, the
+        batch is forgotten here.
+        """
+        entry = self.entry(ended.batch_id)
+        if entry is None or entry.state is None:
+            return
+        if entry.state is ended:
+            self.drop(ended.batch_id)
+        elif entry.reopened is ended:
+            entry.start, entry.reopened = entry.state.start_offset, None
 
     def drop(self, batch_id: str) -> None:
         """Forget a batch that has ended and is remembered elsewhere."""
@@ -147,6 +167,11 @@ class Ownership:
         self._unconfirmed.discard(batch_id)
 
 
+def _outdated(ended: BatchState | None, first: Event) -> bool:
+    """Whether a retry describes a later end than the one that is remembered: then its description is the better one."""
+    return ended is not None and isinstance(first.data, BatchRetryRequested) and first.data.generation > ended.generation
+
+
 def _apply(entry: Entry, offset: int, event: Event) -> bool:
     after = evolve(entry.state, event, offset)
     if after is None or after is entry.state:
@@ -154,7 +179,7 @@ def _apply(entry: Entry, offset: int, event: Event) -> bool:
             entry.runs.add(event.data.run_id)
         return False
     if after.start_offset == offset:
-        entry.start, entry.traceparent = offset, event.traceparent
+        entry.reopened, entry.traceparent = entry.state, event.traceparent
         entry.runs = set()
     elif isinstance(event.data, BatchStarted):
         entry.runs.add(event.data.run_id)

@@ -162,9 +162,12 @@ class Pipeline:
         async def upload_thumbnail() -> None:
             await self._store.put(thumbnail, image, "image/webp")
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._patiently(upload_text, job, watcher, "storage"))
-            group.create_task(self._patiently(upload_thumbnail, job, watcher, "storage"))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._patiently(upload_text, job, watcher, "storage"))
+                group.create_task(self._patiently(upload_thumbnail, job, watcher, "storage"))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         return text, thumbnail
 
     async def _patiently(self, step: Callable[[], Awaitable[T]], job: Job, watcher: Watcher, on: Dependency) -> T:

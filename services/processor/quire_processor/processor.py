@@ -33,6 +33,8 @@ _PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the
 _COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
+_MOST_CLOSING = 16  # ended batches that are cleaned up and remembered at a time
+_CLEAN_WITHIN = 15.0  # seconds for the garbage of an ended batch to be gone, storage being away or refusing
 _HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told to stop
 
 
@@ -69,6 +71,8 @@ class Processor(Handler):
         self._lives: set[asyncio.Task[None]] = set()
         self._last_runs: dict[str, Run] = {}
         self._endings: dict[str, Ending] = {}
+        self._closing: set[str] = set()
+        self._closers = asyncio.Semaphore(_MOST_CLOSING)
         self._catching_up: set[int] = set()
         self._opening = 0
         self._stopping = False
@@ -100,6 +104,10 @@ class Processor(Handler):
         new = frozenset(number for number in partitions if self._ownership.position(number) is None)
         committed, begin = await self._log.committed(new), await self._log.begin_offsets(new)
         end = await self._log.end_offsets(partitions)
+        lost = partitions - self._log.assignment
+        came_back = {number for number in partitions - new if self._ownership.position(number) is None}
+        if lost or came_back:  # a rebalance came while we asked: nothing of the answer is good
+            raise NotAMember("the partitions changed hands while their positions were asked for")
         for number in new:
             mark = committed.get(number)
             self._ownership.begin(number, begin[number] if mark is None else mark)
@@ -115,6 +123,7 @@ class Processor(Handler):
         for batch_id in self._ownership.retain(partitions):
             self._schedule.withdraw(batch_id)
             self._endings.pop(batch_id, None)
+            self._last_runs.pop(batch_id, None)
             if (run := self._runs.get(batch_id)) is not None:
                 log.info("run_given_up", batch_id=batch_id, run_id=run.run_id, why="partition lost")
                 run.give_up()
@@ -239,6 +248,8 @@ class Processor(Handler):
         task.add_done_callback(self._lives.discard)
 
     def _ready(self, batch_id: str, file_ids: tuple[str, ...]) -> None:
+        state = self._runs[batch_id].state
+        self._schedule.offer(batch_id, state.collection_id, state.request_id)  # it may have been withdrawn while it was opened
         self._schedule.ready(batch_id, file_ids)
         self._wake.set()
 
@@ -259,7 +270,8 @@ class Processor(Handler):
 
     def _ended(self, run: Run, *, broken: bool) -> None:
         del self._runs[run.batch_id]
-        self._last_runs[run.batch_id] = run
+        if self._ownership.state(run.batch_id) is not None:
+            self._last_runs[run.batch_id] = run
         self._schedule.withdraw(run.batch_id)
         self._wake.set()
         self._finish.set()
@@ -276,20 +288,30 @@ class Processor(Handler):
             log.warning("run_left_garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))
 
     async def _finishing(self) -> None:
-        """Clean up behind what is over, then remember it, then forget it here."""
-        while True:
-            await self._finish.wait()
-            self._finish.clear()
-            over = [ending for batch_id, ending in self._endings.items() if self._idle(batch_id, ending)]
-            if over:
-                await asyncio.gather(*map(self._clean, over))
-                await self._remember([ending.state for ending in over])
-            for ending in over:
-                self._forget(ending)
+        """Clean up behind what is over, then remember it, then forget it here; one batch does not wait for another."""
+        async with asyncio.TaskGroup() as closing:
+            while True:
+                await self._finish.wait()
+                self._finish.clear()
+                for batch_id, ending in self._endings.items():
+                    if batch_id not in self._closing and self._idle(batch_id, ending):
+                        self._closing.add(batch_id)
+                        closing.create_task(self._close(ending))
 
     def _idle(self, batch_id: str, ending: Ending) -> bool:
         run = self._runs.get(batch_id)
         return run is None or run.run_id not in ending.runs
+
+    async def _close(self, ending: Ending) -> None:
+        batch_id = ending.state.batch_id
+        try:
+            async with self._closers:
+                await self._clean(ending)
+                await retrying(lambda: self._documents.remember([ending.state]), transient=is_transient, give_up_after=None)
+            self._forget(ending)
+        finally:
+            self._closing.discard(batch_id)
+            self._finish.set()  # it may have ended again meanwhile
 
     async def _clean(self, ending: Ending) -> None:
         last = self._last_runs.get(ending.state.batch_id)
@@ -298,13 +320,10 @@ class Processor(Handler):
             await retrying(
                 lambda: self._cleaning.after_batch(ending.state, ending.runs, own),
                 transient=lambda error: isinstance(error, StorageUnavailable) or is_transient(error),
-                give_up_after=None,
+                give_up_after=_CLEAN_WITHIN,
             )
-        except Exception:
-            log.exception("batch_left_garbage", batch_id=ending.state.batch_id)
-
-    async def _remember(self, ended: list[BatchState]) -> None:
-        await retrying(lambda: self._documents.remember(ended), transient=is_transient, give_up_after=None)
+        except Exception as error:  # noqa: BLE001 -- `quire sweep` finds what is left; the end itself is what has to be remembered
+            log.warning("batch_left_garbage", batch_id=ending.state.batch_id, error=repr(error))
 
     def _forget(self, ending: Ending) -> None:
         batch_id = ending.state.batch_id
@@ -312,7 +331,7 @@ class Processor(Handler):
             del self._endings[batch_id]
         if self._ownership.state(batch_id) is ending.state:
             self._last_runs.pop(batch_id, None)
-            self._ownership.drop(batch_id)
+        self._ownership.remembered(ending.state)
 
     async def _committing(self) -> None:
         committed: dict[int, int] = {}

@@ -135,7 +135,13 @@ class Run:
         self._positions[file_id] = InFlight(file_id=file_id, stage="fetching")
         slot = ExitStack()
         slot.callback(done)
-        task = self._group.create_task(self._file(self.state.files[file_id], slot))
+        working = self._file(self.state.files[file_id], slot)
+        try:
+            task = self._group.create_task(working)
+        except RuntimeError:  # something of this run broke, and it is just ending
+            working.close()
+            slot.close()
+            return
         task.add_done_callback(lambda _: slot.close())  # also where the task is cancelled before its first step
 
     def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None:

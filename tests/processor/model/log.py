@@ -55,7 +55,9 @@ class Member:
         self._stop = asyncio.Event()
         self.going = asyncio.Event()
         self.going.set()
+        self.assignment: frozenset[int] = frozenset()
         self._next: dict[int, int] = {}
+        self._placed = True
 
     def feed(self, handler: Handler) -> None:
         self._handler = handler
@@ -63,27 +65,39 @@ class Member:
     # As LogConsumer.
 
     async def run(self) -> None:
-        while not self._stop.is_set():
-            await self.going.wait()
-            if self._generation != self._log.generation and self.name in self._log.assignment:
-                await self._join()
-            await self._poll()
-            await asyncio.sleep(self._log.chance.choice((0.0, 0.01, 0.3)))
+        joining = asyncio.create_task(self._join())
+        try:
+            while not self._stop.is_set():
+                await self.going.wait()
+                if not self._placed:
+                    await self._place()
+                if self._placed:
+                    await self._poll()
+                await asyncio.sleep(self._log.chance.choice((0.0, 0.01, 0.3)))
+        finally:
+            joining.cancel()
 
     async def _join(self) -> None:
-        if self._next:
-            self._handler.revoked(frozenset(self._next))
-        self._generation = self._log.generation
-        mine = self._log.assignment[self.name]
-        self._next = {}
-        self._handler.assigned(mine)
-        while mine and self._generation == self._log.generation:
-            try:
-                self._next = dict(await self._handler.positions(mine))
-            except LogUnavailable:
-                await asyncio.sleep(0.5)
-            else:
-                return
+        """As aiokafka has it: in a task of its own, so also while the poll loop asks for positions."""
+        while True:
+            await self.going.wait()
+            if self._generation != self._log.generation and self.name in self._log.assignment:
+                self._handler.revoked(self.assignment)
+                self._generation = self._log.generation
+                self.assignment = self._log.assignment[self.name]
+                self._next, self._placed = {}, not self.assignment
+                self._handler.assigned(self.assignment)
+            await asyncio.sleep(0.11)
+
+    async def _place(self) -> None:
+        generation = self._generation
+        try:
+            positions = dict(await self._handler.positions(self.assignment))
+        except (LogUnavailable, NotAMember):
+            await asyncio.sleep(0.5)
+            return
+        if generation == self._generation:
+            self._next, self._placed = positions, True
 
     async def _poll(self) -> None:
         if self._log.away:
@@ -137,7 +151,7 @@ class Member:
         return place
 
     async def _ask(self) -> None:
-        await asyncio.sleep(self._log.chance.choice((0.0, 0.005)))
+        await asyncio.sleep(self._log.chance.choice((0.0, 0.005, 0.005, 1.5)))
         await self.going.wait()
         if self._log.away:
             raise LogUnavailable("away")

@@ -34,7 +34,8 @@ from quire_schemas.retry import retry_requested
 class Tables:
     """What of Postgres and S3 all processors share: the fence of rows, and how batches ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
         self.attempts: dict[str, int] = {}
         self.ended: dict[str, BatchState] = {}
 
@@ -50,7 +51,8 @@ class Tables:
         return {key: self.ended[key] for key in batch_ids if key in self.ended}
 
     async def after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
-        await asyncio.sleep(0.002)
+        """Where object storage is slow, it takes its time."""
+        await asyncio.sleep(self._chance.choice((0.002, 0.002, 25.0)))
 
     async def after_run(self, run: Run) -> None:
         await asyncio.sleep(0.002)
@@ -95,7 +97,7 @@ class World:
         self.loop = loop
         self.chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
         self.log = Log(self.chance)
-        self.tables = Tables()
+        self.tables = Tables(self.chance)
         self.nodes: dict[str, Node] = {}
         self.batches: list[str] = []
         self._clock = VirtualClock(loop)
