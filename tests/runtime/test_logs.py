@@ -1,6 +1,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -86,3 +87,20 @@ def test_a_continued_trace_keeps_its_id_and_gets_a_new_span():
 def test_a_traceparent_that_is_none_begins_a_new_trace(bad: str | None):
     assert tracing.parse(bad) is None
     assert tracing.parse(tracing.continued(bad)) is not None
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_tells_where_and_not_the_values_that_were_there(form: Any, capsys: pytest.CaptureFixture[str]):
+    setup(LogSettings(format=form), "ingest")
+
+    def connect(password: str) -> None:
+        raise OSError(f"{len(password)} characters did not do")
+
+    try:
+        connect("hunter2")
+    except OSError:
+        get_logger("quire.test").exception("broke")
+    told = capsys.readouterr().err
+    assert "characters did not do" in told
+    assert "test_logs.py" in told
+    assert "hunter2" not in told.replace('connect("hunter2")', "")

@@ -7,7 +7,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from quire_runtime.settings import AuthSettings, HttpSettings, KafkaSettings, LogSettings, OpsSettings, S3Settings
+from quire_runtime.settings import (
+    AuthSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    OpsSettings,
+    S3Settings,
+    scratch_problems,
+)
 from quire_schemas.events import MAX_BATCH_SIZE
 
 MIB = 1024 * 1024
@@ -53,6 +61,4 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
         found = []
         if not self.notifier_url.startswith(("http://", "https://")):
             found.append(f"QUIRE_NOTIFIER_URL: {self.notifier_url!r} is no URL. Set it to something like http://127.0.0.1:8000")
-        if not self.scratch_dir.is_dir():
-            found.append(f"QUIRE_SCRATCH_DIR: there is no directory {str(self.scratch_dir)!r}. Make it, or correct the path")
-        return found
+        return [*found, *scratch_problems(self.scratch_dir)]

@@ -67,7 +67,7 @@ class Standings:
         return command.offset if command is not None and recent else -1
 
     async def _ask(self, batch_id: str, authorization: str | None) -> BatchState | Problem:
-        headers = {"Authorization": authorization} if authorization is not None else {}
+        headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}  # the bytes as they came
         try:
             answer = await self._client.get(f"/api/batches/{batch_id}/state", headers=headers)
             if answer.status_code == 200:

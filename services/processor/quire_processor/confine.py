@@ -1,7 +1,8 @@
 """What a worker process gives up before it opens a stranger's file: none of this needs root, and none can be undone.
 
-Landlock (Linux 5.13): files are read where libraries are, and written only below one directory. Seccomp: no socket, no program is
-started, nobody is signalled or traced. Where the kernel lacks one of them, the other limits still hold; `lacking` says which.
+Landlock (Linux 5.13): files are read where libraries are, and made only below one directory, as plain files. Seccomp: no socket,
+no program and no process is started, nobody is signalled or traced. Where the kernel lacks one of them, the other limits still
+hold; `lacking` says which.
 """
 
 import ctypes
@@ -28,14 +29,32 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers o
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _CHANGES = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # removing and making of every kind
+_REMOVE_FILE, _MAKE_REG = 1 << 5, 1 << 8
 _REFER, _TRUNCATE = 1 << 13, 1 << 14  # since ABI 2 and 3
 _TCP = 3  # bind and connect, since ABI 4
 
 # By architecture: AUDIT_ARCH of linux/audit.h, and the numbers of system calls that are refused
 _REFUSED_CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
-    # socket, connect, bind, listen, execve, kill, ptrace, execveat, process_vm_writev, pidfd_send_signal
-    "x86_64": (0xC000003E, (41, 42, 49, 50, 59, 62, 101, 322, 311, 424)),
-    "aarch64": (0xC00000B7, (198, 203, 200, 201, 221, 129, 117, 281, 271, 424)),
+    "x86_64": (
+        0xC000003E,
+        (
+            *(41, 42, 49, 50),  # socket, connect, bind, listen
+            *(56, 57, 58, 59, 322, 435),  # clone, fork, vfork, execve, execveat, clone3
+            *(62, 129, 200, 234, 297),  # kill, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo
+            *(101, 310, 311, 424, 434, 438),  # ptrace, process_vm_readv and _writev, pidfd_send_signal, _open and _getfd
+            *(425, 426, 427),  # io_uring, which has sockets of its own
+        ),
+    ),
+    "aarch64": (
+        0xC00000B7,
+        (
+            *(198, 203, 200, 201),
+            *(220, 221, 281, 435),
+            *(129, 138, 130, 131, 240),
+            *(117, 270, 271, 424, 434, 438),
+            *(425, 426, 427),
+        ),
+    ),
 }
 _LD_WORD, _JEQ, _JGE, _RET = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
@@ -91,7 +110,8 @@ def _restrict_files(writable: Path) -> None:
         return
     for path in _readable():
         _allow(ruleset, path, reads | _EXECUTE)
-    _allow(ruleset, writable, changes | reads)
+    plain = _WRITE_FILE | _MAKE_REG | _REMOVE_FILE | (changes & _TRUNCATE)  # no links and pipes: our parent opens what is made
+    _allow(ruleset, writable, plain | reads)
     _libc.syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
 

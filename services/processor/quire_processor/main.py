@@ -47,13 +47,16 @@ def worker_name(settings: ProcessorSettings) -> str:
 @contextlib.contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
     """A directory of our own under `parent`, removed at the end; what processors that were killed left goes first."""
-    for left in parent.glob(f"{_SCRATCH}*"):
-        with contextlib.suppress(OSError), (left / "lock").open("rb") as lock:
-            flock(lock, LOCK_EX | LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
-    mine = Path(mkdtemp(prefix=_SCRATCH, dir=parent))
-    with (mine / "lock").open("wb") as lock:
-        flock(lock, LOCK_EX | LOCK_NB)
+    with (parent / f"{_SCRATCH}{os.getuid()}.lock").open("ab") as gate:
+        flock(gate, LOCK_EX)  # so that nobody takes a directory for a dead one's that is just being made
+        for left in parent.glob(f"{_SCRATCH}*/"):
+            with contextlib.suppress(OSError), (left / "lock").open("rb") as lock:
+                flock(lock, LOCK_EX | LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+        mine = Path(mkdtemp(prefix=_SCRATCH, dir=parent))
+        held = (mine / "lock").open("wb")
+        flock(held, LOCK_EX | LOCK_NB)
+    with held:
         try:
             yield mine
         finally:
@@ -82,7 +85,9 @@ async def serve(settings: ProcessorSettings) -> None:
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         directory = stack.enter_context(scratch(settings.scratch_dir))
-        workers = await stack.enter_async_context(WorkerPool(settings.pool_size, _limits(settings), directory))
+        workers = await stack.enter_async_context(
+            WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s)
+        )
         await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 

@@ -110,6 +110,7 @@ class Pipeline:
         )
 
     async def _workplace(self) -> Path:
+        self._directory.mkdir(parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
         return Path(tempfile.mkdtemp(dir=self._directory))
 
     async def _fetch(self, job: Job, watcher: Watcher, source: Path) -> None:

@@ -7,11 +7,13 @@ file one retry on a fresh worker, and what answers nonsense is treated as dead. 
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,9 +26,11 @@ from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS
 from quire_runtime.logs import get_logger
+from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
 
 _PRELOAD = ["quire_processor.worker"]
+_START_WITHIN = 15.0  # seconds for a worker process to be there
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
 log = get_logger(__name__)
 
@@ -37,6 +41,10 @@ class ExtractionFailed(Exception):
     def __init__(self, code: FileCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class CannotStart(OSError):
+    """No worker process can be started on this machine just now."""
 
 
 class WorkerDied(Exception):
@@ -59,10 +67,13 @@ class Extracted(Struct, frozen=True, kw_only=True):
 
 
 class WorkerPool:
-    """`size` workers at most, started as they are needed. They write below `directory` only."""
+    """`size` workers at most, started as they are needed. They write below `directory` only. A file waits for `patience` seconds
+    where none can be started.
+    """
 
-    def __init__(self, size: int, limits: Limits, directory: Path) -> None:
+    def __init__(self, size: int, limits: Limits, directory: Path, patience: float = 600.0) -> None:
         self.size = size
+        self._patience = patience
         self._directory = directory
         self._limits = limits
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -72,6 +83,8 @@ class WorkerPool:
         self._busy: set[_Worker] = set()
 
     async def __aenter__(self) -> Self:
+        with _without_secrets():
+            ensure_running()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -125,7 +138,12 @@ class WorkerPool:
             if one.alive:
                 return one
             await one.kill()
-        return await _Worker.start(self._context, self._limits, self._directory)
+        return await retrying(
+            lambda: _Worker.start(self._context, self._limits, self._directory),
+            transient=lambda error: isinstance(error, CannotStart),
+            give_up_after=self._patience,
+            on_retry=lambda error, attempt: log.warning("worker_not_started", why=str(error), attempt=attempt),
+        )
 
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
         started = time.monotonic()
@@ -170,7 +188,11 @@ class _Worker:
         ours, theirs = socket.socketpair()
         process = context.Process(target=worker.main, args=(theirs, limits, directory), daemon=True)
         try:
-            await asyncio.to_thread(process.start)
+            async with asyncio.timeout(_START_WITHIN):
+                await asyncio.to_thread(process.start)
+        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just died
+            ours.close()
+            raise CannotStart(f"no worker process can be started: {error!r}") from error
         except BaseException:
             ours.close()
             raise
@@ -225,6 +247,16 @@ class _Worker:
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         if self._process.exitcode is not None:
             self._process.close()
+
+
+@contextlib.contextmanager
+def _without_secrets() -> Iterator[None]:
+    """What is started inside inherits no credentials of the libraries that this process uses."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG"))}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _empty(directory: Path) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from quire_runtime.settings import KafkaSettings, LogSettings, OpsSettings, PostgresSettings, S3Settings
+from quire_runtime.settings import KafkaSettings, LogSettings, OpsSettings, PostgresSettings, S3Settings, scratch_problems
 
 
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
@@ -40,6 +41,9 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     max_pages: Annotated[int, Meta(ge=1, description="Pages of a file at most.")] = 5_000
     max_characters: Annotated[int, Meta(ge=1, description="Characters of text of a file at most.")] = 20_000_000
     files_per_worker: Annotated[int, Meta(ge=1, description="Files after which a worker process is replaced.")] = 25
+
+    def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
+        return scratch_problems(self.scratch_dir)
 
     @property
     def pool_size(self) -> int:

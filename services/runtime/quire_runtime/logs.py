@@ -55,8 +55,10 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def _renderers(settings: LogSettings) -> Sequence[structlog.typing.Processor]:
     if settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty()):
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+    # Without the values of local variables: there are passwords, tokens and contents among them, and they take seconds to render.
+    frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 class _Repeats(logging.Filter):

@@ -70,7 +70,12 @@ class Member:
         await self._consumer.start()
 
     async def poll(self, max_records: int) -> list[ConsumerRecord]:
-        """The next records, in the order of their offsets per partition; nothing after half a second. Raises KafkaError."""
+        """The next records, in the order of their offsets per partition; nothing after half a second. Raises KafkaError, and
+        LogUnavailable where aiokafka has given up reading without a word.
+        """
+        fetcher = self._consumer._fetcher  # noqa: SLF001 -- no public way
+        if fetcher is not None and fetcher._fetch_task.done():  # noqa: SLF001
+            raise LogUnavailable("the task that fetches records has ended; the connection is made anew")
         found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
         return [record for records in found.values() for record in records]
 

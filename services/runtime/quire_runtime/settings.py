@@ -1,5 +1,6 @@
 """The groups of settings that services share, and the reader they go through (see `environment`)."""
 
+import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "exposure_problems",
     "is_loopback",
     "load",
+    "scratch_problems",
     "values",
 ]
 
@@ -38,7 +40,7 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
     partitions: Annotated[int, Meta(ge=1, le=10_000, description="Partitions of the topic; fixed for its life.")] = 24
     replication: Annotated[int, Meta(ge=1, le=32, description="Replicas of each partition, when the topic is made.")] = 1
     min_insync_replicas: Annotated[
-        int | None, Meta(description="min.insync.replicas when the topic is made; by default 2 from 3 replicas on, else 1.")
+        int | None, Meta(ge=1, description="min.insync.replicas when the topic is made; by default 2 from 3 replicas on, else 1.")
     ] = None
     request_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unanswered request counts as failed.")] = 10.0
     publish_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unacknowledged event counts as failed.")] = 10.0
@@ -59,6 +61,8 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
         if self.security_protocol.startswith("SASL_") and not (self.sasl_username and self.sasl_password):
             both = "QUIRE_KAFKA_SASL_USERNAME, QUIRE_KAFKA_SASL_PASSWORD"
             return [f"{both}: {self.security_protocol} needs both. Set them, or another QUIRE_KAFKA_SECURITY_PROTOCOL"]
+        if (self.min_insync_replicas or 1) > self.replication:
+            return ["QUIRE_KAFKA_MIN_INSYNC_REPLICAS: more than QUIRE_KAFKA_REPLICATION: no event would be taken. Lower it"]
         return []
 
 
@@ -183,6 +187,15 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def scratch_problems(directory: Path) -> list[str]:
+    """Whether files can lie in this directory for a while."""
+    if not directory.is_dir():
+        return [f"QUIRE_SCRATCH_DIR: there is no directory {str(directory)!r}. Make it, or correct the path"]
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return [f"QUIRE_SCRATCH_DIR: {str(directory)!r} cannot be written to. Change its mode, or the path"]
+    return []
 
 
 def is_loopback(host: str) -> bool:

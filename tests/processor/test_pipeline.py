@@ -1,0 +1,89 @@
+"""What becomes of a file when something is away for too long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.processor.test_ownership import created
+
+from quire_processor import pool as pools
+from quire_processor.limits import Limits
+from quire_processor.pipeline import Job, Pipeline
+from quire_processor.pool import CannotStart, Extracted, WorkerPool
+from quire_runtime.clock import SystemClock
+from quire_runtime.storage import StorageUnavailable
+from quire_schemas.batch import evolve
+from quire_schemas.events import FileFailed
+
+CONTENT = b"%PDF-1.4"
+
+
+class Away:
+    """A store of which the original can be had, and nothing can be put."""
+
+    async def fetch_to(self, _key: str, path: Path) -> str:
+        path.write_bytes(CONTENT)
+        return "0" * 64
+
+    async def put(self, *_: Any) -> None:
+        raise StorageUnavailable("nobody answers")
+
+
+class Parts:
+    """Documents, worker pool and watcher that are content with everything."""
+
+    async def insert(self, *_: Any) -> None: ...
+    def at(self, *_: Any) -> None: ...
+    def waiting_for(self, *_: Any) -> None: ...
+    def inserted(self, *_: Any) -> None: ...
+    def uploaded(self, *_: Any) -> None: ...
+
+    async def extract(self, _source: Path, target: Path, _on_page: Any) -> Extracted:
+        for name in ("text.json", "pages.tsv", "thumbnail.webp"):
+            (target / name).touch()
+        return Extracted(
+            page_count=1,
+            title=None,
+            metadata={},
+            truncated=False,
+            characters=0,
+            cpu_seconds=0.0,
+            duration_ms=0,
+            text_path=target / "text.json",
+            pages_path=target / "pages.tsv",
+            thumbnail_path=target / "thumbnail.webp",
+        )
+
+
+async def test_storage_that_is_away_for_too_long_fails_the_file_with_its_code(tmp_path: Path) -> None:
+    parts: Any = Parts()
+    store: Any = Away()
+    pipeline = Pipeline(store=store, documents=parts, pool=parts, clock=SystemClock(), directory=tmp_path, outage_limit=0.01)
+    state = evolve(None, created(), 0)
+    assert state is not None
+    [file] = state.files.values()
+    outcome = await pipeline.process(Job(batch=state, run_id="r", file=file, position=0), parts)
+    assert isinstance(outcome, FileFailed)
+    assert outcome.code == "storage_unavailable"
+
+
+async def test_where_no_worker_can_be_started_a_file_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused = pools._Worker.start, 0
+
+    async def at_first_not(*args: Any) -> Any:
+        nonlocal refused
+        refused += 1
+        if refused < 3:
+            raise CannotStart("no memory")
+        return await start(*args)
+
+    monkeypatch.setattr(pools._Worker, "start", at_first_not)
+    source, target = tmp_path / "a.pdf", tmp_path / "made"
+    source.write_bytes(b"no pdf at all")
+    target.mkdir()
+    async with WorkerPool(1, Limits(), tmp_path) as pool:
+        with pytest.raises(pools.ExtractionFailed) as failure:
+            await pool.extract(source, target)
+    assert (failure.value.code, refused) == ("not_a_pdf", 3)
