@@ -39,10 +39,13 @@ class Client:
         self.quire = quire
         self.http = httpx.AsyncClient(timeout=60, trust_env=False)
 
-    async def submit(self, files: Sequence[File], *, key: str | None = None, **params: str) -> httpx.Response:
+    async def submit(
+        self, files: Sequence[File], *, key: str | None = None, patience: float = 60, **params: str
+    ) -> httpx.Response:
         parts = [("files", (name, content, "application/pdf")) for name, content in files]
         headers = {"Idempotency-Key": key} if key else {}
-        return await self.http.post(f"{self.quire.ingest_url}/api/documents/process", params=params, files=parts, headers=headers)
+        url = f"{self.quire.ingest_url}/api/documents/process"
+        return await self.http.post(url, params=params, files=parts, headers=headers, timeout=patience)
 
     async def accepted(self, files: Sequence[File], **params: str) -> list[str]:
         """The ids of the batches; every file has to be accepted."""

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from tests.integration.client import Client, serving
@@ -138,6 +139,21 @@ async def test_an_upload_cut_off_half_way_leaves_nothing_accepted(client: Client
     writer.close()
     await client.ended((await client.accepted(good(1), collection_id="cut"))[0])
     assert len((await client.get("/api/batches", collection_id="cut"))["items"]) == 1
+
+
+async def test_while_storage_hangs_an_upload_is_refused_and_nothing_of_it_comes_later(stack: Stack) -> None:
+    async with serving(stack, settings={"QUIRE_S3_TIMEOUT": "1", "QUIRE_STORAGE_PATIENCE_S": "1"}) as client:
+        stack.s3.freeze()
+        try:
+            refused = await client.submit(good(2), collection_id="hangs")
+            with pytest.raises(httpx.ReadTimeout):
+                await client.submit(good(2), collection_id="hangs", patience=0.5)
+        finally:
+            stack.s3.thaw()
+        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        [batch_id] = await client.accepted(good(1), collection_id="hangs")
+        await client.ended(batch_id)
+        assert [batch["batch_id"] for batch in (await client.get("/api/batches", collection_id="hangs"))["items"]] == [batch_id]
 
 
 async def test_heartbeats_come_while_a_batch_is_worked_on_and_end_with_it(client: Client) -> None:

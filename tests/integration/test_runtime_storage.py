@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -218,9 +219,12 @@ async def test_a_store_that_hangs_is_unavailable(tmp_path: Path):
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     settings = S3Settings(endpoint=f"http://127.0.0.1:{port}", access_key="a", secret_key="b", timeout=0.2)
+    (tmp_path / "a").write_bytes(b"some bytes")
     async with server, ObjectStore(settings) as store:
-        with pytest.raises(StorageUnavailable):
-            await store.get("a")
+        for ask in (store.get("a"), store.put("a", b"x"), store.put("a", io.BytesIO(b"x")), store.put("a", tmp_path / "a")):
+            async with asyncio.timeout(20):
+                with pytest.raises(StorageUnavailable):
+                    await ask
 
 
 def test_a_file_name_survives_the_header():

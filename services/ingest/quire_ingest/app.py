@@ -80,6 +80,7 @@ class Api:
             policy=policy,
             keyed=key is not None,
             traceparent=tracing.current(),
+            left=request.is_disconnected,
         )
         async with aclosing(file_events(request.receive, boundary, self._limits)) as events:
             answer = await Submission(self._parts, ask).take(events)

@@ -1,14 +1,14 @@
 """One upload from its first byte to its answer (DESIGN §3)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import NamedTuple
 from uuid import uuid4
 
 from quire_ingest import metrics
 from quire_ingest.answers import all_rejected, away, conflict, disk_full, no_files, with_batches
-from quire_ingest.body import FileStarts
+from quire_ingest.body import ClientLeft, FileStarts
 from quire_ingest.claims import Claims
 from quire_ingest.filenames import clean
 from quire_ingest.finishing import finishing
@@ -32,13 +32,16 @@ Events = AsyncIterator[FileStarts | bytes | None]
 
 
 class Ask(NamedTuple):
-    """What is asked for, beside the files. `keyed`: an Idempotency-Key was given, and `request_id` derives from it."""
+    """What is asked for, beside the files. `keyed`: an Idempotency-Key was given, and `request_id` derives from it. `left` says
+    whether the client has hung up.
+    """
 
     request_id: str
     collection_id: str
     policy: Policy
     keyed: bool
     traceparent: str | None
+    left: Callable[[], Awaitable[bool]]
 
 
 class Parts(NamedTuple):
@@ -110,6 +113,8 @@ class Submission:
                 return self._compared(record)
             if last is not None:
                 await self._launch.when_stored(last, ())
+        elif await self._ask.left():  # who has gone sends again, and without a key every file would be there twice
+            raise ClientLeft
         else:
             await self._launch.all(self._manifests)
         self._check()

@@ -6,6 +6,7 @@ botocore's own retries are off: `retry.retrying` is the one way.
 
 import asyncio
 import hashlib
+import io
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
@@ -17,6 +18,7 @@ import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.handlers import add_expect_header
 
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
@@ -34,6 +36,8 @@ PIECE_BYTES = 1024 * 1024
 DELETE_AT_ONCE = 1000
 """S3's limit of one delete request."""
 CONNECT_SECONDS = 5.0
+SLOWEST = 256 * 1024
+"""Bytes a second that a store has to take at least. aiohttp counts a time-out only from when all is written."""
 RANGE_NOT_SATISFIABLE = 416
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 _THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -101,8 +105,9 @@ class ObjectStream(AsyncIterator[bytes]):
 class MultipartUpload:
     """A large object while it is written, held in memory one part at a time."""
 
-    def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str) -> None:
-        self._client, self._bucket, self._key, self._id = client, bucket, key, upload_id
+    def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str, patience: float) -> None:
+        """`patience`: seconds without an answer."""
+        self._client, self._bucket, self._key, self._id, self._patience = client, bucket, key, upload_id, patience
         self._buffer = bytearray()
         self._etags: dict[int, str] = {}
 
@@ -119,9 +124,10 @@ class MultipartUpload:
         The same number may be sent again. Not to be mixed with `write`.
         """
         with _translated(self._key):
-            answer = await self._client.upload_part(
-                Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=body
-            )
+            async with asyncio.timeout(self._patience + _size(body) / SLOWEST):
+                answer = await self._client.upload_part(
+                    Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=body
+                )
         self._etags[number] = answer["ETag"]
 
     async def complete(self) -> None:
@@ -154,6 +160,8 @@ class ObjectStore:
 
     async def __aenter__(self) -> Self:
         self._client = await self._stack.enter_async_context(self._connect(self._settings.endpoint))
+        # Without "Expect: 100-continue" a put is one exchange, not two; and aiohttp waits for that 100 without any limit.
+        self._client.meta.events.unregister("before-call.s3", add_expect_header)
         self._public = self._client
         if self._settings.public_endpoint is not None:
             self._public = await self._stack.enter_async_context(self._connect(self._settings.public_endpoint))
@@ -184,7 +192,7 @@ class ObjectStore:
         """Writes an object of any size: complete when the block ends, aborted when it raises or is cancelled."""
         with _translated(key):
             answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
-        upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"])
+        upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout)
         try:
             yield upload
             await upload.complete()
@@ -287,7 +295,8 @@ class ObjectStore:
     async def _put(self, key: str, body: bytes | IO[bytes], content_type: str, *, if_none_match: bool) -> None:
         condition: Any = {"IfNoneMatch": "*"} if if_none_match else {}
         with _translated(key):
-            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
+            async with asyncio.timeout(self._settings.timeout + _size(body) / SLOWEST):
+                await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
 
     def _connect(self, endpoint: str | None) -> Any:
         settings = self._settings
@@ -328,6 +337,16 @@ async def _pieces(stream: ObjectStream) -> AsyncIterator[bytes]:
             buffer.clear()
     if buffer:
         yield bytes(buffer)
+
+
+def _size(body: bytes | IO[bytes]) -> int:
+    """Bytes from where the body stands."""
+    if isinstance(body, bytes):
+        return len(body)
+    here = body.tell()
+    end = body.seek(0, io.SEEK_END)
+    body.seek(here)
+    return end - here
 
 
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
