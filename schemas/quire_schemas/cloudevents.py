@@ -155,10 +155,14 @@ def _time(text: str) -> datetime:
 
 
 def _in_utc(time: datetime) -> datetime:
+    """Postgres takes the first and the last moment of a datetime for infinity: their years are left out."""
     try:
-        return time.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidEvent(f"{time.isoformat()} lies outside the years 1 to 9999 in UTC") from error
+        utc = time.astimezone(UTC)
+    except OverflowError:
+        utc = None
+    if utc is None or not 1 < utc.year < 9999:
+        raise InvalidEvent(f"{time.isoformat()} lies outside the years 2 to 9998 in UTC")
+    return utc
 
 
 def _check_collection(event: Event) -> None:

@@ -74,7 +74,7 @@ class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     object_key: Key
 
 
-class BatchCreated(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BatchCreated(Struct, frozen=True, kw_only=True):
     """Up to 100 originals are in object storage and wait for a processor."""
 
     collection_id: CollectionId
@@ -103,7 +103,7 @@ class InFlight(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pages: Number | None = None
 
 
-class BatchProgressed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BatchProgressed(Struct, frozen=True, kw_only=True):
     """A sign of life. `waiting_for` names what the run cannot reach at the moment."""
 
     run_id: Id
@@ -118,7 +118,7 @@ class BatchReleased(Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_id: Id
 
 
-class FileProcessed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FileProcessed(Struct, frozen=True, kw_only=True):
     """Rows and artefacts of the file are durable. Its keys are the true ones once this is accepted."""
 
     run_id: Id
@@ -154,7 +154,7 @@ class BatchFailed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: Reason
 
 
-class BatchCancelRequested(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BatchCancelRequested(Struct, frozen=True, kw_only=True):
     """Someone cancels the given generation; it ends at this very place in the log."""
 
     generation: Number
@@ -181,7 +181,7 @@ class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: bool = False
 
 
-class BatchRetryRequested(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BatchRetryRequested(Struct, frozen=True, kw_only=True):
     """Someone reopens the batch: `file_ids` are queued again, all failed and cancelled ones where it is None.
 
     `generation` is the one that is retried. `force` reopens a batch that has not ended, too. The rest describes the

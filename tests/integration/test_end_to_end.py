@@ -175,12 +175,15 @@ async def beats(client: Client) -> Counter[str]:
 async def test_cancel_keeps_what_is_finished_and_retry_works_on_the_rest_only(client: Client) -> None:
     [batch_id] = await client.accepted([*good(2), *[(f"slow {n}.pdf", slow_pdf(f"slow {n}", 200)) for n in range(8)]])
     await client.until(batch_id, lambda batch: batch["processed"] >= 2)
-    answer = await client.command(batch_id, "cancel", reason="changed my mind")
+    url = f"{client.quire.ingest_url}/api/batches/{batch_id}/cancel"
+    answer = await client.http.post(url, content=rb'{"reason":"changed \ud800my mind \ud83d\ude00"}')
     assert answer.status_code == 202, answer.text
     cancelled = await client.until(batch_id, lambda batch: batch["status"] == "cancelled")
     assert cancelled["processed"] >= 2
     assert cancelled["cancelled"] > 0
     assert cancelled["processed"] + cancelled["cancelled"] == 10
+    [told] = [message for message in await client.feed("default") if message.get("reason") and message["batch_id"] == batch_id]
+    assert told["reason"] == "changed my mind \N{GRINNING FACE}"
     again = await client.command(batch_id, "cancel")
     assert (again.status_code, again.json()["code"], again.json()["batch_status"]) == (409, "batch_ended", "cancelled")
     retried = await client.command(batch_id, "retry")

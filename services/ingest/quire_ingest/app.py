@@ -1,6 +1,7 @@
 """The HTTP side of ingest (DESIGN §6): requests in, answers out; nothing is decided here."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -201,6 +202,12 @@ async def _body(request: Request, kind: type[B]) -> B:
         if len(data) > MAX_COMMAND_BYTES:
             raise Problem(413, "request_too_large", f"A command takes at most {MAX_COMMAND_BYTES} bytes.")
     try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(_without_surrogates(data) if b"\\u" in data else data or b"{}", type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise Problem(422, "invalid_body", f"The body is not as it should be: {error}.") from None
+
+
+def _without_surrogates(data: bytes) -> bytes:
+    """The JSON without halves of surrogate pairs: JavaScript writes them, UTF-8 cannot, the standard library reads them."""
+    text = json.dumps(json.loads(data), ensure_ascii=False)
+    return text.encode(errors="ignore")

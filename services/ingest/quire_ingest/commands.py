@@ -101,15 +101,16 @@ def cancel_requested(state: BatchState, by: str, body: Cancel) -> BatchCancelReq
 
 def retry_wanted(state: BatchState, by: str, body: Retry) -> BatchRetryRequested:
     """Raises Problem: 409 when the batch is not in a state for it, 422 when it has no such files."""
-    strangers = [file_id for file_id in body.file_ids or () if file_id not in state.files]
+    named = None if body.file_ids is None else tuple(file_id.lower() for file_id in body.file_ids)
+    strangers = [file_id for file_id in named or () if file_id not in state.files]
     if strangers:
         detail = f"The batch has no file {', '.join(strangers)[:500]}."
         raise Problem(422, "unknown_files", detail, file_ids=strangers)
     if not state.terminal and not body.force:
         raise _refused(state, "batch_not_ended", f"The batch is {state.status}. Wait for its end, cancel it, or use force.")
-    if state.terminal and not requeued(state, body.file_ids):
+    if state.terminal and not requeued(state, named):
         raise _refused(state, "nothing_to_retry", "None of these files failed or was cancelled: there is nothing to do again.")
-    return retry_requested(state, force=not state.terminal, file_ids=body.file_ids, by=by)
+    return retry_requested(state, force=not state.terminal, file_ids=named, by=by)
 
 
 def _refused(state: BatchState, code: str, detail: str) -> Problem:
