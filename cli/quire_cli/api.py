@@ -148,7 +148,11 @@ def refusal(response: httpx.Response) -> Answered:
     except msgspec.DecodeError:
         body = ProblemBody()
     detail = scrub(body.detail) if body.detail else f"{response.request.url} answered {response.status_code}: is that Quire?"
-    if body.code == "not_found":
+    if body.code == "not_found" and detail == "Not Found":
+        detail = (
+            f"{response.request.url} is not there. Name the notifier with --url: of `quire up` it is port 8000, not ingest's."
+        )
+    elif body.code == "not_found":
         detail = f"{detail.rstrip('.')}; `quire batches` lists those that there are."
     if response.status_code == 401:
         detail = f"{detail} (set QUIRE_TOKEN to a token for this Quire)"

@@ -21,7 +21,10 @@ from quire_schemas.views import BatchView
 def batches(
     *,
     collection: Annotated[
-        str | None, typer.Option("--collection", "-c", help="Only of this collection.", autocompletion=collections)
+        str | None,
+        typer.Option(
+            "--collection", "-c", help="Only of this collection.", autocompletion=collections, callback=options.collection_name
+        ),
     ] = None,
     status: Annotated[
         str | None, typer.Option(help=f"Only those that are {', '.join(STATUSES)}.", autocompletion=lambda: list(STATUSES))
@@ -61,7 +64,7 @@ def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: option
 
 def stuck(
     *,
-    older_than: Annotated[float, typer.Option(min=0, help="Seconds without a sign of life.")] = 60,
+    older_than: Annotated[float, typer.Option(min=0, max=1e9, help="Seconds without a sign of life.")] = 60,
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:

@@ -13,6 +13,7 @@ from quire_cli.tracking import Tracker
 from quire_schemas.client import Item, NotifierAway, Refused, subscribe
 from quire_schemas.views import BatchView
 
+GOES_ON = "The batches go on without being watched: see `quire batches` later."
 PATIENCE_S = 60.0
 """For a state that is asked for while the notifier is away."""
 
@@ -23,6 +24,9 @@ class Listener(Protocol):
 
     def lost(self, reason: str, pause: float) -> None:
         """No connection; the next attempt is in so many seconds. The next item heard says that it is back."""
+
+    def unwatched(self) -> str:
+        """A sentence: what goes on, or has to be done, when nobody can be told any more."""
 
 
 class Following:
@@ -56,7 +60,7 @@ class Following:
         except Refused as error:
             raise CliError(f"The notifier refuses the subscription: {error}.") from error
         except NotifierAway as error:
-            raise CliError(f"{error}. The batches go on without being watched: see `quire batches` later.") from error
+            raise CliError(f"{error}. {self._listener.unwatched()}") from error
 
     async def fetch(self, batch_ids: Iterable[str]) -> None:
         """Asks where these stand; one that the notifier does not know yet will come with the feed."""

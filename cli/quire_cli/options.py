@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +15,7 @@ from quire_cli.ids import collections, recent
 from quire_cli.target import Target, target
 
 T = TypeVar("T")
+COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 Url = Annotated[
     str | None,
@@ -22,7 +24,19 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-Collection = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.", autocompletion=collections)]
+
+
+def collection_name(name: str | None) -> str | None:
+    """Raises typer.BadParameter for what can be no collection."""
+    if name is not None and not COLLECTION.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no collection: it takes 1 to 128 of A-Z a-z 0-9 . _ -")
+    return name
+
+
+Collection = Annotated[
+    str,
+    typer.Option("--collection", "-c", help="Name of the collection.", autocompletion=collections, callback=collection_name),
+]
 BatchId = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the batch, or how it begins; `quire batches` shows it.", autocompletion=recent)
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from quire_cli.errors import INTERRUPTED, CliError
 from quire_cli.target import DATA, read_stack
 
 SERVICES = ("ingest", "processor", "notifier")
+OWN = ("QUIRE_URL", "QUIRE_TOKEN", "QUIRE_NOTIFIER_URL", "QUIRE_INGEST_URL", "QUIRE_CACHE_DIR")
+"""What this command itself reads."""
 
 Data = Annotated[Path, typer.Option(help="Data directory of the `quire up` that is meant, where the environment names none.")]
 
@@ -41,7 +44,18 @@ def check_config(
         )
     if not chosen:
         raise CliError("No service of Quire is installed here: pip install quire-ingest, quire-processor or quire-notifier.")
-    raise typer.Exit(max([check(name, as_json=as_json) for name in chosen]))
+    checked = [check(name, as_json=as_json) for name in chosen]
+    if not service:
+        tell_unknown("".join(text for _, text in checked))
+    raise typer.Exit(max(code for code, _ in checked))
+
+
+def tell_unknown(known: str) -> None:
+    """Names in this environment that look like settings of ours and are not among the `known`."""
+    names = {*re.findall(r"QUIRE_[A-Z0-9_]+", known), *OWN}
+    for name in sorted(os.environ):
+        if name.startswith("QUIRE_") and name not in names and name.removesuffix("_FILE") not in names:
+            warn(f"{name}: there is no such setting. Is it misspelt?")
 
 
 def rebuild(*, data: Data = DATA, as_json: options.Json = False) -> None:
@@ -81,8 +95,8 @@ def is_installed(service: str) -> bool:
     return service in SERVICES and importlib.util.find_spec(f"quire_{service}") is not None
 
 
-def check(service: str, *, as_json: bool) -> int:
-    """Exit code of the service's own check-config; its answer as one line where JSON is wanted."""
+def check(service: str, *, as_json: bool) -> tuple[int, str]:
+    """Exit code and output of the service's own check-config, shown as one line where JSON is wanted."""
     command = [sys.executable, "-m", f"quire_{service}", "check-config", *given("--json", as_json)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own program
     if as_json and done.stdout:
@@ -93,7 +107,7 @@ def check(service: str, *, as_json: bool) -> int:
         sys.stdout.flush()
     for problem in done.stderr.splitlines():
         warn(problem)
-    return done.returncode
+    return done.returncode, done.stdout
 
 
 def delegate(data: Path, service: str, *arguments: str) -> int:

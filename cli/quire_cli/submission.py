@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from quire_cli.api import Answered, Api
 from quire_cli.errors import Interrupted
-from quire_cli.following import Following
+from quire_cli.following import GOES_ON, Following
 from quire_cli.gather import Chosen, Gathered
 from quire_cli.interrupts import Pressed, Presses
 from quire_cli.results import Result
@@ -107,6 +107,11 @@ class Submission:
     def lost(self, reason: str, pause: float) -> None:
         self._lost = True
         self._view.lost(reason, pause)
+
+    def unwatched(self) -> str:
+        if not self.uploading:
+            return GOES_ON
+        return f"The upload is not finished. Submit the same again with --key {self.order.key}: nothing is doubled."
 
     def _resynced(self, item: Subscribed) -> None:
         if item.snapshot is UNSET:

@@ -21,6 +21,7 @@ from quire_cli.views import JsonView, PlainView
 from quire_schemas.events import POLICIES
 
 NAMED_AT_MOST = 20
+LONGEST_KEY = 200
 NOTHING = "Name what to submit: PDF files, folders, patterns, or - for names from stdin, as in: quire submit report.pdf invoices/"
 
 
@@ -42,7 +43,7 @@ def submit(
         str | None,
         typer.Option(help="Idempotency-Key: the same files sent again under it are not doubled.", show_default="a new one"),
     ] = None,
-    patience: Annotated[float, typer.Option(min=0, help="Seconds to try again when Quire is away.")] = 300,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to try again when Quire goes away in between.")] = 300,
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:
@@ -54,6 +55,8 @@ def submit(
         raise CliError(NOTHING)
     if policy not in POLICIES:
         raise CliError(f"{policy!r} is no policy. Take one of: {', '.join(POLICIES)}")
+    if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY):
+        raise CliError(f"{key!r} is no key. Take 1 to {LONGEST_KEY} printable ASCII characters.")
     target = options.here(url)
     gathered = gather(paths, sys.stdin.read)
     tell_what_is_left_out(gathered)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -71,6 +72,11 @@ def read_stack(data: Path) -> StackFile | None:
 def clean(url: str) -> str:
     """The URL with a scheme and without a slash at the end; raises CliError where it can be none."""
     whole = url if "://" in url else f"http://{url}"
-    if not whole.startswith(("http://", "https://")) or len(whole.split("/")) < 3 or not whole.split("/")[2]:
+    try:
+        parts = urlsplit(whole)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none
+        good = False
+    if not good:
         raise CliError(f"{url!r} is no address. Give one like {DEFAULT_URL}")
     return whole.rstrip("/")

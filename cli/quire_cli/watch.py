@@ -17,7 +17,7 @@ from quire_cli import options, tables, words
 from quire_cli.api import Api, connect
 from quire_cli.console import coloured, json_line, output
 from quire_cli.errors import Interrupted
-from quire_cli.following import Following
+from quire_cli.following import GOES_ON, Following
 from quire_cli.interrupts import Pressed, presses
 from quire_cli.target import Target
 from quire_cli.views import TELL_ABOUT_LOSS_AFTER_S, PlainView
@@ -84,6 +84,9 @@ class Shown:
 
     def lost(self, reason: str, pause: float) -> None:
         pass
+
+    def unwatched(self) -> str:
+        return GOES_ON
 
     def refresh(self) -> None:
         pass

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quire_local.directory import DataDirectory
-from quire_local.errors import DirectoryInUse, NotOurs
+from quire_local.errors import DirectoryInUse, NotOurs, Unusable
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
 
@@ -54,6 +54,13 @@ def test_a_directory_with_credentials_of_another_program_is_left_alone(data: Dat
     with pytest.raises(NotOurs), data.owned(fresh=True):
         pass
     assert {entry.name for entry in data.path.iterdir()} == {"credentials.json", "thesis.pdf"}
+
+
+def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(data: DataDirectory) -> None:
+    data.path.parent.mkdir(exist_ok=True)
+    data.path.write_text("a file")
+    with pytest.raises(Unusable, match=r"not a directory\. Give another one with --data"), data.owned():
+        pass
 
 
 def test_fresh_empties_the_directory(data: DataDirectory) -> None:

@@ -39,7 +39,8 @@ def ports() -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stack")
+    """With a name that has cost other programs their wits: no ASCII, a blank, a comma, a backslash, a percent sign."""
+    return tmp_path_factory.mktemp("stack") / "Dätä, a\\b 100%"
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def killed(directory: Path) -> dict[str, int]:
     """The ports of a stack that was running in the directory until it was killed with -9."""
     chosen = ports()
     command = [sys.executable, "-c", RUN, str(directory), json.dumps(chosen)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    plain = {**os.environ, "LC_ALL": "C"}  # as cron and ssh have it
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=plain) as process:
         assert process.stdout
         assert json.loads(process.stdout.readline()).keys() == {"kafka", "postgres", "s3"}
         process.send_signal(signal.SIGKILL)

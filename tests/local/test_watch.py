@@ -114,7 +114,7 @@ async def test_with_restart_one_that_dies_again_and_again_ends_the_watch(tmp_pat
             scene.kill("notifier")
             await scene.until_said("notifier runs again")
         scene.kill("notifier")
-        with pytest.raises(PartFailed, match="notifier"):
+        with pytest.raises(PartFailed, match="notifier died 5 times within 60 s, and is not started again"):
             await watching
 
 

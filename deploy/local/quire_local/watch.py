@@ -57,7 +57,8 @@ class Watch:
         while True:
             await part.child.wait()
             if self._dies_too_often(part):
-                raise part.child.failure()
+                often = f"died {DEATHS_LIMIT} times within {DEATHS_WITHIN_S:.0f} s, and is not started again"
+                raise PartFailed(part.name, often, part.child.log, part.child.last_lines())
             self.tell(f"{part.child.failure()}\nIt is started again.")
             self.changed()
             await part.start()

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 import uvloop
 
+from quire_runtime.environment import render
 from quire_runtime.http import PortTaken
-from quire_runtime.settings import SettingsError, describe, load, values
+from quire_runtime.settings import SettingDescription, SettingsError, describe, load, values
 
 S = TypeVar("S", bound=msgspec.Struct)
 Serve = Callable[[S], Coroutine[Any, Any, None]]
@@ -82,7 +83,7 @@ def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: M
         {
             "env": item.env,
             "type": item.type,
-            "value": in_force.get(item.env),
+            "value": in_force.get(item.env, _as_given(item, environ)),
             "set": bool(environ.get(item.env) or environ.get(f"{item.env}_FILE")),
             "default": item.default,
             "description": item.description,
@@ -90,6 +91,14 @@ def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: M
         }
         for item in describe(cls)
     ]
+
+
+def _as_given(item: SettingDescription, environ: Mapping[str, str]) -> str | None:
+    """The value where not all settings are good: as it stands in the environment, else the default."""
+    text = environ.get(item.env) or None
+    if text is None and not environ.get(f"{item.env}_FILE"):
+        return item.default
+    return render(text, secret=item.secret) if text is not None else "?"
 
 
 def _print_json(rows: list[dict[str, Any]], problems: list[str]) -> None:
