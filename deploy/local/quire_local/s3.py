@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quire_local.child import Child
 from quire_local.directory import write_whole
-from quire_local.java import java, java_environment
+from quire_local.java import java, java_environment, property_value
 from quire_local.part import Part
 from quire_local.ports import HOST
 from quire_local.probe import http_get
@@ -21,7 +21,7 @@ s3proxy.authorization=aws-v2-or-v4
 s3proxy.identity={access_key}
 s3proxy.credential={secret_key}
 jclouds.provider=filesystem-nio2
-jclouds.filesystem.basedir=data
+jclouds.filesystem.basedir={data}
 """
 
 
@@ -39,7 +39,8 @@ class S3(Part):
         scratch, data, settings = self._directory / "scratch", self._directory / "data", self._directory / "s3proxy.properties"
         shutil.rmtree(scratch, ignore_errors=True)
         data.mkdir(parents=True, exist_ok=True)
-        text = SETTINGS.format(host=HOST, port=self._port, access_key=self.access_key, secret_key=self.secret_key)
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        text = SETTINGS.format(host=HOST, port=self._port, data=property_value(data), **keys)
         write_whole(settings, text)
         main = "org.gaul.s3proxy.Main"
         command = java(self._classpath, main, "--properties", settings.name, heap_mb=HEAP_MB, scratch=scratch, options=(QUIET,))

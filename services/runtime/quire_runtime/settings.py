@@ -85,7 +85,9 @@ class S3Settings(Struct, frozen=True, kw_only=True):
     """Where originals and artefacts are."""
 
     endpoint: Annotated[str | None, Meta(description="URL of the S3 server; unset: AWS itself.")] = None
-    bucket: Annotated[str, Meta(description="The bucket; made if it is missing.")] = "quire"
+    bucket: Annotated[
+        str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="The bucket; made if it is missing.")
+    ] = "quire"
     access_key: Annotated[str | None, Meta(description="Access key; unset: the AWS default credential chain.")] = None
     secret_key: Annotated[str | None, Meta(description="Secret key.", extra={"secret": True})] = None
     region: Annotated[str, Meta(description="Region.")] = "us-east-1"
