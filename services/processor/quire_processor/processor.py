@@ -6,11 +6,11 @@ its run, or brought to its end. Nothing here waits inside the poll loop.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import uuid4
 
 from quire_processor import metrics
 from quire_processor.cleaning import Cleaning
+from quire_processor.closing import Closing
 from quire_processor.documents import Documents
 from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
@@ -23,7 +23,6 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
-from quire_runtime.storage import StorageUnavailable
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)
@@ -33,17 +32,7 @@ _PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the
 _COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
-_MOST_CLOSING = 16  # ended batches that are cleaned up and remembered at a time
-_CLEAN_WITHIN = 15.0  # seconds for the garbage of an ended batch to be gone, storage being away or refusing
 _HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told to stop
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A generation of a batch that is over, with every run it saw, and the one that ran here last."""
-
-    state: BatchState
-    runs: frozenset[str]
 
 
 class Processor(Handler):
@@ -69,17 +58,13 @@ class Processor(Handler):
         self._schedule = Schedule()
         self._runs: dict[str, Run] = {}
         self._lives: set[asyncio.Task[None]] = set()
-        self._last_runs: dict[str, Run] = {}
-        self._endings: dict[str, Ending] = {}
-        self._closing: set[str] = set()
-        self._closers = asyncio.Semaphore(_MOST_CLOSING)
+        self._closing = Closing(documents, cleaning, self._ownership, self._runs)
         self._catching_up: set[int] = set()
         self._opening = 0
         self._stopping = False
         self._proved = float("-inf")
         self._wake = asyncio.Event()
         self._ask = asyncio.Event()
-        self._finish = asyncio.Event()
 
     async def run(self, consumer: LogConsumer, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand over and leave the group."""
@@ -89,7 +74,7 @@ class Processor(Handler):
             polling = group.create_task(consumer.run())
             background = [
                 group.create_task(loop)
-                for loop in (self._confirming(), self._dispatching(), self._finishing(), self._committing())
+                for loop in (self._confirming(), self._dispatching(), self._closing.run(), self._committing())
             ]
             await stop.wait()
             for task in background:
@@ -122,8 +107,7 @@ class Processor(Handler):
     def assigned(self, partitions: frozenset[int]) -> None:
         for batch_id in self._ownership.retain(partitions):
             self._schedule.withdraw(batch_id)
-            self._endings.pop(batch_id, None)
-            self._last_runs.pop(batch_id, None)
+            self._closing.lost(batch_id)
             if (run := self._runs.get(batch_id)) is not None:
                 log.info("run_given_up", batch_id=batch_id, run_id=run.run_id, why="partition lost")
                 run.give_up()
@@ -150,20 +134,19 @@ class Processor(Handler):
         if entry is None or entry.state is None:
             return
         if entry.state.terminal:
-            self._endings[batch_id] = Ending(entry.state, frozenset(entry.runs))
+            self._closing.note(entry)
         if (run := self._runs.get(batch_id)) is not None:
             run.observe(entry.state)
         else:
             self._consider(batch_id)
 
     def _consider(self, batch_id: str) -> None:
-        """Offer a batch that needs a run, bring one to its end that is over."""
+        """Offer a batch that needs a run."""
         entry = self._ownership.entry(batch_id)
         if batch_id in self._runs or self._stopping:
             return
         if entry is None or entry.state is None or entry.state.terminal:
             self._schedule.withdraw(batch_id)
-            self._finish.set()
         elif self._ownership.live(entry.partition):
             self._schedule.offer(batch_id, entry.state.collection_id, entry.state.request_id)
             metrics.BATCHES_WAITING.set(len(self._schedule))
@@ -270,11 +253,9 @@ class Processor(Handler):
 
     def _ended(self, run: Run, *, broken: bool) -> None:
         del self._runs[run.batch_id]
-        if self._ownership.state(run.batch_id) is not None:
-            self._last_runs[run.batch_id] = run
+        self._closing.run_ended(run)
         self._schedule.withdraw(run.batch_id)
         self._wake.set()
-        self._finish.set()
         how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
         metrics.RUNS_ENDED.labels(how).inc()
         metrics.RUNS_OPEN.set(len(self._runs))
@@ -286,52 +267,6 @@ class Processor(Handler):
                 await self._cleaning.after_run(run)
         except Exception as error:  # noqa: BLE001 -- what is left is garbage with a name; `quire sweep` finds it
             log.warning("run_left_garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))
-
-    async def _finishing(self) -> None:
-        """Clean up behind what is over, then remember it, then forget it here; one batch does not wait for another."""
-        async with asyncio.TaskGroup() as closing:
-            while True:
-                await self._finish.wait()
-                self._finish.clear()
-                for batch_id, ending in self._endings.items():
-                    if batch_id not in self._closing and self._idle(batch_id, ending):
-                        self._closing.add(batch_id)
-                        closing.create_task(self._close(ending))
-
-    def _idle(self, batch_id: str, ending: Ending) -> bool:
-        run = self._runs.get(batch_id)
-        return run is None or run.run_id not in ending.runs
-
-    async def _close(self, ending: Ending) -> None:
-        batch_id = ending.state.batch_id
-        try:
-            async with self._closers:
-                await self._clean(ending)
-                await retrying(lambda: self._documents.remember([ending.state]), transient=is_transient, give_up_after=None)
-            self._forget(ending)
-        finally:
-            self._closing.discard(batch_id)
-            self._finish.set()  # it may have ended again meanwhile
-
-    async def _clean(self, ending: Ending) -> None:
-        last = self._last_runs.get(ending.state.batch_id)
-        own = last if last is not None and last.run_id in ending.runs else None
-        try:
-            await retrying(
-                lambda: self._cleaning.after_batch(ending.state, ending.runs, own),
-                transient=lambda error: isinstance(error, StorageUnavailable) or is_transient(error),
-                give_up_after=_CLEAN_WITHIN,
-            )
-        except Exception as error:  # noqa: BLE001 -- `quire sweep` finds what is left; the end itself is what has to be remembered
-            log.warning("batch_left_garbage", batch_id=ending.state.batch_id, error=repr(error))
-
-    def _forget(self, ending: Ending) -> None:
-        batch_id = ending.state.batch_id
-        if self._endings.get(batch_id) is ending:
-            del self._endings[batch_id]
-        if self._ownership.state(batch_id) is ending.state:
-            self._last_runs.pop(batch_id, None)
-        self._ownership.remembered(ending.state)
 
     async def _committing(self) -> None:
         committed: dict[int, int] = {}
