@@ -14,6 +14,7 @@ import pytest
 from quire_local import LocalStack, Ports
 from quire_local.child import Child
 from quire_local.errors import DirectoryInUse, PartFailed
+from quire_local.kafka import new_cluster_id
 from quire_local.part import Part
 from quire_local.ports import free_ports
 from quire_local.stack import silent, start_all, stop_all
@@ -124,3 +125,7 @@ async def test_a_part_that_never_gets_ready_is_named_with_what_it_says(tmp_path:
         await start_all([part], silent)
     await stop_all([part])
     assert not part.alive
+
+
+def test_no_cluster_id_looks_like_an_option() -> None:
+    assert not [made for made in (new_cluster_id() for _ in range(1_000)) if made.startswith("-")]

@@ -78,8 +78,7 @@ class Kafka(Part):
         return await kafka_answers(self._port)
 
     async def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", self._settings.name]
+        arguments = ["format", "--ignore-formatted", "--cluster-id", new_cluster_id(), "--config", self._settings.name]
         formatting = self._child_running("kafka.tools.StorageTool", *arguments)
         await formatting.start()
         try:
@@ -92,3 +91,10 @@ class Kafka(Part):
         options = (f"-Dlog4j2.configurationFile={LOGGING}", "-Dlog4j2.disableJmx=true")
         command = java(self._classpath, main, *arguments, heap_mb=HEAP_MB, scratch=self._directory / "scratch", options=options)
         return Child(self.name, command, self._logs / "kafka.log", java_environment(), self._directory)
+
+
+def new_cluster_id() -> str:
+    """As Kafka makes them: never with a dash in front, which would be taken for an option."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
