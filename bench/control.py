@@ -65,9 +65,9 @@ async def cancelled(client: httpx.AsyncClient, stack: dict[str, Any]) -> tuple[f
 
 async def busy(stack: dict[str, Any]) -> bool:
     children = psutil.Process(stack["pids"]["processor-1"]).children(recursive=True)
-    before = [sum(child.cpu_times()[:2]) for child in children]
-    await asyncio.sleep(0.1)
     try:
+        before = [sum(child.cpu_times()[:2]) for child in children]
+        await asyncio.sleep(0.1)
         used = [sum(child.cpu_times()[:2]) - then for child, then in zip(children, before, strict=True)]
     except psutil.NoSuchProcess:
         return True
