@@ -141,7 +141,8 @@ class LiveView(PlainView):
         if submission.uploading:
             total, sent = submission.gathered.size, submission.sent_bytes
             of = f"{words.size(sent)} of {words.size(total)}"
-            table.add_row("uploading", bar(total, sent), of, pace(sent, total, elapsed, words.size))
+            doing = "connecting" if submission.connecting else "uploading"
+            table.add_row(doing, bar(total, sent), of, pace(sent, total, elapsed, words.size))
         if files := sum(batch.total for batch in batches):
             settled = sum(batch.settled for batch in batches)
             speed = pace(settled, files, elapsed, lambda rate: f"{rate:.1f} files")

@@ -60,6 +60,8 @@ class Submission:
         self.order = order
         self.sent_bytes = 0
         self.started = time.monotonic()
+        self.connecting = wait
+        """Nothing is sent yet, as the feed has not answered."""
         self.uploading = True
         self.following = Following(api, order.collection, self, give_up_after=order.patience)
         self._api = api
@@ -175,7 +177,8 @@ class Submission:
             try:
                 await presses.unless_pressed(self.following.subscribed.wait())
             except Pressed:
-                raise self._left() from None
+                raise Interrupted("Left. Nothing was sent.") from None
+            self.connecting = False
 
     async def _ticks(self) -> None:
         while True:

@@ -175,7 +175,8 @@ def test_many_batches_take_the_room_of_ten(monkeypatch: pytest.MonkeyPatch) -> N
         tracker.take(created("a.pdf", batch_id=f"{number:08}"))
 
     class Sending(Told):
-        uploading, sent_bytes, started, probable = True, 7, 0.0, list(tracker.batches.values())
+        connecting, sent_bytes, probable = False, 7, list(tracker.batches.values())
+        uploading, started = True, 0.0
 
     submission: Any = Sending()
     view.begin(submission)
