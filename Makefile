@@ -31,7 +31,7 @@ test: $(READY) ## Run all tests; ARGS="tests/schemas -k fold" for some
 chaos: $(READY) ## Kill, freeze and cut off for ten minutes, then check every promise from outside; SEED=… repeats a run
 	@QUIRE_CHAOS_SECONDS=$(or $(SECONDS),600) QUIRE_CHAOS_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -s tests/chaos
 
-bench: $(READY) ## Measure the running stack: batches, control, push, a large upload
+bench: $(READY) ## Measure the running stack: batches, control, push, a large upload; ARGS="--data DIR" for another one
 	@$(BIN)/python bench/batch.py $(ARGS)
 	@$(BIN)/python bench/control.py $(ARGS)
 	@$(BIN)/python bench/push.py $(ARGS)
@@ -48,8 +48,8 @@ fmt: $(READY) ## Format the code and sort its imports
 	$(BIN)/ruff format
 
 clean: ## Remove the environment, caches and the local stack's data
-	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -not -path './web/node_modules/*' -prune -exec rm -rf {} +
+	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): $(MANIFESTS)
 	@$(if $(PYTHON),true,echo 'Quire needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv). $(ELSE)' >&2; exit 1)

@@ -37,8 +37,7 @@ async def main() -> None:
         for name, values in zip(("final in the feed", "workers idle"), zip(*rounds, strict=True), strict=True):
             print(f"cancel of a running batch, {name}: {statistics.median(values):.0f} ms (worst {max(values):.0f})")
         alone = [await three(client, stack) for _ in range(ROUNDS)]
-        drop = asyncio.create_task(submit(client, stack, [(f"{n}.pdf", slow_pdf(f"{n}", 20)) for n in range(DROP)], "drop"))
-        await drop
+        await submit(client, stack, [(f"{n}.pdf", slow_pdf(f"{n}", 20)) for n in range(DROP)], "drop")
         beside = [await three(client, stack) for _ in range(ROUNDS)]
         print(f"3 files alone: {statistics.median(alone):.0f} ms; beside {DROP} of another collection: ", end="")
         print(f"{statistics.median(beside):.0f} ms (worst {max(beside):.0f})")

@@ -1,4 +1,4 @@
-/** A message of the feed; `type` says which, DESIGN and `schemas/generated` what else it holds. */
+/** A message of the feed; `type` says which. Its other fields: `schemas/generated/messages` of Quire's repository. */
 export interface FeedMessage {
   type:
     | "BATCH_CREATED"

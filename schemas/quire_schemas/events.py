@@ -36,8 +36,6 @@ FileCode = Literal[
 ]
 BatchCode = Literal["all_files_failed", "file_failed", "attempts_exhausted"]
 
-FILE_CODES: tuple[FileCode, ...] = get_args(FileCode)
-BATCH_CODES: tuple[BatchCode, ...] = get_args(BatchCode)
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 STATUSES: tuple[Status, ...] = get_args(Status)
 STANDINGS: tuple[Standing, ...] = get_args(Standing)

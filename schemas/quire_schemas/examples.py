@@ -63,7 +63,7 @@ _FILES = (
     FileSpec(file_id=REPORT, filename="report.pdf", size=48_213, sha256="1f" * 32, object_key=f"originals/{REQUEST}/0"),
     FileSpec(file_id=SCAN, filename="請求書.pdf", size=912, sha256="2e" * 32, object_key=f"originals/{REQUEST}/1"),
 )
-_ENCRYPTED = "The file needs a password. Remove the password and submit it again."
+_ENCRYPTED = "The file is protected by a password. Remove the password and upload it again."
 _NONE_LEFT = "None of the 2 files could be processed."
 
 

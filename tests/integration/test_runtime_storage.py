@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from quire_runtime.settings import S3Settings
@@ -67,9 +66,11 @@ async def test_what_is_put_is_what_one_gets(store: ObjectStore, tmp_path: Path):
     assert await store.get("a/bytes") == data
     assert await store.get("a/file") == data
     assert await store.get("a/empty") == b""
-    info = await store.head("a/file")
-    assert (info.size, info.content_type) == (300_000, "application/pdf")
-    assert await keys(store, "a/") == ["a/bytes", "a/empty", "a/file"]
+    assert [(item.key, item.size) async for item in store.list("a/")] == [
+        ("a/bytes", 300_000),
+        ("a/empty", 0),
+        ("a/file", 300_000),
+    ]
 
 
 async def test_only_the_first_conditional_put_is_kept(store: ObjectStore):
@@ -82,7 +83,7 @@ async def test_only_the_first_conditional_put_is_kept(store: ObjectStore):
 
 
 async def test_what_is_not_there_is_missing_and_nothing_else(store: ObjectStore, tmp_path: Path):
-    for ask in (store.get("none"), store.head("none"), store.stream("none"), store.fetch_to("none", tmp_path / "none")):
+    for ask in (store.get("none"), store.stream("none"), store.fetch_to("none", tmp_path / "none")):
         with pytest.raises(ObjectMissing):
             await ask
 
@@ -91,10 +92,10 @@ async def test_a_stream_knows_its_size_and_gives_ranges(store: ObjectStore):
     data = os.urandom(700_000)
     await store.put("big", data, "application/pdf")
     whole = await store.stream("big")
-    assert (whole.size, whole.total, whole.content_type) == (700_000, 700_000, "application/pdf")
+    assert (whole.size, whole.content_range) == (700_000, None)
     assert b"".join([chunk async for chunk in whole]) == data
     part = await store.stream("big", first=1000, last=1999)
-    assert (part.size, part.total) == (1000, 700_000)
+    assert (part.size, part.content_range) == (1000, "bytes 1000-1999/700000")
     assert b"".join([chunk async for chunk in part]) == data[1000:2000]
     with pytest.raises(RangeOutside):
         await store.stream("big", first=700_000)
@@ -117,12 +118,13 @@ async def test_a_full_disk_is_an_error_of_the_disk_not_of_the_store(store: Objec
         await store.fetch_to("big", Path("/dev/full"))
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 12_345])
-async def test_a_multipart_upload_of_any_size_is_what_was_written(store: ObjectStore, size: int):
+@pytest.mark.parametrize("size", [1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 12_345])
+async def test_a_multipart_upload_is_its_parts_and_one_may_be_sent_again(store: ObjectStore, size: int):
     data = os.urandom(size)
     async with store.multipart("large", "application/pdf") as upload:
-        for start in range(0, size, 65_537):
-            await upload.write(data[start : start + 65_537])
+        for number, start in enumerate(range(0, size, PART_BYTES), 1):
+            await upload.part(number, data[start : start + PART_BYTES])
+        await upload.part(1, io.BytesIO(data[:PART_BYTES]))
     assert hashlib.sha256(await store.get("large")).digest() == hashlib.sha256(data).digest()
 
 
@@ -131,12 +133,12 @@ async def test_a_multipart_upload_cut_off_leaves_nothing(store: ObjectStore):
 
     async def broken() -> None:
         async with store.multipart("large") as upload:
-            await upload.write(bytes(PART_BYTES + 1))
+            await upload.part(1, bytes(PART_BYTES))
             raise ZeroDivisionError
 
     async def endless() -> None:
         async with store.multipart("large") as upload:
-            await upload.write(bytes(PART_BYTES + 1))
+            await upload.part(1, bytes(PART_BYTES))
             started.set()
             await asyncio.sleep(3600)
 
@@ -160,22 +162,6 @@ async def test_deleting_what_is_not_there_is_no_error(store: ObjectStore):
     await store.delete_many([*names, "never/there"])
     await store.delete_many([])
     assert await keys(store) == []
-
-
-async def test_a_signed_link_opens_the_object_without_a_token(store: ObjectStore):
-    await store.put("a b/ü.pdf", b"%PDF-", "application/pdf")
-    link = await store.presign("a b/ü.pdf", 60, filename='Rechnung "ü".pdf', content_type="application/pdf")
-    async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.get(link)
-        spoilt = await client.get(link.replace("X-Amz-Signature=", "X-Amz-Signature=0"))
-    assert (answer.status_code, answer.content) == (200, b"%PDF-")
-    assert "filename*=UTF-8''Rechnung%20%22%C3%BC%22.pdf" in answer.headers["content-disposition"]
-    assert spoilt.status_code == 403
-
-
-async def test_links_are_for_the_endpoint_that_clients_reach(stack: Any):
-    async with ObjectStore(settings_of(stack, public_endpoint="https://files.example")) as store:
-        assert (await store.presign("a", 60)).startswith(f"https://files.example/{store._bucket}/a?")
 
 
 @pytest.mark.parametrize("changes", [{"endpoint": "http://127.0.0.1:9"}, {"secret_key": "wrong"}])

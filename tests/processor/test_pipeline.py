@@ -49,8 +49,6 @@ class Parts:
             metadata={},
             truncated=False,
             characters=0,
-            cpu_seconds=0.0,
-            duration_ms=0,
             text_path=target / "text.json",
             pages_path=target / "pages.tsv",
             thumbnail_path=target / "thumbnail.webp",

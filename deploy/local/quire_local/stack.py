@@ -73,7 +73,7 @@ class LocalStack:
 
         `also_needed` are ports that have to be free for others, with their names.
 
-        Raises a LocalError: DirectoryInUse, NotOurs, PortTaken, JarRefused, JarUnavailable, PartFailed.
+        Raises a LocalError: DirectoryInUse, NotOurs, Unusable, PortTaken, JarRefused, JarUnavailable, PartFailed.
         """
         data = DataDirectory.at(directory)
         with data.owned(fresh=fresh) as credentials:

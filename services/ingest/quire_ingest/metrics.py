@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-UPLOADED_BYTES = Counter("quire_ingest_received_bytes_total", "Bytes of files received, those of rejected files too.")
+RECEIVED_BYTES = Counter("quire_ingest_received_bytes_total", "Bytes of files received, those of rejected files too.")
 FILES = Counter(
     "quire_ingest_files_total", "Files received whole, by outcome: accepted, or the code of their rejection.", ["outcome"]
 )

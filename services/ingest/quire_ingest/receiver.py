@@ -41,7 +41,7 @@ class Receiver:
         """Raises OSError when the disk that stands in for memory is full."""
         self._size += len(chunk)
         self._digest.update(chunk)
-        metrics.UPLOADED_BYTES.inc(len(chunk))
+        metrics.RECEIVED_BYTES.inc(len(chunk))
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
         if self._uploads is None:

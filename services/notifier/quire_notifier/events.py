@@ -65,7 +65,7 @@ def described(record: LogRecord) -> dict[str, Any]:
 def as_line(record: LogRecord) -> str:
     place = f"{_time(record):%Y-%m-%d %H:%M:%S.%f}"[:-3] + f"  {record.partition:>3}:{record.offset:<7}"
     if record.event is None:
-        return f"{place} INVALID  {record.invalid}"
+        return f"{place} {'UNKNOWN' if isinstance(record.invalid, UnknownType) else 'INVALID'}  {record.invalid}"
     data = msgspec.to_builtins(record.event.data)
     rest = " ".join(
         f"{name}={len(value)}" if name in _LONG else f"{name}={value}"

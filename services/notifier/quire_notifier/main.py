@@ -37,7 +37,7 @@ from quire_runtime.storage import ObjectStore
 log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024
-"""Of a client (issue: limits on message size)."""
+"""The longest message a client may send; a WebSocket that gets a longer one is closed with 1009."""
 SHUTDOWN_SECONDS = 3.0
 """What open HTTP requests have to end, after the WebSockets are gone."""
 

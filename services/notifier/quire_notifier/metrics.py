@@ -24,15 +24,15 @@ CONFLICTS = Counter("quire_notifier_projection_conflicts_total", "Polls given up
 REBUILD_NEEDED = Gauge("quire_notifier_rebuild_needed", "1 while the projection stands still until `quire rebuild` is run.")
 
 SOCKETS = Gauge("quire_notifier_sockets", "Open WebSockets.")
-SUBSCRIPTIONS = Gauge("quire_notifier_subscriptions", "Subscriptions of open WebSockets.")
+SUBSCRIPTIONS = Gauge("quire_notifier_subscriptions", "Subscriptions of open WebSockets and event streams.")
 DELIVERIES = Counter("quire_notifier_deliveries_total", "Live messages written to subscribers.")
 REPLAYED = Counter("quire_notifier_replayed_total", "Messages written to subscribers that catch up.")
 SNAPSHOTS = Counter(
     "quire_notifier_snapshots_total", "Snapshots sent, by reason: subscribe, lost (the place asked for), switch.", ["reason"]
 )
 FEED_READS = Counter("quire_notifier_feed_reads_total", "Reads of the feed from Postgres, by kind: tail, replay, http.", ["kind"])
-CLOSED = Counter("quire_notifier_closed_total", "WebSockets closed by us, by close code.", ["code"])
-REFUSED = Counter("quire_notifier_refused_total", "WebSockets refused before they were open, by reason.", ["reason"])
+CLOSED = Counter("quire_notifier_closed_total", "Connections closed by us, by close code; sse: an event stream whose client took nothing.", ["code"])
+REFUSED = Counter("quire_notifier_refused_total", "WebSockets refused, by reason: origin, address.", ["reason"])
 PRUNED = Counter("quire_notifier_pruned_total", "Feed messages removed because they were older than the retention.")
 
 REQUESTS = Histogram(

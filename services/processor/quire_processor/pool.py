@@ -52,15 +52,13 @@ class WorkerDied(Exception):
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
-    """What came of a file, and where its results lie. `cpu_seconds` are the worker's, `duration_ms` wall time."""
+    """What came of a file, and where its results lie."""
 
     page_count: int
     title: str | None
     metadata: dict[str, str]
     truncated: bool
     characters: int
-    cpu_seconds: float
-    duration_ms: int
     text_path: Path
     pages_path: Path
     thumbnail_path: Path | None
@@ -89,10 +87,6 @@ class WorkerPool:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
-
-    @property
-    def worker_pids(self) -> tuple[int, ...]:
-        return tuple(one.pid for one in (*self._idle, *self._busy))
 
     async def extract(self, source: Path, target: Path, on_page: OnPage | None = None) -> Extracted:
         """Extract `source` into the empty directory `target`; raises ExtractionFailed. Cancelling kills the worker."""
@@ -146,7 +140,6 @@ class WorkerPool:
         )
 
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
-        started = time.monotonic()
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
                 answer = await one.ask(source, target, on_page or _nobody)
@@ -166,8 +159,6 @@ class WorkerPool:
             metadata=reading.metadata,
             truncated=reading.truncated,
             characters=reading.characters,
-            cpu_seconds=answer.cpu_seconds,
-            duration_ms=round((time.monotonic() - started) * 1000),
             text_path=target / "text.json",
             pages_path=target / "pages.tsv",
             thumbnail_path=target / "thumbnail.webp" if reading.thumbnail else None,
@@ -200,10 +191,6 @@ class _Worker:
             theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(process, reader, writer)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid or 0
 
     @property
     def alive(self) -> bool:

@@ -42,9 +42,6 @@ class Schedule:
     def __len__(self) -> int:
         return len(self._batches)
 
-    def __contains__(self, batch_id: str) -> bool:
-        return batch_id in self._batches
-
     def offer(self, batch_id: str, collection_id: str, request_id: str) -> None:
         """Take a batch in that needs a run; one that is in already keeps its place."""
         if batch_id in self._batches:

@@ -36,7 +36,6 @@ class Page(Struct, frozen=True, tag="page"):
 class Done(Struct, frozen=True, tag="done"):
     number: int
     reading: Reading
-    cpu_seconds: float
 
 
 class Failed(Struct, frozen=True, tag="failed"):
@@ -66,7 +65,6 @@ def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Fai
             told = time.monotonic()
             _send(pipe, Page(request.number, page, pages))
 
-    cpu = time.process_time()
     try:
         reading = extract(Path(request.source), Path(request.target), limits, on_page)
     except Refused as refused:
@@ -81,7 +79,7 @@ def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Fai
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return Failed(request.number, "disk_full", "The processor's disk is full.")
-    return Done(request.number, reading, time.process_time() - cpu)
+    return Done(request.number, reading)
 
 
 def _send(pipe: socket.socket, answer: Answer) -> None:

@@ -16,7 +16,7 @@ from quire_runtime import metrics
 from quire_runtime.handler import Handler, LogRecord, SeekTo
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
-from quire_runtime.member import Assignor, Member, NotAMember
+from quire_runtime.member import Member, NotAMember
 from quire_runtime.reading import read
 from quire_runtime.retry import backoff
 from quire_runtime.settings import KafkaSettings
@@ -55,7 +55,6 @@ class LogConsumer:
         handler: Handler,
         *,
         client: str | None = None,
-        assignor: Assignor = "roundrobin",
         max_records: int = 500,
         transient: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
@@ -66,7 +65,6 @@ class LogConsumer:
         self._group = group
         self._handler = handler
         self._client = client or group
-        self._assignor = assignor
         self._max_records = max_records
         self._transient = transient
         self._stop = asyncio.Event()
@@ -76,7 +74,6 @@ class LogConsumer:
         self._assigned: frozenset[int] = frozenset()
         self._unplaced: set[int] = set()  # paused until their position is known
         self._sought: dict[int, int] = {}  # positions of unplaced ones that are known already
-        self._paused: set[int] = set()  # by the handler
         self._next: dict[int, int] = {}  # the offset after the last handled record
         self._failures = 0
         self._ask_again_at = 0.0
@@ -124,19 +121,6 @@ class LogConsumer:
         """The offset after the last handled record; None until `Handler.positions` has been answered for this assignment."""
         return self._next.get(partition)
 
-    def pause(self, partitions: Iterable[int]) -> None:
-        """Reads no more of these until `resume`, or until they become another's; for back-pressure."""
-        wanted = self._assigned & set(partitions)
-        self._paused |= wanted
-        self._hold(wanted)
-
-    def resume(self, partitions: Iterable[int]) -> None:
-        """Undoes `pause`. Partitions whose position is not known yet stay paused until it is."""
-        wanted = self._assigned & set(partitions)
-        self._paused -= wanted
-        if self._member is not None:
-            self._member.resume(wanted - self._unplaced)
-
     def seek(self, partition: int, offset: int) -> None:
         """Goes on from `offset`, which is checked against the log's range first. Does nothing for a partition we do not have."""
         if partition in self._assigned:
@@ -179,9 +163,7 @@ class LogConsumer:
 
     async def _session(self, stopped: "asyncio.Task[bool]") -> None:
         """Joins, polls until stopped or broken, leaves."""
-        member = Member(
-            self._settings, self._group, self._client, self._assignor, revoked=self._on_revoked, assigned=self._on_assigned
-        )
+        member = Member(self._settings, self._group, self._client, revoked=self._on_revoked, assigned=self._on_assigned)
         self._member = member
         try:
             await self._or_stop(member.join(), stopped)
@@ -227,7 +209,6 @@ class LogConsumer:
         self._unplaced = set(partitions)
         self._sought.clear()
         self._next.clear()
-        self._paused &= partitions
         self._ask_again_at = 0.0
         self._rebalances += 1
         self._joined = True
@@ -242,7 +223,6 @@ class LogConsumer:
         self._assigned = frozenset()
         self._unplaced.clear()
         self._sought.clear()
-        self._paused.clear()
         self._next.clear()
         metrics.ASSIGNED.set(0)
 
@@ -291,8 +271,7 @@ class LogConsumer:
         self._next[partition] = offset
         self._unplaced.discard(partition)
         self._sought.pop(partition, None)
-        if partition not in self._paused:
-            self._connected().resume({partition})
+        self._connected().resume({partition})
 
     def _ask_later(self, error: Exception) -> None:
         self._failures += 1

@@ -151,18 +151,6 @@ class HttpServer:
         self._server.should_exit = True
 
 
-async def serve(app: ASGIApp, host: str, port: int, *, stop: asyncio.Event, **options: Any) -> None:
-    """Serves `app` until `stop` is set. Options as of HttpServer."""
-    server = HttpServer(app, host, port, **options)
-    log.info("listening", url=f"http://{host}:{server.port}")
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(server.run())
-        waiting = group.create_task(stop.wait())
-        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
-        server.stop()
-        waiting.cancel()
-
-
 def bind(host: str, port: int, setting: str) -> socket.socket:
     """A socket that listens; raises PortTaken, or OSError where the address is not ours, naming `setting`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

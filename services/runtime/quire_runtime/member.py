@@ -5,10 +5,9 @@ Everything that reaches into aiokafka's private parts is here, so that an upgrad
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
@@ -20,8 +19,6 @@ from quire_runtime.settings import KafkaSettings
 log = get_logger(__name__)
 T = TypeVar("T")
 
-Assignor = Literal["roundrobin", "range"]
-_ASSIGNORS = {"roundrobin": RoundRobinPartitionAssignor, "range": RangePartitionAssignor}
 POLL_MS = 500
 FETCH_WAIT_MS = 200
 """How long a broker holds a fetch that finds nothing: also the longest that a partition just resumed has to wait."""
@@ -41,7 +38,6 @@ class Member:
         settings: KafkaSettings,
         group: str,
         client: str,
-        assignor: Assignor,
         *,
         revoked: Callable[[frozenset[int]], None],
         assigned: Callable[[frozenset[int]], None],
@@ -56,7 +52,7 @@ class Member:
             group_id=group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            partition_assignment_strategy=(_ASSIGNORS[assignor],),
+            partition_assignment_strategy=(RoundRobinPartitionAssignor,),
             session_timeout_ms=session_ms,
             rebalance_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 4,

@@ -65,7 +65,9 @@ class LogScan:
             if records:
                 yield [read(record, self._settings.partitions) for record in records]
             for tp in found:
-                if await self._consumer.position(tp) >= end[tp.partition]:
+                with _translated():
+                    position = await self._consumer.position(tp)
+                if position >= end[tp.partition]:
                     self._consumer.pause(tp)
                     missing.discard(tp.partition)
 

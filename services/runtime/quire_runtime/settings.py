@@ -91,20 +91,15 @@ class S3Settings(Struct, frozen=True, kw_only=True):
     access_key: Annotated[str | None, Meta(description="Access key; unset: the AWS default credential chain.")] = None
     secret_key: Annotated[str | None, Meta(description="Secret key.", extra={"secret": True})] = None
     region: Annotated[str, Meta(description="Region.")] = "us-east-1"
-    public_endpoint: Annotated[
-        str | None, Meta(description="URL under which clients reach the S3 server, for signed links; unset: the endpoint.")
-    ] = None
     pool_size: Annotated[int, Meta(ge=1, le=1000, description="Connections at most, per process.")] = 32
     timeout: Annotated[float, Meta(gt=0, description="Seconds without an answer until a request counts as failed.")] = 20.0
 
     def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
         if bool(self.access_key) != bool(self.secret_key):
             return ["QUIRE_S3_ACCESS_KEY, QUIRE_S3_SECRET_KEY: only one of them is set. Set both, or neither"]
-        return [
-            f"{env}: {url!r} is no URL. Set it to something like http://127.0.0.1:9000"
-            for env, url in (("QUIRE_S3_ENDPOINT", self.endpoint), ("QUIRE_S3_PUBLIC_ENDPOINT", self.public_endpoint))
-            if url is not None and not url.startswith(("http://", "https://"))
-        ]
+        if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
+            return [f"QUIRE_S3_ENDPOINT: {self.endpoint!r} is no URL. Set it to something like http://127.0.0.1:9000"]
+        return []
 
 
 class OpsSettings(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The object store. The only file that knows aioboto3.
 
-Failures are two: ObjectMissing, and StorageUnavailable, which is worth trying again; errors of the local disk pass as they are.
-botocore's own retries are off: `retry.retrying` is the one way.
+ObjectMissing, AlreadyThere and RangeOutside are answers; StorageUnavailable is worth trying again; errors of the local disk pass
+as they are. botocore's own retries are off: `retry.retrying` is the one way.
 """
 
 import asyncio
@@ -65,20 +65,17 @@ class ObjectInfo(NamedTuple):
     key: str
     size: int
     modified: datetime
-    content_type: str | None = None
 
 
 class ObjectStream(AsyncIterator[bytes]):
-    """An object's bytes as they come; to be read to the end or closed. `size` is the number of bytes this stream gives,
-    `total` that of the whole object.
+    """An object's bytes as they come; to be read to the end or closed. `size` is the number of bytes this stream gives, and
+    `content_range` says where they lie in the object, if they are not the whole, as HTTP's header does.
     """
 
     def __init__(self, key: str, answer: Any) -> None:
         self.key = key
         self.size: int = answer["ContentLength"]
-        self.content_type: str = answer.get("ContentType", "application/octet-stream")
         self.content_range: str | None = answer.get("ContentRange")
-        self.total = int(self.content_range.rpartition("/")[2]) if self.content_range else self.size
         self._body: aiohttp.ClientResponse = answer["Body"]
         self._left = self.size
 
@@ -103,26 +100,15 @@ class ObjectStream(AsyncIterator[bytes]):
 
 
 class MultipartUpload:
-    """A large object while it is written, held in memory one part at a time."""
+    """A large object while it is written, of at least one part; who writes it holds the parts."""
 
     def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str, patience: float) -> None:
         """`patience`: seconds without an answer."""
         self._client, self._bucket, self._key, self._id, self._patience = client, bucket, key, upload_id, patience
-        self._buffer = bytearray()
         self._etags: dict[int, str] = {}
 
-    async def write(self, chunk: bytes) -> None:
-        """Takes any number of bytes; sends a part whenever one is full."""
-        self._buffer += chunk
-        while len(self._buffer) >= PART_BYTES:
-            part = bytes(self._buffer[:PART_BYTES])
-            del self._buffer[:PART_BYTES]
-            await self.part(len(self._etags) + 1, part)
-
     async def part(self, number: int, body: bytes | IO[bytes]) -> None:
-        """Sends part `number` (from 1) as it is: for a caller that holds whole parts itself, each of PART_BYTES but the last.
-        The same number may be sent again. Not to be mixed with `write`.
-        """
+        """Sends part `number` (from 1), each of PART_BYTES but the last. The same number may be sent again."""
         with _translated(self._key):
             async with asyncio.timeout(self._patience + _size(body) / SLOWEST):
                 answer = await self._client.upload_part(
@@ -131,9 +117,6 @@ class MultipartUpload:
         self._etags[number] = answer["ETag"]
 
     async def complete(self) -> None:
-        if self._buffer or not self._etags:
-            await self.part(len(self._etags) + 1, bytes(self._buffer))
-            self._buffer.clear()
         parts = [{"ETag": etag, "PartNumber": number} for number, etag in sorted(self._etags.items())]
         with _translated(self._key):
             await self._client.complete_multipart_upload(
@@ -156,15 +139,11 @@ class ObjectStore:
         self._bucket = settings.bucket
         self._stack = AsyncExitStack()
         self._client: S3Client
-        self._public: S3Client
 
     async def __aenter__(self) -> Self:
-        self._client = await self._stack.enter_async_context(self._connect(self._settings.endpoint))
+        self._client = await self._stack.enter_async_context(self._connect())
         # Without "Expect: 100-continue" a put is one exchange, not two; and aiohttp waits for that 100 without any limit.
         self._client.meta.events.unregister("before-call.s3", add_expect_header)
-        self._public = self._client
-        if self._settings.public_endpoint is not None:
-            self._public = await self._stack.enter_async_context(self._connect(self._settings.public_endpoint))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -227,12 +206,6 @@ class ObjectStore:
             await stream.aclose()
         return digest.hexdigest()
 
-    async def head(self, key: str) -> ObjectInfo:
-        """Raises ObjectMissing, StorageUnavailable."""
-        with _translated(key):
-            answer = await self._client.head_object(Bucket=self._bucket, Key=key)
-        return ObjectInfo(key, answer["ContentLength"], answer["LastModified"], answer.get("ContentType"))
-
     async def delete_many(self, keys: Sequence[str]) -> None:
         """Deletes what is there of these; what is not there is no error. Raises StorageUnavailable."""
         for start in range(0, len(keys), DELETE_AT_ONCE):
@@ -252,16 +225,6 @@ class ObjectStore:
             async for page in pages:
                 for item in page.get("Contents", []):
                     yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
-
-    async def presign(self, key: str, seconds: int, *, filename: str | None = None, content_type: str | None = None) -> str:
-        """A link that opens this object without a token for so many seconds, under the public endpoint."""
-        params: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
-        if filename is not None:
-            params["ResponseContentDisposition"] = content_disposition(filename)
-        if content_type is not None:
-            params["ResponseContentType"] = content_type
-        with _translated(key):
-            return await self._public.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
 
     async def ensure_bucket(self, *, give_up_after: float | None = None) -> None:
         """Makes the bucket if it is missing. While the store is away it waits, for `give_up_after` seconds at most (None: for
@@ -298,7 +261,7 @@ class ObjectStore:
             async with asyncio.timeout(self._settings.timeout + _size(body) / SLOWEST):
                 await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
 
-    def _connect(self, endpoint: str | None) -> Any:
+    def _connect(self) -> Any:
         settings = self._settings
         config = AioConfig(
             signature_version="s3v4",
@@ -310,7 +273,7 @@ class ObjectStore:
         )
         return aioboto3.Session().client(
             "s3",
-            endpoint_url=endpoint,
+            endpoint_url=settings.endpoint,
             region_name=settings.region,
             aws_access_key_id=settings.access_key,
             aws_secret_access_key=settings.secret_key,

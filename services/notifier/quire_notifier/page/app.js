@@ -167,7 +167,7 @@ byId("all-batches").addEventListener("click", () => {
 });
 addEventListener("popstate", route);
 setInterval(() => tick(batches), 1000);
-offer(() => collection, () => {});
+offer(() => collection);
 
 if (config.auth !== "none" && !currentToken()) {
   byId("token-form").hidden = false;

@@ -56,6 +56,7 @@ export const TEXT = {
   uploadBroke: "The connection broke off. Nothing is doubled if you try again.",
   uploadStopped: "Stopped.",
   tryAgain: "Try again",
+  upload: "Upload",
   stop: "Stop the upload",
   cancel: "Cancel",
   retry: "Retry",

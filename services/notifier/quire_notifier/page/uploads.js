@@ -7,9 +7,9 @@ import { TEXT } from "./texts.js";
 const HEAD_BYTES = 1024;
 const REJECTED_SHOWN = 100;
 
-/** Calls `started(batches)` with what the answer names. */
-export function offer(collection, started) {
-  const send = (files) => begin(files, collection(), started);
+/** Files chosen or dropped are sent to the collection that `collection()` names then. */
+export function offer(collection) {
+  const send = (files) => begin(files, collection());
   for (const id of ["files", "folder"]) {
     byId(id).addEventListener("change", ({ target }) => {
       send([...target.files]);
@@ -43,13 +43,13 @@ async function within(entry) {
   return (await Promise.all(found.map(within))).flat();
 }
 
-async function begin(chosen, collection, started) {
+async function begin(chosen, collection) {
   if (!chosen.length) return;
   const checked = await Promise.all(chosen.map(async (file) => [file, await looksLikePdf(file)]));
   const rejected = checked.filter(([, good]) => !good).map(([file]) => ({ filename: file.name, message: TEXT.noPdf }));
   const files = checked.filter(([, good]) => good).map(([file]) => file);
   reject(rejected);
-  if (files.length) await send(files, { collection, policy: byId("policy").value, key: key() }, rejected, started);
+  if (files.length) await send(files, { collection, policy: byId("policy").value, key: key() }, rejected);
 }
 
 /** Of 128 random bits; `crypto.randomUUID` is there in secure contexts only. */
@@ -62,9 +62,9 @@ async function looksLikePdf(file) {
   return new TextDecoder("latin1").decode(head).includes("%PDF-");
 }
 
-async function send(files, order, rejected, started) {
+async function send(files, order, rejected) {
   const place = byId("upload");
-  const bar = el("progress", { max: 1, value: 0, "aria-label": TEXT.stop });
+  const bar = el("progress", { max: 1, value: 0, "aria-label": TEXT.upload });
   const line = el("p");
   const began = performance.now();
   const progress = (sent, total) => {
@@ -76,13 +76,13 @@ async function send(files, order, rejected, started) {
   place.replaceChildren(line, bar, el("button", { type: "button", onclick: sending.abort }, TEXT.stop));
   try {
     const { status, body } = await sending.done;
-    if (status === 503) throw new Error(body.detail);
+    if (status === 503) throw Object.assign(new Error(), { said: body.detail });
     reject([...rejected, ...(body.rejected ?? (status < 300 ? [] : [{ filename: "", message: body.detail }]))]);
     place.replaceChildren(el("p", {}, status === 202 ? TEXT.accepted(body.accepted, body.batches.length) : body.detail));
-    if (status === 202) started(body.batches);
   } catch (error) {
-    const again = el("button", { type: "button", onclick: () => send(files, order, rejected, started) }, TEXT.tryAgain);
-    place.replaceChildren(el("p", { role: "alert" }, error.name === "AbortError" ? TEXT.uploadStopped : TEXT.uploadBroke), again);
+    const again = el("button", { type: "button", onclick: () => send(files, order, rejected) }, TEXT.tryAgain);
+    const what = error.name === "AbortError" ? TEXT.uploadStopped : (error.said ?? TEXT.uploadBroke);
+    place.replaceChildren(el("p", { role: "alert" }, what), again);
   }
 }
 
