@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from quire_schemas.text import scrub
+from quire_schemas.text import scrub, undeceptive
 
 UNBOUNDED = 4_000
 """Columns of what is no terminal: a line there is for a program, or for grep."""
@@ -21,13 +21,9 @@ def output() -> Console:
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
-TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Characters that turn the direction of the text after them, so that a line reads as what it is not."""
-
-
 def printable(text: str) -> str:
     """Without what could steer a terminal, mislead, or be no text."""
-    return scrub(text.encode(errors="replace").decode()).translate(TURNING)
+    return undeceptive(scrub(text.encode(errors="replace").decode()))
 
 
 def say(text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -13,9 +12,9 @@ import typer
 from quire_cli.errors import CliError
 from quire_cli.ids import collections, recent
 from quire_cli.target import Target, target
+from quire_schemas.events import COLLECTION
 
 T = TypeVar("T")
-COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 Url = Annotated[
     str | None,

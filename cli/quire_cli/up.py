@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from quire_cli.errors import NOT_ALL, CliError
+from quire_cli.errors import INTERRUPTED, NOT_ALL, CliError
+from quire_cli.target import DATA
 from quire_local.errors import LocalError
 from quire_local.jars import Progress
 from quire_local.ports import Ports
@@ -23,11 +24,10 @@ from quire_local.supervise import Options, Running
 from quire_local.supervise import up as run
 
 DOWNLOADING = "Downloading Kafka and S3Proxy, this once"
-STOPPED_AT_ONCE = 130
 
 
 def up(
-    data: Annotated[Path, typer.Option(help="Directory for all data, logs and stack.json.")] = Path(".quire"),
+    data: Annotated[Path, typer.Option(help="Directory for all data, logs and stack.json.")] = DATA,
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Empty the data directory first.")] = False,
     processors: Annotated[int, typer.Option(min=1, max=64, help="How many processors.")] = 1,
@@ -74,7 +74,7 @@ def stop_on_signals() -> None:
 
     def stop() -> None:
         if task is None or task.cancelling():
-            os._exit(STOPPED_AT_ONCE)
+            os._exit(INTERRUPTED)
         task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

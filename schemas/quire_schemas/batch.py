@@ -99,6 +99,10 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_message: str | None = None
     cancel_reason: str | None = None
 
+    def artefact_keys(self) -> frozenset[str]:
+        """The artefacts that the accepted outcomes name."""
+        return frozenset(key for file in self.files.values() for key in (file.text_key, file.thumbnail_key) if key is not None)
+
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL

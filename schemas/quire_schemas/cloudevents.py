@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from quire_schemas.events import (
+    COLLECTION,
     MAX_FILENAME_BYTES,
     MAX_REASON_BYTES,
     MAX_TITLE_BYTES,
@@ -28,7 +29,6 @@ MAX_ATTRIBUTE_BYTES = 1_024
 CONTENT_TYPE = "application/json"
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _REQUIRED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_specversion", "ce_collectionid")
 _BYTE_LIMITS = {"filename": MAX_FILENAME_BYTES, "title": MAX_TITLE_BYTES, "message": MAX_REASON_BYTES, "reason": MAX_REASON_BYTES}
 _encoder = msgspec.json.Encoder()
@@ -138,8 +138,8 @@ def _check_attributes(attributes: dict[str, str], key: bytes | None) -> None:
         raise InvalidEvent("the key is not the batch id")
     if not _SUBJECT.fullmatch(attributes["ce_subject"]):
         raise InvalidEvent("the subject is not a UUID")
-    if not _COLLECTION.fullmatch(attributes["ce_collectionid"]):
-        raise InvalidEvent("the collection id is not [A-Za-z0-9._-]{1,128}")
+    if not COLLECTION.fullmatch(attributes["ce_collectionid"]):
+        raise InvalidEvent(f"the collection id is not {COLLECTION.pattern}")
     if not all(is_clean(value) and len(value.encode()) <= MAX_ATTRIBUTE_BYTES for value in attributes.values()):
         raise InvalidEvent(f"an attribute holds NUL or takes more than {MAX_ATTRIBUTE_BYTES} bytes")
 

@@ -4,6 +4,7 @@ An event is history, not a command that must succeed: what it does to a batch, a
 is decided by `quire_schemas.batch.evolve` alone.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal, get_args
@@ -51,7 +52,8 @@ MAX_REASON_BYTES = 1024
 Id = Annotated[
     str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", max_length=36, description="A UUID in lower case.")
 ]
-CollectionId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,128}$", max_length=128)]
+COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
+CollectionId = Annotated[str, Meta(pattern=f"^{COLLECTION.pattern}$", max_length=128)]
 Filename = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, description="At most 255 UTF-8 bytes.")]
 Title = Annotated[str, Meta(max_length=MAX_TITLE_BYTES, description="At most 255 UTF-8 bytes.")]
 Reason = Annotated[str, Meta(max_length=MAX_REASON_BYTES, description="A sentence for people, at most 1 KiB.")]

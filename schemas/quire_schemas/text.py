@@ -5,12 +5,19 @@ import re
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Marks that turn writing round make `gpj.exe` of `exe.jpg`; the line separators would break a line of a terminal.
+_DECEPTIVE = re.compile("[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _LONGEST_SUFFIX = 16  # bytes; a longer "suffix" is part of the name, not a file type
 
 
 def scrub(text: str, *, keep_lines: bool = False) -> str:
     """Text without control characters and lone surrogates; `keep_lines` keeps line feeds and tabs."""
     return (_CONTROL_BUT_LINES if keep_lines else _CONTROL).sub("", text)
+
+
+def undeceptive(text: str) -> str:
+    """Text without the characters that make it look like another."""
+    return _DECEPTIVE.sub("", text)
 
 
 def is_clean(text: str) -> bool:

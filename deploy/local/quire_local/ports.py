@@ -13,9 +13,9 @@ from quire_local.errors import LocalError, PortTaken
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2.0
+"""A server killed a moment ago may hold its port that long: it is gone when the last of its threads is."""
 LASTING = (16_384, 29_000)
 """Below what Linux, macOS and Windows give to outgoing connections."""
-"""A server killed a moment ago may hold its port that long: it is gone when the last of its threads is."""
 
 
 @dataclass(frozen=True)

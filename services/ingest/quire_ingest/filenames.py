@@ -3,20 +3,18 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from quire_schemas.text import scrub, shorten_filename
+from quire_schemas.text import scrub, shorten_filename, undeceptive
 
 UNNAMED = "unnamed.pdf"
 
 _SEPARATORS = re.compile(r"[/\\]")
-# Marks that turn writing round make `gpj.exe` of `exe.jpg`; the line separators would break a line of a terminal.
-_DECEPTIVE = re.compile("[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _EXTENDED = re.compile(r""";\s*filename\*\s*=\s*"?([\w!#$%&+^`{}~-]+)'[^']*'([^;"\s]+)""", re.IGNORECASE)
 
 
 def clean(name: str | None) -> str:
     """The last path component without control and direction marks, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
     last = _SEPARATORS.split(name or "")[-1]
-    text = _DECEPTIVE.sub("", scrub(last)).strip()
+    text = undeceptive(scrub(last)).strip()
     return UNNAMED if text in {"", ".", ".."} else shorten_filename(text)
 
 

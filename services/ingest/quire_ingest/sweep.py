@@ -15,7 +15,7 @@ from msgspec import Struct
 from quire_ingest.records import Manifest
 from quire_runtime.logs import get_logger
 from quire_runtime.scan import LogScan
-from quire_runtime.storage import ObjectInfo, ObjectMissing, ObjectStore
+from quire_runtime.storage import DELETE_AT_ONCE, ObjectInfo, ObjectMissing, ObjectStore
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import Event
 
@@ -24,7 +24,6 @@ log = get_logger(__name__)
 ORIGINALS, ARTEFACTS, MANIFESTS = "originals/", "artefacts/", "manifests/"
 CLOCKS_DIFFER = timedelta(seconds=10)
 """By how much the store's clock may be ahead of ours."""
-DELETED_AT_ONCE = 1_000
 
 _state = msgspec.json.Decoder(BatchState)
 
@@ -74,7 +73,7 @@ class Named:
         state = None if batch_id in self._open else self.state(batch_id)
         if state is None:
             return None if batch_id in self._open else frozenset()
-        return frozenset(key for file in state.files.values() for key in (file.text_key, file.thumbnail_key) if key is not None)
+        return state.artefact_keys()
 
 
 async def sweep(store: ObjectStore, scan: LogScan, grace: timedelta, *, dry: bool) -> Swept:
@@ -126,7 +125,7 @@ async def _old(store: ObjectStore, prefix: str, before: datetime, swept: Swept) 
         swept.looked_at += 1
         if item.modified < before:
             some.append(item)
-        if len(some) == DELETED_AT_ONCE:
+        if len(some) == DELETE_AT_ONCE:
             yield some
             some = []
     yield some

@@ -1,12 +1,9 @@
 """Who may read what over HTTP. Another's batch or file is a 404: not even its existence is told (DESIGN §6, Access)."""
 
-import re
-
 from quire_notifier.queries import Scope, literal
 from quire_runtime.auth import Forbidden, Principal
 from quire_runtime.http import Problem
-
-COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
+from quire_schemas.events import COLLECTION
 
 
 def reader(principal: Principal) -> Principal:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import get_args
 
 import msgspec
 from msgspec import Raw
@@ -26,12 +25,10 @@ from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, json_response
 from quire_runtime.logs import get_logger
 from quire_schemas.batch import BatchState
-from quire_schemas.events import Standing, Status
+from quire_schemas.events import STANDINGS, STATUSES
 
 log = get_logger(__name__)
 
-STATUSES: tuple[str, ...] = get_args(Status)
-STANDINGS: tuple[str, ...] = get_args(Standing)
 KINDS = ("original", "text", "thumbnail")
 
 Operation = Callable[[Request, Principal], Awaitable[Response]]

@@ -12,7 +12,6 @@ from msgspec import Raw
 from starlette.types import Receive
 
 from quire_notifier import centrifuge_protocol as protocol
-from quire_notifier.access import COLLECTION
 from quire_notifier.centrifuge_protocol import Command
 from quire_notifier.groups import Encoding
 from quire_notifier.hub import Hub
@@ -21,6 +20,7 @@ from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
 from quire_notifier.wire import BAD_MESSAGE, FORBIDDEN, UNAUTHENTICATED, TooSlow, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
+from quire_schemas.events import COLLECTION
 from quire_schemas.messages import ServerMessage, Subscribed
 
 PONG_SECONDS = 10.0

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from quire_notifier.frames import text_frame
-from quire_notifier.groups import Encoding
+from quire_notifier.groups import Encoding, seq_of
 
 UNAUTHORIZED, PERMISSION_DENIED, METHOD_NOT_FOUND = 101, 103, 104
 ALREADY_SUBSCRIBED, LIMIT_EXCEEDED, BAD_REQUEST, TOKEN_EXPIRED = 105, 106, 107, 109
@@ -53,12 +53,7 @@ class Command(Struct, frozen=True):
     ping: dict[str, Any] | None = None
 
 
-class _Numbered(Struct):
-    seq: int
-
-
 _command = msgspec.json.Decoder(Command)
-_seq = msgspec.json.Decoder(_Numbered)
 
 
 def commands(text: str) -> Iterator[Command]:
@@ -87,7 +82,7 @@ def publications_of(channel: str) -> Encoding:
     """Feed messages as publications; the same function for each client of the channel."""
 
     def encode(text: bytes) -> bytes:
-        publication = {"data": Raw(text), "offset": _seq.decode(text).seq}
+        publication = {"data": Raw(text), "offset": seq_of(text)}
         return text_frame(msgspec.json.encode({"push": {"channel": channel, "pub": publication}}))
 
     return encode

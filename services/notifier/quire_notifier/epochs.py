@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import asyncpg
 
-from quire_notifier.statements import statements
 from quire_runtime.postgres import is_transient
+from quire_runtime.statements import statements
 from quire_schemas.batch import FOLD_VERSION
 
 SCHEMA = "notifier"
-_SQL = statements("epochs")
+_SQL = statements("quire_notifier", "epochs")
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 

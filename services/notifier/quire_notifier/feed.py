@@ -7,10 +7,10 @@ import asyncpg
 
 from quire_notifier import metrics
 from quire_notifier.rows import decode_state
-from quire_notifier.statements import statements
+from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 
-_SQL = statements("feed")
+_SQL = statements("quire_notifier", "feed")
 _PREFETCH = 50
 """Batches with their files, fetched at a time: some 500 KB."""
 

@@ -3,13 +3,28 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+from msgspec import Struct
+
 from quire_notifier.feed import Message
 
 Encoding = Callable[[bytes], bytes]
 """From the JSON of a message to what goes over the wire."""
 
+
+class _Numbered(Struct):
+    seq: int
+
+
+_numbered = msgspec.json.Decoder(_Numbered)
+
 RING_BYTES = 1024 * 1024
 RING_GROUPS = 1024
+
+
+def seq_of(text: bytes) -> int:
+    """The place in the feed that a message names."""
+    return _numbered.decode(text).seq
 
 
 class Group:

@@ -31,7 +31,11 @@ SNAPSHOTS = Counter(
     "quire_notifier_snapshots_total", "Snapshots sent, by reason: subscribe, lost (the place asked for), switch.", ["reason"]
 )
 FEED_READS = Counter("quire_notifier_feed_reads_total", "Reads of the feed from Postgres, by kind: tail, replay, http.", ["kind"])
-CLOSED = Counter("quire_notifier_closed_total", "Connections closed by us, by close code; sse: an event stream whose client took nothing.", ["code"])
+CLOSED = Counter(
+    "quire_notifier_closed_total",
+    "Connections closed by us, by close code; sse: an event stream whose client took nothing.",
+    ["code"],
+)
 REFUSED = Counter("quire_notifier_refused_total", "WebSockets refused, by reason: origin, address.", ["reason"])
 PRUNED = Counter("quire_notifier_pruned_total", "Feed messages removed because they were older than the retention.")
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from quire_notifier.access import COLLECTION
 from quire_runtime.http import Problem
+from quire_schemas.events import COLLECTION
 
 N = TypeVar("N", int, float)
 MOST_ITEMS = 500

@@ -9,12 +9,12 @@ import asyncpg
 from quire_notifier import measure, metrics, tables
 from quire_notifier.epochs import Connection, Epoch, NeedsRebuild, live_epoch
 from quire_notifier.fold import Folded, fold
-from quire_notifier.statements import statements
 from quire_notifier.tables import Heads, Span
 from quire_runtime.consumer import Handler, LogRecord, SeekTo
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
+from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 2.0
 """How long a transaction is tried again before the poll is given back: between polls the consumer may be stopped."""
 MOST_STATES = 2_000
 """Batches whose states are kept in memory, at about 10 KB each."""
-_LIVE = statements("projection")["live"]
+_LIVE = statements("quire_notifier", "projection")["live"]
 
 BeginOffsets = Callable[[Collection[int]], Awaitable[Mapping[int, int]]]
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from quire_notifier import metrics
-from quire_notifier.statements import statements
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
+from quire_runtime.statements import statements
 
 log = get_logger(__name__)
-_SQL = statements("pruning")
+_SQL = statements("quire_notifier", "pruning")
 
 AT_ONCE = 5_000
 """Messages of one transaction: the collection's lock is held so long that projecting does not notice."""

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from quire_notifier.paging import Place, cursor_of
 from quire_notifier.rows import BatchRow, FileRow, Linker, batch_view, decode_state, file_view
-from quire_notifier.statements import statements
+from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.views import BatchView, FileView, Page
 
-_SQL = statements("queries")
+_SQL = statements("quire_notifier", "queries")
 MOST_STUCK = 1_000
 
 

@@ -11,15 +11,15 @@ import asyncpg
 from quire_notifier import tables
 from quire_notifier.epochs import SCHEMA, Connection
 from quire_notifier.fold import Folded, fold
-from quire_notifier.statements import statements
 from quire_notifier.tables import Span
 from quire_runtime.handler import LogRecord
 from quire_runtime.logs import get_logger
 from quire_runtime.scan import LogScan
+from quire_runtime.statements import statements
 from quire_schemas.batch import FOLD_VERSION, BatchState
 
 log = get_logger(__name__)
-_SQL = statements("rebuild")
+_SQL = statements("quire_notifier", "rebuild")
 
 BESIDE = f"{SCHEMA}_rebuild"
 SEARCH_PATH = f"{BESIDE}, {SCHEMA}"

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from quire_notifier.access import COLLECTION
 from quire_notifier.hub import Hub
 from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
 from quire_notifier.wire import BAD_MESSAGE, FORBIDDEN, UNAUTHENTICATED, TooSlow, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
+from quire_schemas.events import COLLECTION
 from quire_schemas.messages import (
     Authenticate,
     Authenticated,

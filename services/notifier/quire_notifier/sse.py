@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Coroutine
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from quire_notifier import metrics
-from quire_notifier.groups import Encoding
+from quire_notifier.groups import Encoding, seq_of
 from quire_notifier.hub import Hub
 from quire_notifier.parameters import MAX_SEQ, number
 from quire_notifier.snapshots import SnapshotMessages
@@ -31,19 +30,12 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-T
 _RETRY = b"retry: 1000\n\n"
 
 
-class _Numbered(msgspec.Struct):
-    seq: int
-
-
-_seq = msgspec.json.Decoder(_Numbered)
-
-
 @lru_cache(maxsize=64)
 def encoding_of(epoch: str) -> Encoding:
     """Events of this epoch; the same function for each client of it."""
 
     def encode(text: bytes) -> bytes:
-        return b"id: %b:%d\ndata: %b\n\n" % (epoch.encode(), _seq.decode(text).seq, text)
+        return b"id: %b:%d\ndata: %b\n\n" % (epoch.encode(), seq_of(text), text)
 
     return encode
 

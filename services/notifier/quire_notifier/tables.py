@@ -11,7 +11,7 @@ from msgspec import structs
 from quire_notifier.epochs import Connection
 from quire_notifier.fold import Change, Folded
 from quire_notifier.rows import batch_row, changed_files, decode_state, encode_state
-from quire_notifier.statements import statements
+from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.messages import AnyFeedMessage, encode_message
 
@@ -19,7 +19,7 @@ CHANNEL = "quire_feed"
 """The channel of NOTIFY. The payload is a Heads, or empty: look everywhere."""
 _LONGEST_PAYLOAD = 7_900
 """Bytes; Postgres refuses 8,000."""
-_SQL = statements("projection")
+_SQL = statements("quire_notifier", "projection")
 
 
 class Span(NamedTuple):

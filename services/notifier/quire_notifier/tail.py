@@ -13,7 +13,7 @@ from quire_runtime.retry import retrying
 T = TypeVar("T")
 
 GROUP_SECONDS = 0.02
-"""The first message goes out at once; those that follow within this time go out together (DESIGN §5; what it costs: docs/performance.md)."""
+"""The first message goes out at once; those that follow within this time go out together (what it saves: docs/performance.md)."""
 READ_AT_ONCE = 1_000
 GROUP_BYTES = 128 * 1024
 """A burst goes out in groups of at most this size, at their pace: nobody healthy is drowned by it."""

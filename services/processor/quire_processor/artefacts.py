@@ -1,7 +1,5 @@
 """Where a run puts what it made of a file. The keys hold the run: no run can overwrite what another one made."""
 
-from quire_schemas.batch import BatchState
-
 PREFIX = "artefacts/"
 
 
@@ -16,8 +14,3 @@ def text_key(batch_id: str, run_id: str, position: int) -> str:
 
 def thumbnail_key(batch_id: str, run_id: str, position: int) -> str:
     return f"{run_prefix(batch_id, run_id)}{position}.webp"
-
-
-def named(state: BatchState) -> frozenset[str]:
-    """The artefacts that the batch's accepted outcomes name."""
-    return frozenset(key for file in state.files.values() for key in (file.text_key, file.thumbnail_key) if key is not None)

@@ -25,7 +25,7 @@ class Cleaning:
         without = [file.file_id for file in ended.files.values() if file.standing != "processed"]
         if without:
             await self._documents.delete(without, ended.attempt)
-        named = artefacts.named(ended)
+        named = ended.artefact_keys()
         for run_id in runs:
             if own is not None and own.run_id == run_id and not without and own.produced <= named:
                 continue

@@ -8,10 +8,10 @@ import asyncpg
 import msgspec
 
 from quire_processor.pool import Extracted
-from quire_processor.statements import statements
+from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState, FileState
 
-_SQL = statements("documents")
+_SQL = statements("quire_processor", "documents")
 _state = msgspec.json.Decoder(BatchState)
 _CHUNK = 256 * 1024  # bytes of rows handed to Postgres at a time
 

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running

@@ -2,9 +2,11 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
@@ -42,3 +44,8 @@ def connection(settings: KafkaSettings, client: str) -> dict[str, Any]:
             "sasl_plain_password": settings.sasl_password,
         }
     return options
+
+
+def by_partition(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
+    """Offsets of the one topic, by the numbers of its partitions."""
+    return {tp.partition: offset for tp, offset in offsets.items()}

@@ -12,7 +12,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
-from quire_runtime.kafka import LogUnavailable, connection
+from quire_runtime.kafka import LogUnavailable, by_partition, connection
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
 
@@ -97,10 +97,10 @@ class Member:
         return {p: await self._ask(self._consumer.committed(self._tp(p))) for p in partitions}
 
     async def begin_offsets(self, partitions: Collection[int]) -> dict[int, int]:
-        return _plain(await self._ask(self._consumer.beginning_offsets([self._tp(p) for p in partitions])))
+        return by_partition(await self._ask(self._consumer.beginning_offsets([self._tp(p) for p in partitions])))
 
     async def end_offsets(self, partitions: Collection[int]) -> dict[int, int]:
-        return _plain(await self._ask(self._consumer.end_offsets([self._tp(p) for p in partitions])))
+        return by_partition(await self._ask(self._consumer.end_offsets([self._tp(p) for p in partitions])))
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
         """One attempt; raises NotAMember, LogUnavailable. aiokafka's own `commit` repeats it for ever, also when the group has
@@ -185,10 +185,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._assigned(frozenset(tp.partition for tp in assigned))
-
-
-def _plain(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
-    return {tp.partition: offset for tp, offset in offsets.items()}
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from quire_runtime.handler import LogRecord
-from quire_runtime.kafka import LogUnavailable, connection
+from quire_runtime.kafka import LogUnavailable, by_partition, connection
 from quire_runtime.reading import read
 from quire_runtime.settings import KafkaSettings
 
@@ -43,12 +43,12 @@ class LogScan:
     async def begins(self) -> dict[int, int]:
         """The offset of the oldest record kept, per partition."""
         with _translated():
-            return _plain(await self._consumer.beginning_offsets(self._partitions))
+            return by_partition(await self._consumer.beginning_offsets(self._partitions))
 
     async def ends(self) -> dict[int, int]:
         """The high watermark per partition: the offset that the next record will get."""
         with _translated():
-            return _plain(await self._consumer.end_offsets(self._partitions))
+            return by_partition(await self._consumer.end_offsets(self._partitions))
 
     async def read(
         self, first: Mapping[int, int], end: Mapping[int, int], *, at_once: int = 1_000
@@ -86,7 +86,3 @@ def _translated() -> Iterator[None]:
         yield
     except (KafkaError, TimeoutError) as error:
         raise LogUnavailable(f"Kafka does not answer: {str(error) or 'no answer in time'}") from error
-
-
-def _plain(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
-    return {tp.partition: offset for tp, offset in offsets.items()}
