@@ -15,7 +15,7 @@ from msgspec import Struct
 from quire_cli.errors import NOT_ALL, USAGE, CliError
 from quire_cli.target import Target
 from quire_schemas.text import scrub
-from quire_schemas.views import BatchView, CommandAccepted, Page
+from quire_schemas.views import BatchView, CommandAccepted, Config, Page
 
 T = TypeVar("T")
 TIMEOUT = httpx.Timeout(30, connect=10)
@@ -25,14 +25,6 @@ LONGEST_PAUSE_S = 5.0
 PAGE = 500
 """The most that the notifier gives at once."""
 NO_PROXY: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
-
-
-class Config(Struct, frozen=True):
-    """Of GET /api/config."""
-
-    ingest_url: str = ""
-    auth: str = "none"
-    batch_size: int = 25
 
 
 class Collection(Struct, frozen=True):

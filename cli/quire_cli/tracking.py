@@ -98,8 +98,9 @@ class Tracker:
             self.batches[view.batch_id] = of_view(view)
 
     def keep_ended(self, most: int) -> None:
-        """Forgets all ended batches but those heard of last. One that is retried is asked for again."""
+        """Forgets all ended batches but those that ended last. One that is retried is asked for again."""
         ended = [batch_id for batch_id, batch in self.batches.items() if batch.ended]
+        ended.sort(key=lambda batch_id: self.batches[batch_id].ended_at or self.batches[batch_id].created_at)
         for batch_id in ended[: max(0, len(ended) - most)]:
             del self.batches[batch_id], self.told[batch_id]
 

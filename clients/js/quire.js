@@ -49,7 +49,7 @@ export class Subscription extends EventTarget {
       try {
         if (typeof token === "function") token = await token();
       } catch (error) {
-        return this.#lost(socket, 1006, `there is no token: ${error}`);
+        return this.#lost(socket, 1006, `there is no token: ${error}`); // unless it was lost meanwhile
       }
       if (socket !== this.#socket || socket.readyState !== 1) return; // lost while the token was waited for
       if (token) this.#say({ type: "AUTHENTICATE", token });
@@ -69,6 +69,7 @@ export class Subscription extends EventTarget {
   }
 
   #take(message) {
+    if (this.#closed) return;
     if (message.type === "SUBSCRIBED") return this.#subscribed(message);
     if (message.type === "ERROR") return this.#tell("error", message);
     if (message.seq === undefined || message.seq <= this.seq) return;
@@ -93,6 +94,7 @@ export class Subscription extends EventTarget {
 
   #lost(socket, code, reason) {
     if (socket !== this.#socket || this.#closed) return;
+    this.#socket = null; // it is lost once, whatever else it or its token may say
     clearInterval(this.#ping);
     socket.onclose = socket.onmessage = null;
     socket.close();

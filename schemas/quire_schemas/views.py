@@ -9,6 +9,14 @@ from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, S
 Item = TypeVar("Item")
 
 
+class Config(Struct, frozen=True, kw_only=True):
+    """What a client has to know first. An empty `ingest_url`: the notifier's own origin. `auth` is none or jwt."""
+
+    ingest_url: str = ""
+    auth: str = "none"
+    batch_size: int = 25
+
+
 class Links(Struct, frozen=True, kw_only=True):
     """Where a file's contents are; a link that leads nowhere yet is null."""
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.folding import folded
+
 from quire_schemas.batch import BatchState, evolve
-from quire_schemas.events import Event, FileProcessed
+from quire_schemas.events import Event
 
 
 @dataclass
@@ -41,20 +43,6 @@ def violations(facts: Facts) -> list[str]:
         *misseen(facts),
         *misstored(facts, states),
     ]
-
-
-def folded(log: Sequence[tuple[int, Event]]) -> tuple[dict[str, BatchState], Counter[tuple[str, int]]]:
-    """Where the log says each batch stands, and how often each file was processed in a generation."""
-    states: dict[str, BatchState] = {}
-    processed: Counter[tuple[str, int]] = Counter()
-    for offset, event in log:
-        before = states.get(event.batch_id)
-        after = evolve(before, event, offset)
-        if after is not None and after is not before:
-            states[event.batch_id] = after
-            if isinstance(event.data, FileProcessed):
-                processed[event.data.file_id, after.generation] += 1
-    return states, processed
 
 
 def lost(facts: Facts, states: Mapping[str, BatchState]) -> Iterator[str]:

@@ -16,7 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.chaos.checks import Facts, folded, violations
+from tests.chaos.checks import Facts, violations
+from tests.folding import folded
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, simple_pdf, slow_pdf

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.cli.feed import (
     BATCH,
+    NOW,
     again,
     all_failed,
     cancelled,
@@ -74,5 +77,6 @@ def test_only_so_many_ended_batches_are_kept_and_every_other_one() -> None:
         tracker.take(created("a", batch_id=f"{number}"))
         if number != 1:
             tracker.batches[f"{number}"].status = "completed"
+            tracker.batches[f"{number}"].ended_at = NOW + timedelta(seconds=99 if number == 0 else number)
     tracker.keep_ended(2)
-    assert list(tracker.batches) == ["1", "3", "4"]
+    assert list(tracker.batches) == ["0", "1", "4"]

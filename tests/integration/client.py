@@ -10,14 +10,15 @@ from typing import Any
 
 import asyncpg
 import httpx
+from tests.folding import folded
 from tests.integration.stack import Quire, Stack
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from quire_runtime.scan import LogScan
 from quire_runtime.settings import KafkaSettings
-from quire_schemas.batch import BatchState, evolve
-from quire_schemas.events import Event, FileProcessed
+from quire_schemas.batch import BatchState
+from quire_schemas.events import Event
 
 PATIENCE_SECONDS = 60.0
 File = tuple[str, bytes]
@@ -111,16 +112,7 @@ class Client:
 
     async def folded(self) -> tuple[Mapping[str, BatchState], Counter[tuple[str, int]]]:
         """Where the log says that each batch stands, and how often each file was processed in a generation."""
-        states: dict[str, BatchState] = {}
-        processed: Counter[tuple[str, int]] = Counter()
-        for _, offset, event in await self.log():
-            before = states.get(event.batch_id)
-            after = evolve(before, event, offset)
-            if after is not None and after is not before:
-                states[event.batch_id] = after
-                if isinstance(event.data, FileProcessed):
-                    processed[event.data.file_id, after.generation] += 1
-        return states, processed
+        return folded([(offset, event) for _, offset, event in await self.log()])
 
 
 async def close_code(socket: ClientConnection) -> int:

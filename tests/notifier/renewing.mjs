@@ -34,5 +34,18 @@ Socket.last.onmessage({ data: JSON.stringify(subscribed) });
 Socket.last.onclose({ code: 3500, reason: "the token has expired" });
 await until(() => sent.length === 3 && sent[2].length === 2);
 Socket.last.onclose({ code: 3500, reason: "that one is not valid" }); // before it was subscribed: it would not help
-console.log(JSON.stringify({ sent, lost }));
+
+// A connection that is lost while its token is waited for, and a token that then is not to be had, are one loss.
+const before = sent.length;
+let refuse;
+const other = subscribe("http://localhost", "d", { token: () => new Promise((_, reject) => (refuse = reject)), WebSocket: Socket });
+const twice = [];
+other.addEventListener("disconnected", () => twice.push(sent.length - before));
+await until(() => refuse);
+Socket.last.onclose({ code: 1006, reason: "" });
+refuse(new Error("nobody gives tokens just now"));
+await until(() => sent.length === before + 2);
+await new Promise((resolve) => setTimeout(resolve, 1100)); // longer than the longest first pause
+const opened = sent.splice(before).length;
+console.log(JSON.stringify({ sent, lost, twice, opened }));
 process.exit(0);

@@ -30,3 +30,4 @@ async def test_a_token_that_expires_or_is_not_to_be_had_at_once_is_asked_for_aga
         [{"type": "AUTHENTICATE", "token": "token 3"}, {**subscribe, "after": 3, "epoch": "e"}],
     ]
     assert told["lost"] == [False, False, True]
+    assert (told["twice"], told["opened"]) == ([1], 2)

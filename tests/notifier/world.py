@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from quire_notifier.feed import Head, Message, Run
+from quire_notifier.feed import Head, Message, Stretch
 from quire_notifier.groups import Encoding
 from quire_notifier.hub import Hub
 from quire_notifier.snapshots import SnapshotMessages
@@ -61,13 +61,13 @@ class MemoryFeed:
         head = await self.head(NAME)
         return head.epoch, dict.fromkeys(names, head.last_seq)
 
-    async def read(self, _name: str, after: int, limit: int, *, kind: str) -> Run:
+    async def read(self, _name: str, after: int, limit: int, *, kind: str) -> Stretch:
         await self._before()
         first = max(after, self.pruned_to)
         some = [Message(first + n + 1, text) for n, text in enumerate(self.texts[first : first + limit])]
-        run = Run(str(self.epoch), some)
+        stretch = Stretch(str(self.epoch), some)
         await self._after()
-        return run
+        return stretch
 
     async def snapshot(self, name: str) -> AsyncGenerator[Any, None]:
         yield await self.head(name)

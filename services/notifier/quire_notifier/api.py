@@ -26,20 +26,13 @@ from quire_runtime.http import Problem, json_response
 from quire_runtime.logs import get_logger
 from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES
+from quire_schemas.views import Config
 
 log = get_logger(__name__)
 
 KINDS = ("original", "text", "thumbnail")
 
 Operation = Callable[[Request, Principal], Awaitable[Response]]
-
-
-class Config(msgspec.Struct, frozen=True):
-    """What a page has to know first."""
-
-    ingest_url: str
-    auth: str
-    batch_size: int
 
 
 class FeedPage(msgspec.Struct, frozen=True):
@@ -173,14 +166,14 @@ class Api:
         after = number(request.query_params, "after", 0, least=0, most=MAX_SEQ)
         limit = limit_of(request)
         head = await self._feed.head(name)
-        run = await self._feed.read(name, after, limit, kind="http")
-        pruned = run.messages[0].seq != after + 1 if run.messages else after != head.last_seq
-        if run.epoch != request.query_params.get("epoch", run.epoch) or pruned:
+        stretch = await self._feed.read(name, after, limit, kind="http")
+        pruned = stretch.messages[0].seq != after + 1 if stretch.messages else after != head.last_seq
+        if stretch.epoch != request.query_params.get("epoch", stretch.epoch) or pruned:
             detail = "The feed does not go on here: it was rebuilt, or older messages are gone. Fetch the batches again."
             raise Problem(410, "resync_required", detail, epoch=head.epoch, last_seq=head.last_seq, pruned_to=head.pruned_to)
-        items = [Raw(message.text) for message in run.messages]
-        following = run.messages[-1].seq if len(items) == limit else None
-        return json_response(FeedPage(epoch=run.epoch, items=items, next_cursor=following))
+        items = [Raw(message.text) for message in stretch.messages]
+        following = stretch.messages[-1].seq if len(items) == limit else None
+        return json_response(FeedPage(epoch=stretch.epoch, items=items, next_cursor=following))
 
     def _guarded(self, name: str, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         """With a principal, counted, and with an outage of Postgres as a 503."""

@@ -22,7 +22,7 @@ class Message(NamedTuple):
     text: bytes
 
 
-class Run(NamedTuple):
+class Stretch(NamedTuple):
     """Messages that follow each other."""
 
     epoch: str
@@ -51,11 +51,11 @@ class Feed:
         rows = await self._pool.fetch(_SQL["heads"], list(collection_ids))
         return rows[0]["epoch"], {row["collection_id"]: row["last_seq"] for row in rows if row["collection_id"] is not None}
 
-    async def read(self, collection_id: str, after: int, limit: int, *, kind: str) -> Run:
+    async def read(self, collection_id: str, after: int, limit: int, *, kind: str) -> Stretch:
         """At most `limit` messages after the given seq. They begin with the oldest that is kept: look at the first seq."""
         metrics.FEED_READS.labels(kind).inc()
         rows = await self._pool.fetch(_SQL["read"], collection_id, after, limit)
-        return Run(rows[0]["epoch"], [Message(row["seq"], row["message"].encode()) for row in rows if row["seq"] is not None])
+        return Stretch(rows[0]["epoch"], [Message(row["seq"], row["message"].encode()) for row in rows if row["seq"] is not None])
 
     async def snapshot(self, collection_id: str) -> AsyncGenerator[Head | BatchState, None]:
         """First the head, then every active batch as of exactly that place in the feed; oldest first."""

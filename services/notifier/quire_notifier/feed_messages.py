@@ -53,7 +53,7 @@ class _Counts(TypedDict):
     total: int
 
 
-Change = tuple[BatchState | None, BatchState, Event]
+Step = tuple[BatchState | None, BatchState, Event]
 
 
 def feed_messages(before: BatchState | None, after: BatchState | None, event: Event) -> list[AnyFeedMessage]:
@@ -91,25 +91,25 @@ def _file(file: FileState, head: _Head) -> FileMessage:
     )
 
 
-def _created(change: Change) -> BatchCreatedMessage:
-    _, after, event = change
+def _created(step: Step) -> BatchCreatedMessage:
+    _, after, event = step
     files = [CreatedFile(file_id=file.file_id, filename=file.filename, size=file.size) for file in after.files.values()]
     return BatchCreatedMessage(**_head(after, event), files=files)
 
 
-def _started(change: Change) -> BatchStartedMessage:
-    _, after, event = change
+def _started(step: Step) -> BatchStartedMessage:
+    _, after, event = step
     return BatchStartedMessage(**_head(after, event), attempt=after.attempt, total=after.total)
 
 
-def _progressed(change: Change) -> BatchProgressMessage:
-    _, after, event = change
+def _progressed(step: Step) -> BatchProgressMessage:
+    _, after, event = step
     assert after.stage is not None  # noqa: S101 -- what an accepted BatchProgressed sets
     return _progress(after, event, after.stage)
 
 
-def _released(change: Change) -> BatchProgressMessage:
-    _, after, event = change
+def _released(step: Step) -> BatchProgressMessage:
+    _, after, event = step
     return _progress(after, event, "released")
 
 
@@ -130,8 +130,8 @@ def _progress(after: BatchState, event: Event, stage: Any) -> BatchProgressMessa
     )
 
 
-def _completed(change: Change) -> BatchCompletedMessage:
-    _, after, event = change
+def _completed(step: Step) -> BatchCompletedMessage:
+    _, after, event = step
     started = after.started_at or event.time
     return BatchCompletedMessage(
         **_head(after, event),
@@ -141,24 +141,24 @@ def _completed(change: Change) -> BatchCompletedMessage:
     )
 
 
-def _failed(change: Change) -> BatchFailedMessage:
-    _, after, event = change
+def _failed(step: Step) -> BatchFailedMessage:
+    _, after, event = step
     assert after.error_code is not None  # noqa: S101 -- what an accepted BatchFailed sets
     message = after.error_message or ""
     return BatchFailedMessage(**_head(after, event), **_counts(after), code=after.error_code, message=message)
 
 
-def _cancelled(change: Change) -> BatchCancelledMessage:
-    _, after, event = change
+def _cancelled(step: Step) -> BatchCancelledMessage:
+    _, after, event = step
     return BatchCancelledMessage(**_head(after, event), **_counts(after), reason=after.cancel_reason)
 
 
-def _retried(change: Change) -> BatchRetryMessage:
-    _, after, event = change
+def _retried(step: Step) -> BatchRetryMessage:
+    _, after, event = step
     return BatchRetryMessage(**_head(after, event), file_ids=list(after.unsettled()), generation=after.generation)
 
 
-_ABOUT_BATCH: dict[type, Callable[[Change], AnyFeedMessage]] = {
+_ABOUT_BATCH: dict[type, Callable[[Step], AnyFeedMessage]] = {
     BatchCreated: _created,
     BatchStarted: _started,
     BatchProgressed: _progressed,

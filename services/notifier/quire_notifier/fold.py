@@ -1,4 +1,4 @@
-"""A run of events folded into the states of their batches, and what is to be said about it. Pure."""
+"""Events folded into the states of their batches, and what is to be said about it. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from quire_schemas.messages import AnyFeedMessage
 
 
 class Change(NamedTuple):
-    """A batch before and after a run of events."""
+    """A batch before and after events that follow each other."""
 
     before: BatchState | None
     after: BatchState

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
-from quire_notifier.api import Api, Config
+from quire_notifier.api import Api
 from quire_notifier.contents import Contents
 from quire_notifier.feed import Feed
 from quire_notifier.follower import Follower

@@ -90,15 +90,15 @@ class Tail:
 
     async def _advance(self) -> bool:
         """Reads what is new and writes it to everybody; whether there may be more."""
-        run = await self._feed.read(self.collection_id, self.last_seq, READ_AT_ONCE, kind="tail")
-        if run.epoch != self.epoch or (run.messages and run.messages[0].seq != self.last_seq + 1):
+        stretch = await self._feed.read(self.collection_id, self.last_seq, READ_AT_ONCE, kind="tail")
+        if stretch.epoch != self.epoch or (stretch.messages and stretch.messages[0].seq != self.last_seq + 1):
             self._start(await self._feed.head(self.collection_id))
             return False
-        for number, group in enumerate(groups_of(run.messages, GROUP_BYTES)):
+        for number, group in enumerate(groups_of(stretch.messages, GROUP_BYTES)):
             if number:
                 await asyncio.sleep(GROUP_SECONDS)
             await self._write(group)
-        return len(run.messages) == READ_AT_ONCE
+        return len(stretch.messages) == READ_AT_ONCE
 
     def _start(self, head: Head) -> None:
         self.epoch, self.last_seq = head.epoch, head.last_seq

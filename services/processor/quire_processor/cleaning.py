@@ -18,16 +18,18 @@ class Cleaning:
         self._store = store
         self._documents = documents
 
-    async def after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
-        """The batch has ended. `runs` are all that this generation saw, `own` the one that just ran here."""
-        if not ended.attempt:
-            return
-        without = [file.file_id for file in ended.files.values() if file.standing != "processed"]
-        if without:
+    async def rows_after_batch(self, ended: BatchState) -> None:
+        """The batch has ended: only files that are processed keep their rows."""
+        if without := _without_result(ended):
             await self._documents.delete(without, ended.attempt)
-        named = ended.artefact_keys()
+
+    async def artefacts_after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
+        """The batch has ended: only what it names stays. `runs` are all that this generation saw, `own` the one that just ran
+        here.
+        """
+        named, complete = ended.artefact_keys(), not _without_result(ended)
         for run_id in runs:
-            if own is not None and own.run_id == run_id and not without and own.produced <= named:
+            if own is not None and own.run_id == run_id and complete and own.produced <= named:
                 continue
             prefix = artefacts.run_prefix(ended.batch_id, run_id)
             garbage = [found.key async for found in self._store.list(prefix) if found.key not in named]
@@ -47,3 +49,7 @@ class Cleaning:
                 for key in (artefacts.text_key, artefacts.thumbnail_key)
             ]
         )
+
+
+def _without_result(ended: BatchState) -> list[str]:
+    return [file.file_id for file in ended.files.values() if ended.attempt and file.standing != "processed"]

@@ -1,7 +1,8 @@
 """Behind the end of a batch: cleaned up, then remembered, then forgotten here (DESIGN §4).
 
-The order counts. What is remembered lets the committed offset pass, so it must be whole; and one batch whose garbage cannot be
-deleted now must not keep the others from it: then `quire sweep` has it.
+The order counts. What is remembered lets the committed offset pass, and nobody comes back to it: so the rows must be gone by
+then, which need the same Postgres. Artefacts may stay: storage that is away must not keep batches from being remembered, and
+`quire sweep` finds what they do not name.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from quire_schemas.batch import BatchState
 log = get_logger(__name__)
 
 _MOST_AT_A_TIME = 16
-_CLEAN_WITHIN = 15.0  # seconds for the garbage of a batch to be gone, storage being away or refusing
+_CLEAN_WITHIN = 15.0  # seconds for the artefacts that a batch does not name to be gone, storage being away or refusing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +84,27 @@ class Closing:
         try:
             async with self._places:
                 await self._clean(ending)
-                await retrying(lambda: self._documents.remember([ending.state]), transient=is_transient, give_up_after=None)
+                await retrying(lambda: self._remember(ending.state), transient=is_transient, give_up_after=None)
             self._forget(ending)
         finally:
             self._under_way.discard(ending.state.batch_id)
             self._wake.set()  # it may have ended again meanwhile
+
+    async def _remember(self, ended: BatchState) -> None:
+        await self._cleaning.rows_after_batch(ended)
+        await self._documents.remember([ended])
 
     async def _clean(self, ending: Ending) -> None:
         last = self._last_runs.get(ending.state.batch_id)
         own = last if last is not None and last.run_id in ending.runs else None
         try:
             await retrying(
-                lambda: self._cleaning.after_batch(ending.state, ending.runs, own),
-                transient=lambda error: isinstance(error, StorageUnavailable) or is_transient(error),
+                lambda: self._cleaning.artefacts_after_batch(ending.state, ending.runs, own),
+                transient=lambda error: isinstance(error, StorageUnavailable),
                 give_up_after=_CLEAN_WITHIN,
             )
         except Exception as error:  # noqa: BLE001 -- the end itself is what has to be remembered
-            log.warning("batch_left_garbage", batch_id=ending.state.batch_id, error=repr(error))
+            log.warning("batch left garbage", batch_id=ending.state.batch_id, error=repr(error))
 
     def _forget(self, ending: Ending) -> None:
         batch_id = ending.state.batch_id

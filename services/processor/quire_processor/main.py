@@ -47,20 +47,25 @@ def worker_name(settings: ProcessorSettings) -> str:
 @contextlib.contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
     """A directory of our own under `parent`, removed at the end; what processors that were killed left goes first."""
-    with (parent / f"{_SCRATCH}{os.getuid()}.lock").open("ab") as gate:
-        flock(gate, LOCK_EX)  # so that nobody takes a directory for a dead one's that is just being made
-        for left in parent.glob(f"{_SCRATCH}*/"):
-            with contextlib.suppress(OSError), (left / "lock").open("rb") as lock:
-                flock(lock, LOCK_EX | LOCK_NB)
-                shutil.rmtree(left, ignore_errors=True)
-        mine = Path(mkdtemp(prefix=_SCRATCH, dir=parent))
-        held = (mine / "lock").open("wb")
-        flock(held, LOCK_EX | LOCK_NB)
-    with held:
+    for left in parent.glob(f"{_SCRATCH}*/"):
+        with contextlib.suppress(OSError):
+            if left.lstat().st_uid == os.getuid():
+                _clear(left)
+    mine = Path(mkdtemp(prefix=_SCRATCH, dir=parent))
+    with (mine / "taken").open("wb") as lock:
+        flock(lock, LOCK_EX)
+        (mine / "taken").rename(mine / "lock")  # it is there locked or not at all: nobody takes us for a dead one
         try:
             yield mine
         finally:
             shutil.rmtree(mine, ignore_errors=True)
+
+
+def _clear(left: Path) -> None:
+    """Raises OSError where somebody lives there."""
+    with (left / "lock").open("rb") as lock:
+        flock(lock, LOCK_EX | LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)
 
 
 async def serve(settings: ProcessorSettings) -> None:

@@ -110,7 +110,7 @@ class Pipeline:
         )
 
     async def _workplace(self) -> Path:
-        self._directory.mkdir(parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
         return Path(tempfile.mkdtemp(dir=self._directory))
 
     async def _fetch(self, job: Job, watcher: Watcher, source: Path) -> None:
@@ -177,7 +177,7 @@ class Pipeline:
         def waiting(error: Exception, attempt: int) -> None:
             watcher.waiting_for(job.file.file_id, _lacking(error, on) or on)
             if attempt in (1, 10):
-                log.warning("file_waits", file_id=job.file.file_id, waits_for=_lacking(error, on), error=str(error))
+                log.warning("file waits", file_id=job.file.file_id, waits_for=_lacking(error, on), error=str(error))
 
         try:
             return await retrying(

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
@@ -76,12 +77,12 @@ class WorkerPool:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOAD)
         self._free = asyncio.Semaphore(size)
+        self._starts = ThreadPoolExecutor(size, "starts a worker")  # one that hangs must not take threads from others' work
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
 
     async def __aenter__(self) -> Self:
-        with _without_secrets():
-            ensure_running()
+        _ensure_forkserver()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -93,7 +94,7 @@ class WorkerPool:
             try:
                 return await self._once(source, target, on_page)
             except WorkerDied as error:
-                log.warning("worker_died", source=str(source), why=str(error))
+                log.warning("worker died", source=str(source), error=str(error))
             await asyncio.to_thread(_empty, target)
             try:
                 return await self._once(source, target, on_page, fresh=True)
@@ -105,6 +106,7 @@ class WorkerPool:
         """Kill and reap every worker."""
         workers, self._idle = [*self._idle, *self._busy], []
         await asyncio.gather(*(one.kill() for one in workers))
+        self._starts.shutdown(wait=False, cancel_futures=True)
 
     async def _once(self, source: Path, target: Path, on_page: OnPage | None, *, fresh: bool = False) -> Extracted:
         one = await self._take(fresh=fresh)
@@ -132,10 +134,10 @@ class WorkerPool:
                 return one
             await one.kill()
         return await retrying(
-            lambda: _Worker.start(self._context, self._limits, self._directory),
+            lambda: _Worker.start(self._context, self._starts, self._limits, self._directory),
             transient=lambda error: isinstance(error, CannotStart),
             give_up_after=self._patience,
-            on_retry=lambda error, attempt: log.warning("worker_not_started", why=str(error), attempt=attempt),
+            on_retry=lambda error, attempt: log.warning("worker not started", error=str(error), attempt=attempt),
         )
 
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
@@ -174,12 +176,13 @@ class _Worker:
         self._ended = False
 
     @classmethod
-    async def start(cls, context: ForkServerContext, limits: Limits, directory: Path) -> "_Worker":
+    async def start(cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path) -> "_Worker":
         ours, theirs = socket.socketpair()
         process = context.Process(target=worker.main, args=(theirs, limits, directory), daemon=True)
         try:
+            _ensure_forkserver()
             async with asyncio.timeout(_START_WITHIN):
-                await asyncio.to_thread(process.start)
+                await asyncio.get_running_loop().run_in_executor(starts, process.start)
         except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just died
             ours.close()
             raise CannotStart(f"no worker process can be started: {error!r}") from error
@@ -233,6 +236,12 @@ class _Worker:
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         if self._process.exitcode is not None:
             self._process.close()
+
+
+def _ensure_forkserver() -> None:
+    """The process that forks the workers, started again where it has died."""
+    with _without_secrets():
+        ensure_running()
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ class Processor(Handler):
             self._schedule.withdraw(batch_id)
             self._closing.lost(batch_id)
             if (run := self._runs.get(batch_id)) is not None:
-                log.info("run_given_up", batch_id=batch_id, run_id=run.run_id, why="partition lost")
+                log.info("run given up", batch_id=batch_id, run_id=run.run_id, reason="partition lost")
                 run.give_up()
         self._catching_up &= partitions
         metrics.PARTITIONS.set(len(partitions))
@@ -242,7 +242,7 @@ class Processor(Handler):
             await run.live()
         except* Exception:
             broken = True
-            log.exception("run_broke", batch_id=run.batch_id, run_id=run.run_id)
+            log.exception("run broke", batch_id=run.batch_id, run_id=run.run_id)
         finally:
             self._ended(run, broken=broken)
         if run.given_up:
@@ -259,14 +259,14 @@ class Processor(Handler):
         how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
         metrics.RUNS_ENDED.labels(how).inc()
         metrics.RUNS_OPEN.set(len(self._runs))
-        log.info("run_ended", batch_id=run.batch_id, run_id=run.run_id, attempt=run.attempt, how=how, status=run.state.status)
+        log.info("run ended", batch_id=run.batch_id, run_id=run.run_id, attempt=run.attempt, how=how, status=run.state.status)
 
     async def _take_back(self, run: Run) -> None:
         try:
             async with asyncio.timeout(1.0):
                 await self._cleaning.after_run(run)
         except Exception as error:  # noqa: BLE001 -- what is left is garbage with a name; `quire sweep` finds it
-            log.warning("run_left_garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))
+            log.warning("run left garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))
 
     async def _committing(self) -> None:
         committed: dict[int, int] = {}
@@ -283,7 +283,7 @@ class Processor(Handler):
         try:
             await self._log.confirm_membership()
         except (NotAMember, LogUnavailable) as error:
-            log.info("membership_unconfirmed", why=str(error))
+            log.info("membership unconfirmed", error=str(error))
             return False
         self._proved = self._clock.monotonic()
         return True
@@ -292,7 +292,7 @@ class Processor(Handler):
         try:
             await self._log.commit(marks)
         except (NotAMember, LogUnavailable) as error:
-            log.info("commit_refused", why=str(error))
+            log.info("commit refused", error=str(error))
             return False
         return True
 

@@ -193,10 +193,10 @@ class Run:
         try:
             return await self._pipeline.process(job, self)
         except Fenced:
-            log.warning("file_fenced", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
+            log.warning("file fenced", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             return None
         except Exception:
-            log.exception("file_broke", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
+            log.exception("file broke", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             message = "Something unexpected went wrong here. Retry the batch; if it happens again, report it with the file's id."
             return FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
 
@@ -222,13 +222,13 @@ class Run:
                     while not folded():
                         await self._changed.wait()
             except TimeoutError:
-                log.warning("event_said_again", batch_id=self.batch_id, type=event.type, run_id=self.run_id)
+                log.warning("event said again", batch_id=self.batch_id, type=event.type, run_id=self.run_id)
 
     async def _publish(self, event: Event) -> None:
         def waiting(error: Exception, attempt: int) -> None:
             self._waiting[event.id] = "log"
             if attempt == 1:
-                log.warning("log_away", batch_id=self.batch_id, type=event.type, error=str(error))
+                log.warning("log away", batch_id=self.batch_id, type=event.type, error=str(error))
 
         try:
             await retrying(
@@ -253,7 +253,7 @@ class Run:
             async with asyncio.timeout(_RELEASE_WITHIN):
                 await self._publisher.publish(event)
         except (TimeoutError, LogUnavailable) as error:
-            log.warning("release_unsaid", batch_id=self.batch_id, run_id=self.run_id, error=str(error))
+            log.warning("release unsaid", batch_id=self.batch_id, run_id=self.run_id, error=str(error))
 
     def _reach(self, stages: Iterable[Stage]) -> None:
         for stage in stages if not self._over.is_set() else ():

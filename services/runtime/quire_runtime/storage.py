@@ -36,8 +36,10 @@ PIECE_BYTES = 1024 * 1024
 DELETE_AT_ONCE = 1000
 """S3's limit of one delete request."""
 CONNECT_SECONDS = 5.0
-SLOWEST = 256 * 1024
-"""Bytes a second that a store has to take at least. aiohttp counts a time-out only from when all is written."""
+SLOWEST = 32 * 1024
+"""Bytes a second that a store has to take at least, of one request beside others. aiohttp counts a time-out only from when all
+is written.
+"""
 RANGE_NOT_SATISFIABLE = 416
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 _THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})

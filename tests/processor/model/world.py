@@ -50,7 +50,10 @@ class Tables:
         await asyncio.sleep(0.002)
         return {key: self.ended[key] for key in batch_ids if key in self.ended}
 
-    async def after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
+    async def rows_after_batch(self, ended: BatchState) -> None:
+        await asyncio.sleep(0.002)
+
+    async def artefacts_after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
         """Where object storage is slow, it takes its time."""
         await asyncio.sleep(self._chance.choice((0.002, 0.002, 25.0)))
 

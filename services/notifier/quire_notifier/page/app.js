@@ -48,8 +48,10 @@ async function remember() {
   const batch = id && batches.get(id);
   if (!batch || batch.past) return;
   batch.past = true;
-  batch.early = await past(id);
-  if (id === batchId) files.timeline(batches.get(id));
+  const early = await past(id);
+  const now = batches.get(id); // it may have been replaced meanwhile
+  if (now) now.early = early;
+  if (id === batchId) files.timeline(now);
 }
 
 /** All messages of a batch that the feed still holds. */
