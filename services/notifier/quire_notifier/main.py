@@ -33,6 +33,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.ops import OpsServer
 from quire_runtime.settings import is_loopback
 from quire_runtime.storage import ObjectStore
+from quire_schemas.views import Config
 
 log = get_logger(__name__)
 
