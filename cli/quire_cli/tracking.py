@@ -41,6 +41,8 @@ class File:
 
 @dataclass
 class Batch:
+    """Where a batch stands as far as this client has heard."""
+
     batch_id: str
     created_at: datetime
     files: dict[str, File]

@@ -33,6 +33,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class DataDirectory:
+    """What `quire up` keeps of a stack: data, logs, credentials, stack.json; used by one `quire up` at a time."""
+
     path: Path
 
     @classmethod

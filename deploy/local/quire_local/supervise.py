@@ -20,6 +20,8 @@ from quire_local.watch import Watch
 
 @dataclass(frozen=True)
 class Options:
+    """What the user of `quire up` wants."""
+
     data: Path
     ports: Ports
     processors: int = 1

@@ -1,0 +1,1 @@
+"""HTTP in, originals to S3, `BatchCreated` to the log; cancel and retry."""

@@ -11,6 +11,8 @@ RejectionCode = Literal["not_a_pdf", "empty", "too_large"]
 
 
 class Rejection(Struct, frozen=True):
+    """Why a file is not taken; `message` is the sentence for its owner."""
+
     code: RejectionCode
     message: str
 

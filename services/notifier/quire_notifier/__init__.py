@@ -1,0 +1,1 @@
+"""Events projected into Postgres, pushed as a feed, and answered from; the page."""

@@ -99,8 +99,8 @@ class Api:
     async def _batch(self, request: Request, principal: Principal) -> Response:
         """Also for who may only write, and wants to know what became of it: without a way to the contents."""
         state = await self._known(request, principal.may_follow)
-        readable = principal.may_read(state.collection_id)
-        return json_response(state_view(state, self._links if readable else self._links.unsigned))
+        may_read = principal.may_read(state.collection_id)
+        return json_response(state_view(state, self._links if may_read else self._links.unsigned))
 
     async def _state(self, request: Request, principal: Principal) -> Response:
         """For ingest: what cancel and retry are decided on."""

@@ -140,7 +140,7 @@ class CentrifugeSession:
                 self._close(UNAUTHENTICATED, "invalid token")
             return
         except AuthUnavailable as error:
-            self._write(protocol.failure(command, 100, error.detail))
+            self._write(protocol.failure(command, protocol.INTERNAL, error.detail))
             return
         if not self._enter(principal):
             return

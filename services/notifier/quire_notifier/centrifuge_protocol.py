@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from quire_notifier.frames import text_frame
 from quire_notifier.groups import Encoding, seq_of
 
-UNAUTHORIZED, PERMISSION_DENIED, METHOD_NOT_FOUND = 101, 103, 104
+INTERNAL, UNAUTHORIZED, PERMISSION_DENIED, METHOD_NOT_FOUND = 100, 101, 103, 104
 ALREADY_SUBSCRIBED, LIMIT_EXCEEDED, BAD_REQUEST, TOKEN_EXPIRED = 105, 106, 107, 109
 INSUFFICIENT_STATE = 2500
 """Of an unsubscribe push: the client subscribes again by itself."""
@@ -69,7 +69,7 @@ def reply(command: Command, **result: Any) -> bytes:
 
 
 def failure(command: Command, code: int, message: str) -> bytes:
-    return reply(command, error={"code": code, "message": message, "temporary": False})
+    return reply(command, error={"code": code, "message": message, "temporary": code == INTERNAL})
 
 
 def unsubscribed(channel: str, reason: str) -> bytes:

@@ -27,6 +27,8 @@ def passes(error: BaseException) -> bool:
 
 
 class Epoch(NamedTuple):
+    """A projection of the whole log under one meaning of events."""
+
     id: str
     fold_version: int
 

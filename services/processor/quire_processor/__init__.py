@@ -1,0 +1,1 @@
+"""From `BatchCreated` to documents, artefacts, and events that say how it goes."""

@@ -14,6 +14,8 @@ from quire_schemas.batch import BatchState
 
 
 class Cleaning:
+    """Removes what runs have made and nothing names. Raises StorageUnavailable and what asyncpg raises; safe to repeat."""
+
     def __init__(self, store: ObjectStore, documents: Documents) -> None:
         self._store = store
         self._documents = documents

@@ -21,6 +21,8 @@ class Fenced(Exception):
 
 
 class Documents:
+    """Rows of files, and how batches ended. Raises what asyncpg raises: `is_transient` says what passes by waiting."""
+
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 

@@ -44,6 +44,8 @@ class View:
 
 
 class Ownership:
+    """What the log says of the batches of our partitions. Pure: partitions come by `begin` and go by `retain`."""
+
     def __init__(self) -> None:
         self._views: dict[int, View] = {}
         self._where: dict[str, View] = {}

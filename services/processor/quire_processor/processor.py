@@ -36,6 +36,8 @@ _HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told 
 
 
 class Processor(Handler):
+    """Handler of the log, and owner of all runs of this process; `slots` bounds the files in flight."""
+
     def __init__(
         self,
         *,

@@ -35,6 +35,8 @@ _Lane = OrderedDict[str, _Waiting]
 
 
 class Schedule:
+    """Whose turn it is. Pure; a turn is handed out once, by `next`."""
+
     def __init__(self) -> None:
         self._collections: OrderedDict[str, OrderedDict[str, _Lane]] = OrderedDict()
         self._batches: dict[str, _Waiting] = {}

@@ -53,7 +53,7 @@ function row(file) {
   const image = links.thumbnail ? el("img", { src: links.thumbnail, alt: "", loading: "lazy", width: 48, height: 64 }) : null;
   const status = el("td", { className: file.processing_status }, STATUS[file.processing_status]);
   if (file.error_code) status.append(el("p", {}, CODE[file.error_code] ?? file.error_message ?? file.error_code));
-  const links_ = [links.text && [links.text, TEXT.text], [links.original, TEXT.original]].filter(Boolean);
+  const anchors = [links.text && [links.text, TEXT.text], [links.original, TEXT.original]].filter(Boolean);
   return el(
     "tr",
     {},
@@ -62,7 +62,7 @@ function row(file) {
     el("td", {}, String(file.page_count ?? "")),
     el("td", {}, bytes(file.file_size)),
     status,
-    el("td", {}, ...links_.flatMap(([href, label]) => [el("a", { href, "aria-label": `${label}: ${file.original_filename}` }, label), " "])),
+    el("td", {}, ...anchors.flatMap(([href, label]) => [el("a", { href, "aria-label": `${label}: ${file.original_filename}` }, label), " "])),
   );
 }
 

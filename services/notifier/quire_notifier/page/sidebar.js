@@ -52,9 +52,9 @@ function one(batch, open) {
   const short = batch.batch_id.slice(0, 8);
   const ended = TERMINAL.has(batch.status);
   const outcome = el("p", { role: "status" });
-  const act = async (command_name, button) => {
+  const act = async (what, button) => {
     button.disabled = true;
-    outcome.textContent = await command(batch.batch_id, command_name).then(() => "", (error) => error.message);
+    outcome.textContent = await command(batch.batch_id, what).then(() => "", (error) => error.message);
     button.disabled = false;
   };
   const button = (what, label, hint) => {
