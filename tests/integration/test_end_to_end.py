@@ -267,6 +267,7 @@ FITTING: dict[str, set[str | None]] = {
     "encrypted-userpw": {"encrypted"},
     "encrypted-ownerpw": {None, "encrypted"},
     "disagree": {None, "corrupt", "encrypted"},
+    "broken": {None, "corrupt", "encrypted"},
     "hostile": {None, "corrupt", "timeout", "out_of_memory", "too_many_pages"},
 }
 

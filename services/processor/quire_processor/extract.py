@@ -49,6 +49,9 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 _ENCRYPTED = Refused("encrypted", "The file is protected by a password. Remove the password and upload it again.")
+_FOR_RECIPIENTS = Refused(
+    "encrypted", "The file can be opened by its recipients only. Save it without that protection and upload it again."
+)
 _CORRUPT = Refused("corrupt", "The file is damaged and cannot be read. Open it in a PDF program, save it anew, and upload that.")
 
 
@@ -58,12 +61,14 @@ def extract(source: Path, target: Path, limits: Limits, on_page: OnPage) -> Read
     try:
         document = pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD:
+        code = getattr(error, "err_code", None)
+        if code == pdfium_c.FPDF_ERR_PASSWORD:
             raise _ENCRYPTED from error
-        return _by_pypdf(source, target, limits, on_page)
+        unreadable = _FOR_RECIPIENTS if code == pdfium_c.FPDF_ERR_SECURITY else _CORRUPT
+        return _by_pypdf(source, target, limits, on_page, unreadable)
     try:
         if not len(document):
-            return _by_pypdf(source, target, limits, on_page)
+            return _by_pypdf(source, target, limits, on_page, _CORRUPT)
         metadata = _tidy({key: _pdfium_metadata(document, key) for key in document.METADATA_KEYS})
         thumbnail = _thumbnail(document, target / "thumbnail.webp")
         return _write(
@@ -82,8 +87,10 @@ def _check_header(source: Path) -> None:
         raise Refused("not_a_pdf", "The file is not a PDF. Convert it to PDF and upload that.")
 
 
-def _by_pypdf(source: Path, target: Path, limits: Limits, on_page: OnPage) -> Reading:
-    """The fallback for files that pdfium does not open; pypdf raises far outside its own exception class."""
+def _by_pypdf(source: Path, target: Path, limits: Limits, on_page: OnPage, unreadable: Refused) -> Reading:
+    """The fallback for files that pdfium does not open; pypdf raises far outside its own exception class. `unreadable` is raised
+    where pypdf does not open it either.
+    """
     try:
         reader = PdfReader(source, strict=False)
         if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
@@ -93,9 +100,9 @@ def _by_pypdf(source: Path, target: Path, limits: Limits, on_page: OnPage) -> Re
     except (Refused, MemoryError):
         raise
     except Exception as error:
-        raise _CORRUPT from error
+        raise unreadable from error
     if not count:
-        raise _CORRUPT
+        raise unreadable
     return _write(
         _Source(count, lambda index: reader.pages[index].extract_text(), metadata, thumbnail=False), target, limits, on_page
     )

@@ -12,7 +12,7 @@ export const STATUS = {
 
 /** What happened, and what to do about it, by the code of a failed file. */
 export const CODE = {
-  encrypted: "It needs a password. Remove the password and upload it again.",
+  encrypted: "It is protected by a password or a certificate. Remove the protection and upload it again.",
   corrupt: "It is damaged beyond reading. Make the PDF again and upload that.",
   not_a_pdf: "It is not a PDF.",
   empty: "It is empty.",
