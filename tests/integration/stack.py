@@ -169,15 +169,8 @@ class Quire:
 
 def with_free_ports(processors: int) -> Ports:
     """Ports for services only; those of processors follow each other."""
-    ingest, notifier, ingest_ops, notifier_ops = free_ports(4)
-    return Ports(
-        ingest=ingest, notifier=notifier, ingest_ops=ingest_ops, notifier_ops=notifier_ops, processor_ops=free_row(processors)
-    )
-
-
-def free_row(count: int) -> int:
-    """The first of so many free ports in a row."""
     while True:
-        first = free_ports(1)[0]
-        if first + count < 65_000 and all(map(is_free, range(first, first + count))):
-            return first
+        ingest, notifier, ingest_ops, notifier_ops, first = found = free_ports(5)
+        row = range(first, first + processors)
+        if all(map(is_free, row)) and not set(found[:4]) & set(row):
+            return Ports(ingest=ingest, notifier=notifier, ingest_ops=ingest_ops, notifier_ops=notifier_ops, processor_ops=first)
