@@ -20,7 +20,7 @@ def all_rejected(record: RequestRecord) -> Problem:
     return Problem(
         422,
         "all_rejected",
-        f"None of the {len(answer.rejected)} files can be taken; `rejected` says why.",
+        "None of the files can be taken; `rejected` says why.",
         **{name: getattr(answer, name) for name in answer.__struct_fields__},
     )
 
