@@ -8,7 +8,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from quire_runtime.postgres import MigrationChanged, check, connect_pool, is_transient, migrate
+from quire_runtime.migrations import MigrationChanged, migrate
+from quire_runtime.postgres import check, connect_pool, is_transient
 from quire_runtime.settings import PostgresSettings
 
 

@@ -9,6 +9,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def end_at_sigterm() -> None:
+    """Ends this process at a SIGTERM, until somebody else listens to it. As the first process of a container it would not hear
+    it at all, as long as it has no handler of its own: so this comes before the imports, which take a second.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
+
+
 def stop_event() -> asyncio.Event:
     """An event that the first SIGTERM or SIGINT sets; a second one ends the process at once, with code 128 + signal."""
     stop = asyncio.Event()
