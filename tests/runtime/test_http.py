@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_runtime.http import HttpServer, KnownHosts, PortTaken, Problem, cors, exception_handlers, json_response, problem
+from quire_runtime.http import CannotListen, HttpServer, KnownHosts, Problem, cors, exception_handlers, json_response, problem
 from quire_runtime.ops import OpsServer
 
 
@@ -76,7 +76,7 @@ async def test_only_the_allowed_origins_are_answered():
 async def test_a_taken_port_is_named_with_its_setting():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortTaken, match=rf"{port}.*QUIRE_OPS_PORT"):
+        with pytest.raises(CannotListen, match=rf"{port}.*QUIRE_OPS_PORT"):
             OpsServer("127.0.0.1", port, {})
 
 

@@ -45,10 +45,10 @@ async def serve(settings: IngestSettings) -> None:
         ops = OpsServer(settings.ops.host, settings.ops.port)
         log.info("listening", url=f"http://{settings.http.host}:{http.port}")
         async with asyncio.TaskGroup() as group:
-            group.create_task(ops.run())
+            looking = group.create_task(ops.run())
             serving = group.create_task(http.run())
             preparing = group.create_task(_prepare(settings, store, publisher, ops))
-            await stop.wait()
+            await signals.until(stop, looking, serving)
             preparing.cancel()
             ops.draining = True
             http.stop()

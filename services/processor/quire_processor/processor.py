@@ -24,6 +24,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
+from quire_runtime.signals import until
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)
@@ -84,7 +85,7 @@ class Processor(Handler):
                 group.create_task(loop)
                 for loop in (self._confirming(), self._dispatching(), self._closing.run(), self._committing())
             ]
-            await stop.wait()
+            await until(stop, polling, *background)
             for task in background:
                 task.cancel()
             await asyncio.wait(background)  # so that no run begins behind our back

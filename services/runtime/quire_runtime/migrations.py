@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import CONNECT_SECONDS, patiently, quote, session
 from quire_runtime.settings import PrepareSettings
@@ -18,7 +19,7 @@ log = get_logger(__name__)
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
-class MigrationChanged(Exception):
+class MigrationChanged(CannotServe):
     """A migration that has been applied is not the file it was. Applied ones are history: undo the change, add a new file."""
 
 
@@ -109,7 +110,8 @@ async def _applied(connection: asyncpg.Connection, schema: str) -> dict[int, str
 async def _migrate(connection: asyncpg.Connection, schema: str, files: Sequence[_Migration]) -> None:
     # The lock is the session's: it is held over all transactions and falls with the connection, whatever happens.
     await connection.execute("SELECT pg_advisory_lock($1)", _lock(schema))
-    await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+    if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", quote(schema)):
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")  # even IF NOT EXISTS takes the right to make one
     table = f"{quote(schema)}.migration"
     await connection.execute(
         f"CREATE TABLE IF NOT EXISTS {table} "

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 
+from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_runtime.settings import PostgresSettings
@@ -27,6 +27,26 @@ _TRANSIENT: tuple[type[Exception], ...] = (
 )
 _LOST = ("connection is closed", "closed in the middle of operation", "has been released back to the pool")
 """asyncpg's words for a connection that was lost before, during and just after a statement."""
+
+
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: user, password, pg_hba.conf
+    asyncpg.InvalidCatalogNameError,  # there is no such database
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InterfaceError,  # the URL says what asyncpg does not know, or cannot do
+)
+
+
+class DatabaseRefuses(CannotServe):
+    """Postgres answers, and does not let us in or do what we need. Correct QUIRE_POSTGRES_DSN, or grant the right that is named;
+    a role that may make no tables needs QUIRE_PREPARE=false.
+    """
+
+    def __init__(self, address: str, error: Exception) -> None:
+        cure = "Correct QUIRE_POSTGRES_DSN"
+        if isinstance(error, asyncpg.InsufficientPrivilegeError):
+            cure = "Grant that right; or let an owner run `prepare`, and set QUIRE_PREPARE=false for this role"
+        super().__init__(f"Postgres at {address} refuses: {' '.join(str(error).split())}. {cure}")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -65,13 +85,20 @@ async def patiently(
     fn: Callable[[], Awaitable[T]], dsn: str, give_up_after: float | None, *, also: tuple[type[Exception], ...] = ()
 ) -> T:
     """The result of `fn`, tried again while Postgres is away, and after the exceptions `also`; for `give_up_after` seconds at
-    most (None: for ever), then its exception is raised.
+    most (None: for ever), then its exception is raised. Raises DatabaseRefuses at once.
     """
-    where = urlsplit(dsn)
-    address = f"{where.hostname}:{where.port or 5432}"
+    address = dsn.rpartition("@")[2].partition("/")[0]  # one host or several, never the password
+
+    async def let_in() -> T:
+        try:
+            return await fn()
+        except _REFUSALS as error:
+            if is_transient(error):
+                raise
+            raise DatabaseRefuses(address, error) from error
 
     return await retrying(
-        fn,
+        let_in,
         transient=lambda error: is_transient(error) or isinstance(error, also),
         give_up_after=give_up_after,
         on_retry=lambda error, attempt: log.warning(

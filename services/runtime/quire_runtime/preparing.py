@@ -1,7 +1,6 @@
 """`python -m quire_<service> prepare`: makes topic, bucket and tables, so that the services themselves need no right to."""
 
 import argparse
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -9,11 +8,10 @@ import asyncpg
 from msgspec import Struct, structs
 
 from quire_runtime import logs
-from quire_runtime.command import USAGE, Command
+from quire_runtime.command import Command
+from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable
-from quire_runtime.migrations import MigrationChanged
 from quire_runtime.storage import StorageUnavailable
-from quire_runtime.topic import TopicMismatch
 
 WITHIN_SECONDS = 300.0
 
@@ -36,9 +34,8 @@ def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
         logs.setup(settings.log, service)
         try:
             await prepare(_making(settings), options.within)
-        except (LogUnavailable, StorageUnavailable, TopicMismatch, MigrationChanged, OSError, asyncpg.PostgresError) as error:
-            sys.stderr.write(f"prepare: {error or type(error).__name__}\n")
-            return USAGE
+        except (LogUnavailable, StorageUnavailable, OSError, asyncpg.PostgresError) as error:
+            raise CannotServe(f"prepare: {error or type(error).__name__}. Try again when it answers") from error
         return 0
 
     return command

@@ -13,6 +13,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable, connection
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
@@ -21,7 +22,7 @@ from quire_runtime.settings import KafkaSettings
 log = get_logger(__name__)
 
 
-class TopicMismatch(Exception):
+class TopicMismatch(CannotServe):
     """The topic is not as the settings say, and cannot be used so."""
 
 
