@@ -97,10 +97,10 @@ async def test_tables_of_another_history(stack: Stack, service: str) -> None:
     backing = await stack.fresh()
     connection = await asyncpg.connect(backing.postgres)
     try:
+        await connection.execute(f"CREATE SCHEMA {service}; SET search_path = {service}")
         await connection.execute(
-            f"CREATE SCHEMA {service}; CREATE TABLE {service}.migration (version integer PRIMARY KEY, name text NOT NULL, "
-            "sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
-            f"INSERT INTO {service}.migration VALUES (1, 'other', 'other')"
+            "CREATE TABLE migration (version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, "
+            "applied_at timestamptz NOT NULL DEFAULT now()); INSERT INTO migration VALUES (1, 'other', 'other')"
         )
     finally:
         await connection.close()
