@@ -43,15 +43,33 @@ Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def render(values: Values, release: str = RELEASE) -> list[Object]:
-    """Every object of the chart, hooks too, with these values over its defaults; raises Refused."""
-    return [yaml.load(document, Loader) for document in documents(values, release)]  # noqa: S506 -- a CSafeLoader
+    """Every object of the chart, hooks too, with these values over its defaults; raises Refused. Change none: they are kept."""
+    return _objects(json.dumps(values), release)
+
+
+def find(objects: list[Object], kind: str, name: str) -> Object:
+    """The one object of this kind whose name ends so."""
+    (found,) = (made for made in objects if made["kind"] == kind and made["metadata"]["name"].removeprefix(f"{RELEASE}-") == name)
+    return found
+
+
+def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
+    """The template of every pod, or the pod itself, by the component that it is."""
+    for made in objects:
+        template = made["spec"].get("jobTemplate", made)["spec"].get("template", made) if "spec" in made else {}
+        if "containers" in template.get("spec", {}):
+            yield template["metadata"]["labels"]["app.kubernetes.io/component"], template
+
+
+def containers(pod: Object) -> list[Object]:
+    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
 
 
 def documents(values: Values, release: str = RELEASE) -> Iterator[str]:
     """The text of every object; raises Refused."""
     for template, rendered in sorted(_rendered(json.dumps(values), release).items()):
         if template.endswith(".yaml"):
-            yield from (part.strip("\n") + "\n" for part in f"\n{rendered}".split("\n---") if yaml.load(part, Loader))  # noqa: S506
+            yield from (part.strip("\n") + "\n" for part in f"\n{rendered}".split("\n---") if "kind:" in part)
 
 
 def notes(values: Values) -> str:
@@ -73,6 +91,11 @@ def chart_values() -> Values:
 @cache
 def _helm() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+@cache
+def _objects(values: str, release: str) -> list[Object]:
+    return [yaml.load(document, Loader) for document in documents(json.loads(values), release)]  # noqa: S506 -- a CSafeLoader
 
 
 @cache

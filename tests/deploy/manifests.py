@@ -7,6 +7,7 @@ quire.yaml           the chart, rendered with deploy/kubernetes/values.yaml, for
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ OWN = {
 }
 """What the chart says itself, by values of its own: there is one way to say a thing."""
 
+SHARED_ONLY = {"QUIRE_BATCH_SIZE"}
+"""What services have to agree about."""
+NEVER_SHARED = {"QUIRE_GROUP"}
+"""What has one name, and must not be the same."""
+
 HEADER = """\
 # Quire for `kubectl apply -f`: the chart deploy/helm/quire with deploy/kubernetes/values.yaml. Made by `make manifests`: change
 # those, not this. docs/deploy.md says which Secrets have to be there.
@@ -41,10 +47,16 @@ HEADER = """\
 
 
 def settings_schemas() -> dict[str, dict[str, Any]]:
-    """Of each service, and of all of them together: the variables that values may set."""
-    each = {f"{name}Settings": _properties(cls) for name, cls in SETTINGS.items()}
-    together = {variable: kind for properties in each.values() for variable, kind in properties.items()}
-    return {name: _closed(properties) for name, properties in {**each, "settings": together}.items()}
+    """What values may set: for each service, and for all of them, which is what more than one has."""
+    each = {name: _properties(cls) for name, cls in SETTINGS.items()}
+    names = Counter(variable for properties in each.values() for variable in properties)
+    shared = {variable for variable, services in names.items() if services > 1} - NEVER_SHARED
+    together = {variable: kind for properties in each.values() for variable, kind in properties.items() if variable in shared}
+    own = {
+        f"{name}Settings": _closed({key: kind for key, kind in properties.items() if key not in SHARED_ONLY})
+        for name, properties in each.items()
+    }
+    return {**own, "settings": _closed(together)}
 
 
 def schema() -> str:
@@ -59,7 +71,9 @@ def manifest() -> str:
     values = yaml.safe_load((KUBERNETES / "values.yaml").read_text("utf-8"))
     order = ("ServiceAccount", "ConfigMap", "Service")
     objects = [(document, yaml.safe_load(document)) for document in documents(values)]
-    plain = [(document, made["kind"]) for document, made in objects if "helm.sh/hook" not in made["metadata"].get("annotations", {})]
+    plain = [
+        (document, made["kind"]) for document, made in objects if "helm.sh/hook" not in made["metadata"].get("annotations", {})
+    ]
     plain.sort(key=lambda item: order.index(item[1]) if item[1] in order else len(order))
     return HEADER + "".join(f"---\n{document}" for document, _ in plain)
 

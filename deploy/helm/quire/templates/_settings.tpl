@@ -128,8 +128,8 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
 {{- $_ := set $set "QUIRE_KAFKA_BOOTSTRAP" (include "quire.kafka.bootstrap" $root) -}}
 {{- $_ := set $set "QUIRE_KAFKA_TOPIC" $values.kafka.topic -}}
 {{- $_ := set $set "QUIRE_KAFKA_PARTITIONS" (include "quire.text" $values.kafka.partitions) -}}
-{{- $_ := set $set "QUIRE_KAFKA_REPLICATION" (ternary 1 $values.kafka.replication $values.demo.enabled | toString) -}}
-{{- $_ := set $set "QUIRE_KAFKA_MIN_INSYNC_REPLICAS" (ternary 1 $values.kafka.minInsyncReplicas $values.demo.enabled | toString) -}}
+{{- $_ := set $set "QUIRE_KAFKA_REPLICATION" (ternary "1" (include "quire.text" $values.kafka.replication) $values.demo.enabled) -}}
+{{- with $values.kafka.minInsyncReplicas }}{{ $_ := set $set "QUIRE_KAFKA_MIN_INSYNC_REPLICAS" (include "quire.text" .) }}{{ end -}}
 {{- $_ := set $set "QUIRE_KAFKA_SECURITY_PROTOCOL" (include "quire.kafka.protocol" $root) -}}
 {{- if hasPrefix "SASL_" (include "quire.kafka.protocol" $root) -}}
   {{- $_ := set $set "QUIRE_KAFKA_SASL_MECHANISM" $values.kafka.saslMechanism -}}
@@ -166,7 +166,7 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
 {{- $config := include "quire.config" . | fromYaml -}}
 {{- $takes := dict
   "ingest" ($config.QUIRE_SHUTDOWN_S | default "30")
-  "processor" ($config.QUIRE_HAND_OVER_S | default "20")
+  "processor" ($config.QUIRE_HAND_OVER_S | default "10")
   "notifier" ($config.QUIRE_DRAIN_S | default "5") -}}
 {{- add (get .root.Values .name).preStopSeconds (get $takes .name | float64 | ceil) 15 -}}
 {{- end }}
