@@ -26,6 +26,7 @@ OPTIONS: dict[str, Values] = {
     "jwks": {"auth": {"secret": {"name": ""}, "jwksUrl": "https://sso.example.com/jwks", "linkSecret": {"name": "quire-links"}}},
     "public key": {"auth": {"secret": {"name": ""}, "publicKey": {"name": "quire-key"}, "linkSecret": {"name": "quire-links"}}},
     "sasl": {"kafka": SASL},
+    "authorities of one's own": {"postgres": {"ca": {"name": "postgres-ca"}}, "s3": {"ca": {"name": "s3-ca", "key": "root.pem"}}},
     "s3": {"s3": {"endpoint": "https://s3.example.com:9443", "secret": "s3", "secrets": {"notifier": "s3-read"}}},
     "settings": {
         "config": {"QUIRE_LOG_LEVEL": "debug", "QUIRE_BATCH_SIZE": 10},
@@ -37,7 +38,7 @@ OPTIONS: dict[str, Values] = {
         name: {
             "podAnnotations": {"example.com/team": "documents"},
             "podLabels": {"example.com/team": "documents"},
-            "env": [{"name": "AWS_CA_BUNDLE", "value": "/etc/ssl/certs/ca.pem"}],
+            "env": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com:3128"}],
             "nodeSelector": {"kubernetes.io/arch": "amd64"},
             "tolerations": [{"key": "documents", "operator": "Exists"}],
             "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
@@ -91,6 +92,10 @@ OPTIONS: dict[str, Values] = {
     "maintenance": {"maintenance": {"sweep": {"enabled": True}, "rebuild": {"enabled": True}}},
     "no prepare": {"prepare": {"enabled": False}},
     "nobody's access": {"auth": {"mode": "none", "secret": {"name": ""}}},
+    "other nodes": {
+        name: {"nodeSelector": {"pool": "quire"}, "tolerations": [{"key": "quire", "operator": "Exists"}]}
+        for name in ("ingest", "processor", "notifier", "prepare", "maintenance", "test")
+    },
     "test with a token": {"test": {"token": {"name": "quire-test"}}},
 }
 
@@ -113,7 +118,9 @@ SCENARIOS: dict[str, Values] = {
     **{name: over(LEAST, values) for name, values in OPTIONS.items()},
     "everything at once": EVERYTHING,
     "demo": DEMO,
-    "demo with volumes": over(DEMO, {"demo": {"persistence": {"enabled": True, "storageClass": "standard"}}}),
+    "demo with volumes": over(
+        DEMO, {"demo": {"persistence": {"enabled": True, "storageClass": "standard"}, "nodeSelector": {"pool": "quire"}}}
+    ),
     "demo with all that fits": over(DEMO, *(OPTIONS[name] for name in ("keda", "monitoring", "network policies", "maintenance"))),
     "demo behind an ingress": over(DEMO, OPTIONS["ingress"], {"ingress": {"tlsSecret": ""}}),
 }

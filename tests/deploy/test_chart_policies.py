@@ -95,6 +95,13 @@ def test_a_roll_takes_no_replica_of_ingest_and_notifier_away_before_the_next_is_
         assert containers(spec["template"])[0]["lifecycle"]["preStop"]["sleep"]["seconds"] >= 5
 
 
+def test_every_pod_can_be_sent_to_nodes_of_its_own():
+    everywhere = over(SCENARIOS["other nodes"], OPTIONS["maintenance"])
+    for component, pod in pods(render(everywhere)):
+        assert pod["spec"].get("nodeSelector") == {"pool": "quire"}, component
+        assert pod["spec"].get("tolerations") == [{"key": "quire", "operator": "Exists"}], component
+
+
 def test_selectors_select_the_pods_that_they_are_for():
     objects = render(SCENARIOS["demo with all that fits"])
     labels = {component: pod["metadata"]["labels"] for component, pod in pods(objects)}

@@ -9,26 +9,14 @@ import pytest
 from tests.deploy.chart import Refused, Values, chart_values, render
 from tests.deploy.scenarios import DEMO, LEAST, OPTIONS, over
 
-FREE = {
-    *(
-        (name, key)
-        for name in ("ingest", "processor", "notifier")
-        for key in ("podAnnotations", "podLabels", "nodeSelector", "affinity")
-    ),
-    *((*path, "annotations") for path in (("httpRoute",), ("ingress",))),
-    *((*path, "annotations") for name in ("ingest", "notifier") for path in ((name, "service"),)),
-    *((name, "serviceAccount", "annotations") for name in ("ingest", "processor", "notifier", "prepare", "maintenance")),
-    *(("monitoring", key) for key in ("labels", "dashboardLabels")),
-    ("cloudnativepg", "spec"),
-    ("externalSecrets", "secrets"),
-    ("demo", "nodeSelector"),
-}
+FREE = {"annotations", "podAnnotations", "podLabels", "labels", "dashboardLabels", "nodeSelector", "affinity"}
+FREE_PLACES = {("cloudnativepg", "spec"), ("externalSecrets", "secrets")}
 """Where any key may stand, as it is somebody else's."""
 
 
 def places(values: Values, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every object among the values."""
-    if path not in FREE:
+    if path not in FREE_PLACES and not FREE.intersection(path):
         yield path
         for key, value in values.items():
             if isinstance(value, dict):

@@ -77,6 +77,26 @@ def test_every_secret_that_is_named_is_mounted_and_every_mounted_one_is_named(va
         assert named == mounted, component
 
 
+def test_authorities_of_ones_own_reach_the_libraries_that_look_for_them():
+    found = {component: variables for component, _, variables, _ in told(render(SCENARIOS["authorities of one's own"]))}
+    assert {name for name, variables in found.items() if "AWS_CA_BUNDLE" in variables} == {
+        "ingest",
+        "processor",
+        "notifier",
+        "prepare",
+    }
+    assert {name for name, variables in found.items() if "PGSSLROOTCERT" in variables} == {"processor", "notifier", "prepare"}
+
+
+def test_behind_a_gateway_its_address_does_not_limit_everybodys_sockets():
+    def most(values: Values) -> str | None:
+        return find(render(values), "ConfigMap", "notifier")["data"].get("QUIRE_MAX_SOCKETS_PER_ADDRESS")
+
+    assert most(LEAST) is None
+    assert most(SCENARIOS["http route"]) == most(SCENARIOS["ingress"]) == "0"
+    assert most(over(SCENARIOS["ingress"], {"notifier": {"config": {"QUIRE_MAX_SOCKETS_PER_ADDRESS": 50}}})) == "50"
+
+
 @EVERY
 def test_no_secret_is_written_into_a_variable(values: Values):
     secret = {item.env for cls in SETTINGS.values() for item in describe(cls) if item.secret}

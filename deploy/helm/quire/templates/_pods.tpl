@@ -31,6 +31,15 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* Where pods may run: takes the values of their component. */}}
+{{- define "quire.placement" -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $ $key }}
+{{ dict $key . | toYaml }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* image and security of a container with one of Quire's images. Takes (dict "root" $ "image" "ingest"). */}}
 {{- define "quire.container" -}}
 image: {{ include "quire.image" . }}

@@ -101,6 +101,8 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
   {{- $_ := set $found "QUIRE_S3_ACCESS_KEY_FILE" (dict "secret" $s3 "key" "access-key") -}}
   {{- $_ := set $found "QUIRE_S3_SECRET_KEY_FILE" (dict "secret" $s3 "key" "secret-key") -}}
 {{- end -}}
+{{- if and $values.s3.ca.name (ne .name "rebuild") }}{{ $_ := set $found "AWS_CA_BUNDLE" (dict "secret" $values.s3.ca.name "key" $values.s3.ca.key) }}{{ end -}}
+{{- if and $values.postgres.ca.name (hasKey $found "QUIRE_POSTGRES_DSN_FILE") }}{{ $_ := set $found "PGSSLROOTCERT" (dict "secret" $values.postgres.ca.name "key" $values.postgres.ca.key) }}{{ end -}}
 {{- if and (has .name (list "ingest" "notifier")) (eq (include "quire.auth" $root) "jwt") -}}
   {{- with $values.auth.secret.name }}{{ $_ := set $found "QUIRE_AUTH_SECRET_FILE" (dict "secret" . "key" $values.auth.secret.key) }}{{ end -}}
   {{- with $values.auth.publicKey.name }}{{ $_ := set $found "QUIRE_AUTH_KEY_FILE" (dict "secret" . "key" $values.auth.publicKey.key) }}{{ end -}}
@@ -152,7 +154,12 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
   {{- with $values.auth.jwksUrl }}{{ $_ := set $set "QUIRE_AUTH_JWKS_URL" . }}{{ end -}}
 {{- end -}}
 {{- if eq .name "ingest" }}{{ $_ := set $set "QUIRE_NOTIFIER_URL" (printf "http://%s-notifier:8000" (include "quire.fullname" $root)) }}{{ end -}}
-{{- if eq .name "notifier" }}{{ $_ := set $set "QUIRE_INGEST_URL" (include "quire.ingestUrl" $root) }}{{ end -}}
+{{- if eq .name "notifier" -}}
+  {{- $_ := set $set "QUIRE_INGEST_URL" (include "quire.ingestUrl" $root) -}}
+  {{- if and (or $values.httpRoute.enabled $values.ingress.enabled) (not (hasKey $set "QUIRE_MAX_SOCKETS_PER_ADDRESS")) -}}
+    {{- $_ := set $set "QUIRE_MAX_SOCKETS_PER_ADDRESS" "0" -}}{{/* all of them come from the gateway's address */}}
+  {{- end -}}
+{{- end -}}
 {{- $set | toYaml -}}
 {{- end }}
 
