@@ -71,9 +71,14 @@ def test_what_a_container_writes_to_is_bounded_and_gone_with_its_pod(values: Val
                 if not mount.get("readOnly") and mount["name"] in volumes:
                     assert "sizeLimit" in volumes[mount["name"]]["emptyDir"], component
         assert all(VOLUMES & volume.keys() for volume in volumes.values())
-    claims = [made["metadata"]["name"] for made in objects if "volumeClaimTemplates" in made.get("spec", {})]
-    assert not claims or values["demo"]["persistence"]["enabled"]
     assert not [made for made in objects if made["kind"] in {"PersistentVolume", "PersistentVolumeClaim"}]
+
+
+@EVERY
+def test_only_a_demo_that_keeps_its_data_has_volumes_of_one_node(values: Values):
+    claims = [claim for made in render(values) for claim in made.get("spec", {}).get("volumeClaimTemplates", [])]
+    assert len(claims) == (3 if values.get("demo", {}).get("persistence") else 0)
+    assert all(claim["spec"]["accessModes"] == ["ReadWriteOnce"] for claim in claims)
 
 
 def test_probes_ask_the_ops_port_and_a_dependency_that_is_away_takes_nobody_out_of_service():
@@ -175,3 +180,17 @@ def test_the_route_sends_every_post_to_ingest_and_lets_a_connection_last():
     assert rest["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
     assert rest["backendRefs"] == [{"name": "quire-notifier", "port": 8000}]
     assert post["timeouts"] == rest["timeouts"] == {"request": "0s"}
+
+
+def test_the_ingress_sends_uploads_and_one_host_to_ingest_and_all_else_to_the_notifier():
+    rules = find(render(SCENARIOS["ingress"]), "Ingress", "route")["spec"]["rules"]
+    led = {
+        (rule["host"], path["path"], path["pathType"]): path["backend"]["service"]["name"]
+        for rule in rules
+        for path in rule["http"]["paths"]
+    }
+    assert led == {
+        ("quire.example.com", "/api/documents", "Prefix"): "quire-ingest",
+        ("quire.example.com", "/", "Prefix"): "quire-notifier",
+        ("upload.quire.example.com", "/", "Prefix"): "quire-ingest",
+    }
