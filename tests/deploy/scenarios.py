@@ -89,7 +89,9 @@ OPTIONS: dict[str, Values] = {
             "secrets": {"postgres-owner": "quire/postgres/owner", "quire-auth": "quire/auth"},
         }
     },
-    "maintenance": {"maintenance": {"sweep": {"enabled": True}, "rebuild": {"enabled": True}}},
+    "maintenance": {
+        "maintenance": {"sweep": {"enabled": True, "token": {"name": "quire-sweep"}}, "rebuild": {"enabled": True}},
+    },
     "no prepare": {"prepare": {"enabled": False}},
     "nobody's access": {"auth": {"mode": "none", "secret": {"name": ""}}},
     "other nodes": {

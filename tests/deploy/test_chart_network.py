@@ -75,6 +75,7 @@ INSIDE = {
     *((name, "kafka", 9092) for name in ("ingest", "processor", "notifier", "prepare", "sweep", "rebuild")),
     *((name, "postgres", 5432) for name in ("processor", "notifier", "prepare", "rebuild")),
     *((name, "s3", 8333) for name in ("ingest", "processor", "notifier", "prepare", "sweep")),
+    ("sweep", "notifier", 8000),
     ("test", "ingest", 8001),
     ("test", "notifier", 8000),
 }

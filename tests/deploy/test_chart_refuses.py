@@ -73,6 +73,7 @@ def test_a_value_that_will_not_do_is_refused_by_its_place(values: Values, told: 
         (over(LEAST, {"httpRoute": {"enabled": True}}), "httpRoute.parentRefs: a route without a gateway"),
         (over(LEAST, {"ingress": {"enabled": True, "host": "a", "ingestHost": "a"}}), "it takes two hosts"),
         (over(LEAST, OPTIONS["http route"], OPTIONS["ingress"]), "pages upload to one place"),
+        (over(LEAST, {"maintenance": {"sweep": {"enabled": True}}}), "maintenance.sweep.token.name: sweep asks the notifier"),
         (over(LEAST, {"externalSecrets": {"enabled": True}}), "externalSecrets.store.name"),
         (over(DEMO, {"kafka": {"bootstrap": "kafka:9092"}}), "demo.enabled: it brings Kafka, Postgres and S3 itself"),
     ],

@@ -88,6 +88,13 @@ def test_authorities_of_ones_own_reach_the_libraries_that_look_for_them():
     assert {name for name, variables in found.items() if "PGSSLROOTCERT" in variables} == {"processor", "notifier", "prepare"}
 
 
+def test_sweep_asks_the_notifier_with_a_token_of_its_own():
+    (variables, pod) = next((row[2], row[3]) for row in told(render(SCENARIOS["maintenance"])) if row[0] == "sweep")
+    assert variables["QUIRE_NOTIFIER_URL"] == "http://quire-notifier:8000"
+    (token,) = [item for item in containers(pod)[0]["env"] if item["name"] == "QUIRE_TOKEN"]
+    assert token["valueFrom"] == {"secretKeyRef": {"name": "quire-sweep", "key": "token"}}
+
+
 def test_behind_a_gateway_its_address_does_not_limit_everybodys_sockets():
     def most(values: Values) -> str | None:
         return find(render(values), "ConfigMap", "notifier")["data"].get("QUIRE_MAX_SOCKETS_PER_ADDRESS")

@@ -153,7 +153,7 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
   {{- $_ := set $set "QUIRE_AUTH" (include "quire.auth" $root) -}}
   {{- with $values.auth.jwksUrl }}{{ $_ := set $set "QUIRE_AUTH_JWKS_URL" . }}{{ end -}}
 {{- end -}}
-{{- if eq .name "ingest" }}{{ $_ := set $set "QUIRE_NOTIFIER_URL" (printf "http://%s-notifier:8000" (include "quire.fullname" $root)) }}{{ end -}}
+{{- if has .name (list "ingest" "sweep") }}{{ $_ := set $set "QUIRE_NOTIFIER_URL" (printf "http://%s-notifier:8000" (include "quire.fullname" $root)) }}{{ end -}}
 {{- if eq .name "notifier" -}}
   {{- $_ := set $set "QUIRE_INGEST_URL" (include "quire.ingestUrl" $root) -}}
   {{- if and (or $values.httpRoute.enabled $values.ingress.enabled) (not (hasKey $set "QUIRE_MAX_SOCKETS_PER_ADDRESS")) -}}
