@@ -153,6 +153,20 @@ def test_keda_counts_unfinished_files_by_a_secret_connection(values: Values, sec
     assert reference == {"parameter": "connection", "name": secret, "key": key}
 
 
+@pytest.mark.parametrize("given", ["", "postgres-of-ours"])
+def test_the_roles_of_a_cluster_have_the_passwords_that_the_services_use(given: str):
+    own = {"postgres": {"processor": {"secret": given}, "notifier": {"secret": given}}}
+    objects = render(over(SCENARIOS["cloudnativepg"], own))
+    roles = {
+        role["name"]: role["passwordSecret"]["name"] for role in find(objects, "Cluster", "postgres")["spec"]["managed"]["roles"]
+    }
+    assert roles == {f"quire_{name}": given or f"quire-postgres-{name}" for name in ("processor", "notifier")}
+    assert {made["metadata"]["name"] for made in objects if made["kind"] == "Secret"} == (set() if given else {*roles.values()})
+    for name in ("processor", "notifier"):
+        volumes = find(objects, "Deployment", name)["spec"]["template"]["spec"]["volumes"]
+        assert f"'name': '{roles[f'quire_{name}']}', 'items': [{{'key': 'dsn'" in str(volumes)
+
+
 def test_every_kafka_user_may_do_what_its_service_does_and_no_more():
     allowed = {
         made["metadata"]["name"]: {
