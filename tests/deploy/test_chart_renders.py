@@ -66,12 +66,13 @@ def test_rules_and_dashboard_are_those_of_the_files():
     assert dashboard == json.loads((CHART / "files/dashboard.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("option", ["strimzi", "cloudnativepg"])
-def test_what_cannot_be_made_again_stays_when_the_release_goes(option: str):
-    kept = {
-        made["kind"] for made in render(SCENARIOS[option]) if "helm.sh/resource-policy" in made["metadata"].get("annotations", {})
-    }
-    assert kept == {"strimzi": {"KafkaTopic"}, "cloudnativepg": {"Cluster"}}[option]
+@pytest.mark.parametrize(
+    ("option", "stays"),
+    [("strimzi", {"KafkaTopic"}), ("cloudnativepg", {"Cluster"}), ("demo with volumes", {"Secret"}), ("demo", set[str]())],
+)
+def test_what_cannot_be_made_again_stays_when_the_release_goes(option: str, stays: set[str]):
+    objects = render(SCENARIOS[option])
+    assert {made["kind"] for made in objects if "helm.sh/resource-policy" in made["metadata"].get("annotations", {})} == stays
 
 
 def test_the_notes_say_loudly_what_a_demo_is():
