@@ -29,7 +29,9 @@ async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> in
         return _said(f"quire rebuild: Postgres does not let us in: {error}. Look at QUIRE_POSTGRES_DSN", 2)
     try:
         async with LogScan(settings.kafka, "rebuild") as scan:
-            done = await rebuild(connection, scan, lambda done, total: _say(f"{done} of {total} records"))
+            done = await rebuild(
+                connection, scan, lambda done, total: _say(f"{done} of {total} records"), settings.prepare.grant_to
+            )
     except (Busy, LogUnavailable) as error:
         return _said(f"quire rebuild: {error}", 2)
     finally:

@@ -62,7 +62,7 @@ class Notifier:
     """The parts, and the order in which they begin and end."""
 
     def __init__(self, settings: NotifierSettings, pool: asyncpg.Pool, store: ObjectStore, ops: OpsServer) -> None:
-        """Raises PortTaken."""
+        """Raises CannotListen."""
         links = Links(settings.link_key, settings.link_s)
         feed = Feed(pool)
         self._settings = settings
@@ -89,11 +89,11 @@ class Notifier:
         gone = asyncio.Event()
         log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._hub.run(gone))
-            group.create_task(self._follower.run(stop))
-            group.create_task(self._pruner.run(stop))
+            hub = group.create_task(self._hub.run(gone))
             serving = group.create_task(self._http.run())
-            await stop.wait()
+            following = group.create_task(self._follower.run(stop))
+            group.create_task(self._pruner.run(stop))
+            await signals.until(stop, hub, serving, following)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)
             self._streams.drain()

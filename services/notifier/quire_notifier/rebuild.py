@@ -3,7 +3,7 @@
 Queries, feed and projection go on meanwhile. Interrupted at any place it leaves the live epoch as it was; the next one clears up.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -14,6 +14,7 @@ from quire_notifier.fold import Folded, fold
 from quire_notifier.tables import Span
 from quire_runtime.handler import LogRecord
 from quire_runtime.logs import get_logger
+from quire_runtime.migrations import grant
 from quire_runtime.scan import LogScan
 from quire_runtime.statements import statements
 from quire_schemas.batch import FOLD_VERSION, BatchState
@@ -45,8 +46,10 @@ class Rebuilt(NamedTuple):
     cut: list[int]
 
 
-async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told) -> Rebuilt:
-    """On a connection of its own. `told(done, total)` in records, now and then. Raises Busy, LogUnavailable."""
+async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told, grant_to: Sequence[str] = ()) -> Rebuilt:
+    """On a connection of its own. `told(done, total)` in records, now and then; `grant_to`: the roles that use the tables.
+    Raises Busy, LogUnavailable.
+    """
     if not await connection.fetchval(_SQL["lock"]):
         raise Busy("another rebuild is running on this database. Wait for its end")
     await connection.execute(f"SET search_path = {SEARCH_PATH}; SET lock_timeout = '30s'")
@@ -60,6 +63,7 @@ async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told) -> 
         await connection.fetch(_SQL["hold"])
         await fold_over.up_to(await scan.ends())
         await connection.execute(_SQL["swap"])
+        await grant(connection, SCHEMA, grant_to)
         await connection.execute(_SQL["retire"])
         await connection.execute(_SQL["enthrone"], epoch)
         await tables.notify(connection, None)

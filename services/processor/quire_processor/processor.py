@@ -5,6 +5,7 @@ its run, or brought to its end. Nothing here waits inside the poll loop.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
+from quire_runtime.signals import until
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)
@@ -32,11 +34,14 @@ _PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the
 _COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
-_HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told to stop
+_RELEASE_WITHIN = 2.0  # seconds for all runs to end once they are given up
+_LOOK_EVERY = 0.05  # seconds between looks at what is still in work
 
 
 class Processor(Handler):
-    """Handler of the log, and owner of all runs of this process; `slots` bounds the files in flight."""
+    """Handler of the log, and owner of all runs of this process. `slots` bounds the files in flight; `hand_over` is how
+    many seconds they have to be finished when the process is told to stop.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Processor(Handler):
         clock: Clock,
         terms: Terms,
         slots: int,
+        hand_over: float,
     ) -> None:
         self._publisher = publisher
         self._pipeline = pipeline
@@ -56,6 +62,7 @@ class Processor(Handler):
         self._clock = clock
         self._terms = terms
         self._slots = asyncio.Semaphore(slots)
+        self._hand_over_within = hand_over
         self._ownership = Ownership()
         self._schedule = Schedule()
         self._runs: dict[str, Run] = {}
@@ -78,7 +85,7 @@ class Processor(Handler):
                 group.create_task(loop)
                 for loop in (self._confirming(), self._dispatching(), self._closing.run(), self._committing())
             ]
-            await stop.wait()
+            await until(stop, polling, *background)
             for task in background:
                 task.cancel()
             await asyncio.wait(background)  # so that no run begins behind our back
@@ -299,12 +306,18 @@ class Processor(Handler):
         return True
 
     async def _hand_over(self) -> None:
-        """Give every run up, each with its release, so that the next owner goes on at once."""
+        """Finish what is in work, for a while; then give every run up, each with its release, so that the next owner goes on
+        at once.
+        """
         self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._hand_over_within):
+                while any(run.finishing for run in self._runs.values()):  # noqa: ASYNC110 -- it ends in many places
+                    await asyncio.sleep(_LOOK_EVERY)
         for run in list(self._runs.values()):
             run.give_up()
         if self._lives:
-            await asyncio.wait(self._lives, timeout=_HAND_OVER_WITHIN)
+            await asyncio.wait(self._lives, timeout=_RELEASE_WITHIN)
         for task in self._lives:
             task.cancel()
         await self._commit(self._ownership.marks())

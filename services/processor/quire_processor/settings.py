@@ -8,7 +8,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from quire_runtime.settings import KafkaSettings, LogSettings, OpsSettings, PostgresSettings, S3Settings, scratch_problems
+from quire_runtime.settings import (
+    KafkaSettings,
+    LogSettings,
+    OpsSettings,
+    PostgresSettings,
+    PrepareSettings,
+    S3Settings,
+    scratch_problems,
+)
 
 
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
@@ -19,6 +27,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     s3: S3Settings
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9111))
     log: LogSettings = LogSettings()
+    prepare: PrepareSettings = PrepareSettings()
     worker_name: Annotated[
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
     ] = ""
@@ -34,6 +43,9 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     max_fruitless_runs: Annotated[
         int, Meta(ge=1, description="Runs in a row without a finished file after which a batch is failed.")
     ] = 5
+    hand_over_s: Annotated[
+        float, Meta(ge=0, description="Seconds to finish the files in work at a shutdown; the rest is handed over.")
+    ] = 10.0
     scratch_dir: Annotated[Path, Meta(description="Where files lie while they are worked on.")] = Path(tempfile.gettempdir())
     memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
     cpu_limit_s: Annotated[float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has.")] = 20.0

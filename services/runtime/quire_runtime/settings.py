@@ -18,6 +18,7 @@ __all__ = [
     "LogSettings",
     "OpsSettings",
     "PostgresSettings",
+    "PrepareSettings",
     "S3Settings",
     "SettingDescription",
     "SettingsError",
@@ -100,6 +101,22 @@ class S3Settings(Struct, frozen=True, kw_only=True):
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
             return [f"QUIRE_S3_ENDPOINT: {self.endpoint!r} is no URL. Set it to something like http://127.0.0.1:9000"]
         return []
+
+
+class PrepareSettings(Struct, frozen=True, kw_only=True):
+    """Who makes topic, bucket and tables."""
+
+    make: Annotated[
+        bool,
+        Meta(
+            description="Make topic, bucket and tables where they are missing; false: wait until `prepare` has made them.",
+            extra={"env": "QUIRE_PREPARE"},
+        ),
+    ] = True
+    grant_to: Annotated[
+        tuple[str, ...],
+        Meta(description="Postgres roles that may read and write the tables, granted when they are made, comma-separated."),
+    ] = ()
 
 
 class OpsSettings(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable, connection
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
@@ -21,31 +22,34 @@ from quire_runtime.settings import KafkaSettings
 log = get_logger(__name__)
 
 
-class TopicMismatch(Exception):
+class TopicMismatch(CannotServe):
     """The topic is not as the settings say, and cannot be used so."""
 
 
-async def ensure_topic(settings: KafkaSettings, *, give_up_after: float | None = None) -> None:
-    """Makes the topic if it is missing, and checks its partitions; raises TopicMismatch.
-    While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises LogUnavailable.
+async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_after: float | None = None) -> None:
+    """Makes the topic if it is missing, and checks its partitions; raises TopicMismatch. Without `make` a missing topic is
+    waited for. While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises LogUnavailable.
     """
     await retrying(
-        lambda: _ensure(settings),
+        lambda: _ensure(settings, make=make),
         transient=lambda error: isinstance(error, LogUnavailable),
         give_up_after=give_up_after,
         on_retry=lambda error, attempt: log.warning("waiting for kafka", error=str(error), attempt=attempt),
     )
 
 
-async def _ensure(settings: KafkaSettings) -> None:
+async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
     admin = AIOKafkaAdminClient(**connection(settings, "quire-topic"))
     try:
         async with asyncio.timeout(settings.request_timeout * 2):
             await admin.start()
             if admin._client.cluster.controller is None:  # noqa: SLF001 -- aiokafka itself stumbles over a broker that is starting
                 raise LogUnavailable(f"the Kafka broker at {settings.bootstrap} is starting")
-            refusal = await _create(admin, settings)
-            _compare(await _describe(admin, settings, refusal), settings)
+            if make:
+                refusal = await _create(admin, settings)
+                _compare(await _describe(admin, settings, refusal), settings)
+            else:
+                _compare(await _existing(admin, settings), settings)
     except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
         reason = str(error) or "no answer in time"
         raise LogUnavailable(f"no Kafka broker serves {settings.topic} at {settings.bootstrap}: {reason}") from error
@@ -76,13 +80,29 @@ def _config(settings: KafkaSettings) -> dict[str, str]:
     return {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "min.insync.replicas": str(in_sync)}
 
 
+async def _existing(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int:
+    """The number of partitions; raises LogUnavailable where the topic is not there yet. It is looked up in the list of all: a
+    broker with auto.create.topics.enable makes any topic that it is asked about by name, with partitions of its own choice.
+    """
+    count = await _partitions(admin, settings) if settings.topic in await admin.list_topics() else None
+    if count is None:
+        raise LogUnavailable("it is not there. Make it with the command `prepare`, or set QUIRE_PREPARE=true")
+    return count
+
+
+async def _partitions(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int | None:
+    """None where there is no topic, or none that we may see."""
+    found: list[dict[str, Any]] = await admin.describe_topics([settings.topic])
+    kind = for_code(found[0]["error_code"]) if found else UnknownTopicOrPartitionError
+    return len(found[0]["partitions"]) if kind is NoError else None
+
+
 async def _describe(admin: AIOKafkaAdminClient, settings: KafkaSettings, refusal: str | None) -> int:
     """The number of partitions; a topic just made may take a moment to show."""
     while True:
-        found: list[dict[str, Any]] = await admin.describe_topics([settings.topic])
-        kind = for_code(found[0]["error_code"]) if found else UnknownTopicOrPartitionError
-        if kind is NoError:
-            return len(found[0]["partitions"])
+        count = await _partitions(admin, settings)
+        if count is not None:
+            return count
         if refusal is not None:
             raise TopicMismatch(f"the topic {settings.topic} is missing and cannot be made: {refusal}")
         await asyncio.sleep(0.1)

@@ -96,8 +96,9 @@ class Node:
 
 
 class World:
-    def __init__(self, loop: VirtualLoop, seed: int) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, hand_over: float = 5.0) -> None:
         self.loop = loop
+        self._hand_over = hand_over
         self.chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
         self.log = Log(self.chance)
         self.tables = Tables(self.chance)
@@ -118,6 +119,7 @@ class World:
             clock=self._clock,
             terms=Terms(worker=name, heartbeat=15.0, max_fruitless_runs=50),
             slots=4,
+            hand_over=self._hand_over,
         )
         member.feed(processor)
         task = asyncio.create_task(processor.run(member, stop))  # type: ignore[arg-type]
