@@ -5,7 +5,6 @@ theirs in turn. `make requirements` runs it, and tests/deploy holds its files in
 """
 
 import re
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import requires
@@ -80,19 +79,6 @@ def share(image: str) -> str:
     )
 
 
-def distributions(image: str) -> list[Path]:
-    """Where those of our own distributions lie that the image installs, relative to the root of the repository."""
-    seen: list[str] = []
-    waiting = [name for name in IMAGES[image] if name in OURS]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.append(name)
-            waiting += [found.name for found in needs(name, frozenset()) if found.name in OURS]
-    return sorted(OURS[name].relative_to(ROOT) for name in seen)
-
-
 if __name__ == "__main__":
     for image in IMAGES:
         (HERE / f"{image}.txt").write_text(share(image), "utf-8")
-        sys.stdout.write(f"{image}: {' '.join(map(str, distributions(image)))}\n")
