@@ -1,4 +1,4 @@
-"""What can be known of the images and of Compose without a Docker engine. The rest is in test_images_live and test_compose_live."""
+"""What can be known of the images and of Compose without a Docker engine; test_images_live and test_compose_live see the rest."""
 
 import re
 import shutil
@@ -99,7 +99,9 @@ def test_no_image_is_named_without_a_version() -> None:
 
 
 def test_the_tags_of_our_images_are_the_version_of_what_is_in_them(shares: ModuleType) -> None:
-    versions = {tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]["version"] for path in shares.OURS.values()}
+    versions = {
+        tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]["version"] for path in shares.OURS.values()
+    }
     tags = {compose()["services"][name]["image"].partition(":")[2] for name in OURS}
     assert tags == versions
 
