@@ -21,6 +21,7 @@ from quire_notifier.prepare import prepared
 from quire_notifier.projection import Projection
 from quire_notifier.pruning import Pruner
 from quire_notifier.queries import Queries
+from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
@@ -69,7 +70,7 @@ class Notifier:
         self._hub = Hub(feed, settings.postgres.dsn, links)
         self._sockets = Sockets(settings)
         self._streams = Streams(self._hub)
-        self._follower = Follower(pool, lambda: _consumer(settings, pool))
+        self._follower = Follower(pool, lambda: _consumer(settings, pool), lambda: renew(settings, pool))
         self._pruner = Pruner(pool, settings.retention_seconds)
         self._http = HttpServer(
             self._app(Queries(pool, links), feed, Contents(store), links),
@@ -82,7 +83,12 @@ class Notifier:
             ws_ping_timeout=settings.ping_s,
         )
         self._ops = ops
-        ops.checks = {"log": self._follower.check, "database": lambda: postgres.check(pool), "storage": store.check}
+        ops.checks = {
+            "log": self._follower.check_log,
+            "upgrade": self._follower.check_upgrade,
+            "database": lambda: postgres.check(pool),
+            "storage": store.check,
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
