@@ -26,7 +26,8 @@ SURVEY = """
 import importlib, json, os, pathlib, shutil, sys
 site = pathlib.Path(next(path for path in sys.path if path.endswith("site-packages")))
 names = [path.relative_to(site).with_suffix("").as_posix().replace("/", ".") for path in sorted(site.glob("quire_*/**/*.py"))]
-names += [path.relative_to(site).as_posix().split(".")[0].replace("/", ".") for path in sorted(site.rglob("*.so")) if path.name.count(".") > 1]
+modules = [path for path in sorted(site.rglob("*.so")) if path.name.count(".") > 1]
+names += [path.relative_to(site).as_posix().split(".")[0].replace("/", ".") for path in modules]
 names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
 needless = {"quire_cli.up", "PIL._imagingtk", "PIL._tkinter_finder"}  # the embedded stack, a window
 for name in sorted(set(names) - needless):
