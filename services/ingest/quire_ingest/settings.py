@@ -14,6 +14,7 @@ from quire_runtime.settings import (
     LogSettings,
     OpsSettings,
     S3Settings,
+    TracesSettings,
     scratch_problems,
 )
 from quire_schemas.events import MAX_BATCH_SIZE
@@ -29,6 +30,7 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
     http: HttpSettings = field(default_factory=lambda: HttpSettings(port=8001))
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9100))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     auth: AuthSettings = AuthSettings()
     notifier_url: Annotated[str, Meta(description="Where the notifier is asked how a batch stands, for cancel and retry.")] = (
         "http://127.0.0.1:8000"

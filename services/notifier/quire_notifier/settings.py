@@ -15,6 +15,7 @@ from quire_runtime.settings import (
     OpsSettings,
     PostgresSettings,
     S3Settings,
+    TracesSettings,
 )
 from quire_schemas.events import MAX_BATCH_SIZE
 
@@ -31,6 +32,7 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings(port=8000)
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9101))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     auth: AuthSettings = AuthSettings()
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-notifier"
     poll_records: Annotated[int, Meta(ge=1, le=10_000, description="Records projected in one transaction at most.")] = 1_000

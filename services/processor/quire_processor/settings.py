@@ -8,7 +8,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from quire_runtime.settings import KafkaSettings, LogSettings, OpsSettings, PostgresSettings, S3Settings, scratch_problems
+from quire_runtime.settings import (
+    KafkaSettings,
+    LogSettings,
+    OpsSettings,
+    PostgresSettings,
+    S3Settings,
+    TracesSettings,
+    scratch_problems,
+)
 
 
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
@@ -19,6 +27,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     s3: S3Settings
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9111))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     worker_name: Annotated[
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
     ] = ""
