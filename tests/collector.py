@@ -45,11 +45,11 @@ class Seen:
 
 @dataclass
 class Collector:
-    """`refusing`: it answers 503 to everything, and forgets it."""
+    """What is not answered with `status` 200 is forgotten."""
 
     url: str = ""
     spans: list[Seen] = field(default_factory=list)
-    refusing: bool = False
+    status: int = 200
 
     async def until(self, what: Callable[[Sequence[Seen]], bool]) -> list[Seen]:
         """The spans, once this is true of them."""
@@ -64,8 +64,8 @@ class Collector:
 
     async def take(self, request: Request) -> Response:
         body = await request.body()
-        if self.refusing:
-            return Response(status_code=503)
+        if self.status != 200:
+            return Response(status_code=self.status)
         assert request.headers["content-type"] == "application/x-protobuf"
         self.spans += _read(ExportTraceServiceRequest.FromString(body))
         return Response(ExportTraceServiceResponse().SerializeToString(), media_type="application/x-protobuf")

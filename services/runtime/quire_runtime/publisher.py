@@ -72,10 +72,11 @@ class Publisher:
         Raises InvalidEvent when the codec refuses it, and LogUnavailable when no acknowledgement came in time: the event may
         still arrive, so whoever gives up, or tries again with the same event, must be content with either.
         """
+        if not tracing.enabled():
+            return await self._publish(event)
         topic = self._settings.topic
-        with tracing.span(f"send {topic}", _attributes(event, topic) if tracing.enabled() else None, kind="producer") as span:
-            sent = event if span.traceparent is None else structs.replace(event, traceparent=span.traceparent)
-            partition, offset = await self._publish(sent)
+        with tracing.span(f"send {topic}", _attributes(event, topic), kind="producer") as span:
+            partition, offset = await self._publish(structs.replace(event, traceparent=span.traceparent or event.traceparent))
             span.set({"messaging.destination.partition.id": str(partition), "messaging.kafka.offset": offset})
             return partition, offset
 
