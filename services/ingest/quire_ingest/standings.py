@@ -83,7 +83,7 @@ class Standings:
     async def _get(self, path: str, headers: dict[bytes, bytes]) -> httpx.Response:
         """In the trace of the caller's request."""
         address = self._client.base_url
-        attributes = {
+        attributes: tracing.Attributes = {
             "http.request.method": "GET",
             "url.full": f"{address}{path.lstrip('/')}",
             "server.address": address.host,

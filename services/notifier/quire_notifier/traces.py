@@ -68,7 +68,7 @@ def _by_trace(records: Sequence[LogRecord]) -> Iterator[list[Event]]:
 def _begin(events: Sequence[Event]) -> tracing.Span:
     """A child of what said the newest event, with links to what said the others."""
     *others, newest = events
-    attributes = {
+    attributes: tracing.Attributes = {
         "messaging.system": "kafka",
         "messaging.operation.type": "process",
         "messaging.operation.name": "project",
@@ -88,7 +88,7 @@ class Pushes:
 
     def begin(self, collection_id: str, last_seq: int, traces: Sequence[str]) -> None:
         """`traces` have appended messages up to `last_seq`, or a little before."""
-        attributes = {"quire.collection.id": collection_id, "quire.feed.seq": last_seq}
+        attributes: tracing.Attributes = {"quire.collection.id": collection_id, "quire.feed.seq": last_seq}
         self._open += [(last_seq, tracing.span("push", attributes, parent=trace)) for trace in traces]
 
     def written(self, seq: int, subscribers: int) -> None:

@@ -30,8 +30,8 @@ from quire_runtime.tracing import Attributes, Kind, Span, current, parse
 
 log = get_logger(__name__)
 
-QUEUE = 8_192
-"""Spans that may wait to be sent, at about 3 KB each: what a processor makes in half a minute."""
+QUEUE = 4_096
+"""Spans that may wait to be sent, at about 3.5 KB each: what a busy processor makes in half a minute."""
 _KINDS: Mapping[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -45,9 +45,7 @@ class Tracer:
     """Makes the spans of this process. Of a trace that begins here, `ratio` decides; else what its parent says."""
 
     def __init__(self, endpoint: str, ratio: float, service: str) -> None:
-        logging.getLogger("opentelemetry").setLevel(
-            logging.CRITICAL
-        )  # what it says again and again is counted here, and said once
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its losses are counted here, and said once
         self._exporter = OTLPSpanExporter(endpoint)
         resource = {
             "service.name": f"quire-{service}",
@@ -63,10 +61,7 @@ class Tracer:
         self, name: str, attributes: Attributes | None, kind: Kind, parent: Span | str | None, links: Sequence[str]
     ) -> "Recorded":
         """As `tracing.span` says."""
-        above = (
-            _context(parent) if isinstance(parent, str) else _context(parent.traceparent if parent else current(), remote=False)
-        )
-        around = trace.set_span_in_context(NonRecordingSpan(above), Context())
+        around = trace.set_span_in_context(NonRecordingSpan(_above(parent)), Context())
         linked = [trace.Link(_context(link)) for link in links]
         return Recorded(self._tracer.start_span(name, around, _KINDS[kind], attributes, linked))
 
@@ -77,7 +72,7 @@ class Tracer:
         closing.join(seconds)
         if closing.is_alive():
             log.warning("the last spans were not taken in time", seconds=seconds)
-            self._exporter.shutdown()  # it waits no longer
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # so that it waits no longer
 
 
 class Recorded(Span):
@@ -112,8 +107,15 @@ class Recorded(Span):
         self.end()
 
 
+def _above(parent: Span | str | None) -> SpanContext:
+    """What a new span is under."""
+    if isinstance(parent, str):
+        return _context(parent)
+    return _context(current() if parent is None else parent.traceparent, remote=False)
+
+
 def _context(traceparent: str | None, *, remote: bool = True) -> SpanContext:
-    """An invalid one where there is no valid traceparent. `remote`: of another process."""
+    """Of a span, of another process if `remote`; an invalid one where there is no valid traceparent."""
     known = parse(traceparent)
     if known is None:
         return trace.INVALID_SPAN_CONTEXT
@@ -159,8 +161,10 @@ class _Counted(SpanExporter):
             metrics.SPANS.inc(len(spans))
         if away != self._away:
             self._away = away
-            said = "spans are dropped: the collector is away, or refuses them" if away else "spans are taken again"
-            log.warning(said, endpoint=self._endpoint)
+            if away:
+                log.warning("spans are dropped: the collector is away, or refuses them", endpoint=self._endpoint)
+            else:
+                log.info("spans are taken again", endpoint=self._endpoint)
         return result
 
     def shutdown(self) -> None:
