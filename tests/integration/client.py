@@ -15,6 +15,7 @@ from tests.integration.stack import Quire, Stack
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from quire_local.services import Backing
 from quire_runtime.scan import LogScan
 from quire_runtime.settings import KafkaSettings
 from quire_schemas.batch import BatchState
@@ -25,9 +26,11 @@ File = tuple[str, bytes]
 
 
 @asynccontextmanager
-async def serving(stack: Stack, *, processors: int = 1, settings: Mapping[str, str] | None = None) -> AsyncIterator[Client]:
+async def serving(
+    stack: Stack, *, backing: Backing | None = None, processors: int = 1, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Client]:
     """Services of one's own, and a client of them."""
-    async with stack.services(processors=processors, settings=settings) as quire:
+    async with stack.services(backing, processors=processors, settings=settings) as quire:
         client = Client(quire)
         async with client.http:
             yield client

@@ -22,6 +22,7 @@ from quire_notifier.fold import fold
 from quire_notifier.projection import Projection
 from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
+from quire_runtime.migrations import migrate
 from quire_runtime.settings import PostgresSettings
 from quire_schemas.events import Event
 from quire_schemas.messages import decode_server_message
@@ -36,7 +37,7 @@ Log = list[list[Event]]
 async def pool(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
     dsn = (await stack.fresh()).postgres
     with as_file(files("quire_notifier") / "sql" / "migrations") as sql:
-        await postgres.migrate(dsn, SCHEMA, sql)
+        await migrate(dsn, SCHEMA, sql)
     pool = await postgres.connect_pool(PostgresSettings(dsn=dsn, pool_size=4), SCHEMA)
     await ensure_epoch(pool)
     yield pool

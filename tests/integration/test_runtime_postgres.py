@@ -1,6 +1,7 @@
 """Pool and migrations on a real Postgres."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,7 +9,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from quire_runtime.postgres import MigrationChanged, check, connect_pool, is_transient, migrate
+from quire_runtime.migrations import MigrationChanged, migrate
+from quire_runtime.postgres import check, connect_pool, is_transient
 from quire_runtime.settings import PostgresSettings
 
 
@@ -93,6 +95,31 @@ async def test_an_older_version_lives_with_a_newer_schema(dsn: str, schema: str,
 async def test_two_migrations_of_one_number_are_refused(dsn: str, schema: str, tmp_path: Path):
     with pytest.raises(ValueError, match="same number"):
         await migrate(dsn, schema, files(tmp_path, m0001_first="SELECT 1;", m0001_second="SELECT 1;"))
+
+
+async def test_a_url_may_name_several_hosts(dsn: str, schema: str, tmp_path: Path):
+    before, host, after = re.split(r"(?<=@)(.*)(?=/)", dsn)
+    several = f"{before}127.0.0.1:9,{host}{after}?target_session_attrs=read-write"
+    await migrate(several, schema, files(tmp_path, m0001_first="CREATE TABLE a (n int);"))
+    pool = await connect_pool(PostgresSettings(dsn=several), schema)
+    try:
+        await check(pool)
+    finally:
+        await pool.close()
+
+
+async def test_a_dba_may_make_the_schema(dsn: str, schema: str, tmp_path: Path):
+    """Who may make tables in it need not be allowed to make schemas."""
+    role = f"dba_{uuid4().hex[:8]}"
+    connection = await asyncpg.connect(dsn)
+    quoted = '"' + schema.replace('"', '""') + '"'
+    try:
+        await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'app'; CREATE SCHEMA {quoted} AUTHORIZATION {role}")
+    finally:
+        await connection.close()
+    theirs = f"postgresql://{role}:app@{dsn.rpartition('@')[2]}"
+    await migrate(theirs, schema, files(tmp_path, m0001_first="CREATE TABLE a (n int);"))
+    assert await tables(dsn, schema) == {"migration", "a"}
 
 
 async def test_a_postgres_that_is_away_is_transient(dsn: str):

@@ -1,5 +1,8 @@
 import asyncio
+import os
 import socket
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_runtime.http import HttpServer, KnownHosts, PortTaken, Problem, cors, exception_handlers, json_response, problem
+from quire_runtime.http import CannotListen, HttpServer, KnownHosts, Problem, cors, exception_handlers, json_response, problem
 from quire_runtime.ops import OpsServer
 
 
@@ -73,7 +76,7 @@ async def test_only_the_allowed_origins_are_answered():
 async def test_a_taken_port_is_named_with_its_setting():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortTaken, match=rf"{port}.*QUIRE_OPS_PORT"):
+        with pytest.raises(CannotListen, match=rf"{port}.*QUIRE_OPS_PORT"):
             OpsServer("127.0.0.1", port, {})
 
 
@@ -122,6 +125,37 @@ async def test_ready_means_that_every_dependency_answers():
         assert checks["good"]["ok"]
         assert checks["bad"]["error"] == "refused"
         assert "0.05 s" in checks["slow"]["error"]
+
+
+async def test_a_dependency_may_be_left_out_of_what_ready_means_and_the_start_may_not():
+    async def bad() -> None:
+        raise ConnectionError("refused")
+
+    started, starting = OpsServer("127.0.0.1", 0, {"log": bad, "storage": bad}), OpsServer("127.0.0.1", 0)
+    async with running(started) as client, running(starting) as other:
+        assert (await client.get("/readyz?exclude=log")).status_code == 503
+        answer = await client.get("/readyz?exclude=log&exclude=storage")
+        assert (answer.status_code, answer.json()["checks"]) == (200, {})
+        assert (await other.get("/readyz?exclude=start")).status_code == 503
+        started.draining = True
+        assert (await client.get("/readyz?exclude=log&exclude=storage")).status_code == 503
+
+
+async def test_the_health_of_a_container_is_whether_its_service_is_ready():
+    async def health(port: int | str) -> tuple[int, bytes]:
+        environment = {**os.environ, "QUIRE_OPS_PORT": str(port)}
+        command = (sys.executable, "-m", "quire_runtime.health")
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=STDOUT)
+        output, _ = await process.communicate()
+        return process.returncode or 0, output
+
+    async with running(OpsServer("127.0.0.1", 0)) as starting:
+        ready = OpsServer("127.0.0.1", 0, {})
+        async with running(ready):
+            assert (await health(ready.port))[0] == 0
+        assert (await health(starting.base_url.port or 0))[0] == 1
+        assert await health("") == (1, b"QUIRE_OPS_PORT is not set: it says where to ask\n")
+        assert b"nobody answers" in (await health(ready.port))[1]
 
 
 @pytest.mark.parametrize(

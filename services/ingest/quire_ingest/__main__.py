@@ -1,11 +1,18 @@
-"""`python -m quire_ingest`: serve, check-config or sweep."""
+"""`python -m quire_ingest`: serve, check-config, prepare or sweep."""
 
 import sys
 
+from quire_runtime.signals import end_at_sigterm
+
+end_at_sigterm()
+
 from quire_ingest.main import serve
+from quire_ingest.prepare import prepare
 from quire_ingest.settings import IngestSettings
 from quire_ingest.sweeping import sweep_command
 from quire_runtime import command
+from quire_runtime.preparing import prepare_command
 
 if __name__ == "__main__":
-    sys.exit(command.run(IngestSettings, serve, sys.argv[1:], {"sweep": sweep_command}))
+    commands = {"prepare": prepare_command("ingest", prepare), "sweep": sweep_command}
+    sys.exit(command.run(IngestSettings, serve, sys.argv[1:], commands))

@@ -9,6 +9,7 @@ from quire_ingest.app import Api
 from quire_ingest.body import Limits
 from quire_ingest.commands import Commands
 from quire_ingest.malloc import return_large_blocks
+from quire_ingest.prepare import prepared
 from quire_ingest.segments import Memory
 from quire_ingest.settings import MIB, IngestSettings
 from quire_ingest.standings import Standings
@@ -22,7 +23,6 @@ from quire_runtime.logs import get_logger
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
-from quire_runtime.topic import ensure_topic
 
 log = get_logger(__name__)
 
@@ -43,13 +43,13 @@ async def serve(settings: IngestSettings) -> None:
         )
         api = _api(settings, store, publisher, notifier)
         http = HttpServer(api.app(), settings.http.host, settings.http.port, graceful=settings.shutdown_s)
-        ops = OpsServer(settings.ops.host, settings.ops.port, {"log": publisher.check, "storage": store.check})
+        ops = OpsServer(settings.ops.host, settings.ops.port)
         log.info("listening", url=f"http://{settings.http.host}:{http.port}")
         async with asyncio.TaskGroup() as group:
-            group.create_task(ops.run())
+            looking = group.create_task(ops.run())
             serving = group.create_task(http.run())
-            preparing = group.create_task(_prepare(settings, store))
-            await stop.wait()
+            preparing = group.create_task(_prepare(settings, store, publisher, ops))
+            await signals.until(stop, looking, serving)
             preparing.cancel()
             ops.draining = True
             http.stop()
@@ -58,10 +58,10 @@ async def serve(settings: IngestSettings) -> None:
             ops.stop()
 
 
-async def _prepare(settings: IngestSettings, store: ObjectStore) -> None:
-    """Topic and bucket, made where they are missing, whenever their servers come."""
-    await ensure_topic(settings.kafka)
-    await store.ensure_bucket()
+async def _prepare(settings: IngestSettings, store: ObjectStore, publisher: Publisher, ops: OpsServer) -> None:
+    """Not ready before topic and bucket are there."""
+    await prepared(settings, store)
+    ops.checks = {"log": publisher.check, "storage": store.check}
 
 
 def _api(settings: IngestSettings, store: ObjectStore, publisher: Publisher, notifier: httpx.AsyncClient) -> Api:

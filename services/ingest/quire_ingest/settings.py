@@ -13,6 +13,7 @@ from quire_runtime.settings import (
     KafkaSettings,
     LogSettings,
     OpsSettings,
+    PrepareSettings,
     S3Settings,
     TracesSettings,
     scratch_problems,
@@ -32,6 +33,7 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     traces: TracesSettings = TracesSettings()
     auth: AuthSettings = AuthSettings()
+    prepare: PrepareSettings = PrepareSettings()
     notifier_url: Annotated[str, Meta(description="Where the notifier is asked how a batch stands, for cancel and retry.")] = (
         "http://127.0.0.1:8000"
     )

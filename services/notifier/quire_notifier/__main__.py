@@ -2,10 +2,17 @@
 
 import sys
 
+from quire_runtime.signals import end_at_sigterm
+
+end_at_sigterm()
+
 from quire_notifier.commands import rebuild_command
 from quire_notifier.events import events
 from quire_notifier.main import serve
+from quire_notifier.prepare import prepare
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.command import run
+from quire_runtime.preparing import prepare_command
 
-sys.exit(run(NotifierSettings, serve, sys.argv[1:], {"rebuild": rebuild_command, "events": events}))
+commands = {"prepare": prepare_command("notifier", prepare), "rebuild": rebuild_command, "events": events}
+sys.exit(run(NotifierSettings, serve, sys.argv[1:], commands))

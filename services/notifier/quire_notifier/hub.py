@@ -17,6 +17,7 @@ from quire_notifier.tail import Tail
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
+from quire_runtime.signals import until
 
 log = get_logger(__name__)
 
@@ -48,7 +49,7 @@ class Hub:
             self._shared = Shared(tasks)
             self.history = History(self._feed, self._shared)
             ears = [tasks.create_task(self._listen()), tasks.create_task(self._poll())]
-            await stop.wait()
+            await until(stop, *ears)
             for task in (*ears, *self._running.values()):
                 task.cancel()
 

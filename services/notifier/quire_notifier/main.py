@@ -21,6 +21,7 @@ from quire_notifier.prepare import prepared
 from quire_notifier.projection import Projection
 from quire_notifier.pruning import Pruner
 from quire_notifier.queries import Queries
+from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
@@ -63,14 +64,14 @@ class Notifier:
     """The parts, and the order in which they begin and end."""
 
     def __init__(self, settings: NotifierSettings, pool: asyncpg.Pool, store: ObjectStore, ops: OpsServer) -> None:
-        """Raises PortTaken."""
+        """Raises CannotListen."""
         links = Links(settings.link_key, settings.link_s)
         feed = Feed(pool)
         self._settings = settings
         self._hub = Hub(feed, settings.postgres.dsn, links)
         self._sockets = Sockets(settings)
         self._streams = Streams(self._hub)
-        self._follower = Follower(pool, lambda: _consumer(settings, pool))
+        self._follower = Follower(pool, lambda: _consumer(settings, pool), lambda: renew(settings, pool))
         self._pruner = Pruner(pool, settings.retention_seconds)
         self._http = HttpServer(
             self._app(Queries(pool, links), feed, Contents(store), links),
@@ -83,18 +84,23 @@ class Notifier:
             ws_ping_timeout=settings.ping_s,
         )
         self._ops = ops
-        ops.checks = {"log": self._follower.check, "database": lambda: postgres.check(pool), "storage": store.check}
+        ops.checks = {
+            "log": self._follower.check_log,
+            "upgrade": self._follower.check_upgrade,
+            "database": lambda: postgres.check(pool),
+            "storage": store.check,
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
         gone = asyncio.Event()
         log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._hub.run(gone))
-            group.create_task(self._follower.run(stop))
-            group.create_task(self._pruner.run(stop))
+            hub = group.create_task(self._hub.run(gone))
             serving = group.create_task(self._http.run())
-            await stop.wait()
+            following = group.create_task(self._follower.run(stop))
+            group.create_task(self._pruner.run(stop))
+            await signals.until(stop, hub, serving, following)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)
             self._streams.drain()

@@ -14,6 +14,7 @@ from quire_runtime.settings import (
     LogSettings,
     OpsSettings,
     PostgresSettings,
+    PrepareSettings,
     S3Settings,
     TracesSettings,
 )
@@ -34,6 +35,7 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     traces: TracesSettings = TracesSettings()
     auth: AuthSettings = AuthSettings()
+    prepare: PrepareSettings = PrepareSettings()
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-notifier"
     poll_records: Annotated[int, Meta(ge=1, le=10_000, description="Records projected in one transaction at most.")] = 1_000
     ingest_url: Annotated[str, Meta(description="Where pages upload to; empty: the same origin as the page's.")] = ""

@@ -7,7 +7,6 @@ import shutil
 import socket
 from collections.abc import Iterator
 from fcntl import LOCK_EX, LOCK_NB, flock
-from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -20,9 +19,11 @@ from quire_processor.documents import Documents
 from quire_processor.limits import Limits
 from quire_processor.pipeline import Pipeline
 from quire_processor.pool import WorkerPool
+from quire_processor.prepare import prepared
 from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
+from quire_processor.shares import Shares, Turns
 from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
@@ -30,11 +31,9 @@ from quire_runtime.logs import get_logger
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
-from quire_runtime.topic import ensure_topic
 
 log = get_logger(__name__)
 
-SCHEMA = "processor"
 _SCRATCH = "quire-processor-"
 _CLOSE_SECONDS = 2.0
 
@@ -85,7 +84,7 @@ async def serve(settings: ProcessorSettings) -> None:
         group.create_task(ops.run())
         stack.callback(ops.stop)
         store = await stack.enter_async_context(ObjectStore(settings.s3))
-        pool = await signals.unless(stop, _prepared(settings, store))
+        pool = await signals.unless(stop, prepared(settings, store))
         if pool is None:
             return
         stack.push_async_callback(_close, pool)
@@ -95,15 +94,6 @@ async def serve(settings: ProcessorSettings) -> None:
             WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s)
         )
         await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
-
-
-async def _prepared(settings: ProcessorSettings, store: ObjectStore) -> asyncpg.Pool:
-    """Topic, bucket and tables, made where they are missing, whenever their servers come."""
-    with as_file(files("quire_processor") / "sql" / "migrations") as sql:
-        await postgres.migrate(settings.postgres.dsn, SCHEMA, sql)
-    await ensure_topic(settings.kafka)
-    await store.ensure_bucket()
-    return await postgres.connect_pool(settings.postgres, SCHEMA)
 
 
 async def _run(
@@ -119,6 +109,7 @@ async def _run(
     directory: Path,
 ) -> None:
     clock = SystemClock()
+    shares = Shares(clock)
     documents = Documents(pool)
     processor = Processor(
         publisher=publisher,
@@ -126,6 +117,7 @@ async def _run(
             store=store,
             documents=documents,
             pool=workers,
+            turns=Turns(settings.pool_size, shares),
             clock=clock,
             directory=directory,
             outage_limit=settings.outage_limit_s,
@@ -134,7 +126,9 @@ async def _run(
         cleaning=Cleaning(store, documents),
         clock=clock,
         terms=Terms(worker=name, heartbeat=settings.heartbeat_s, max_fruitless_runs=settings.max_fruitless_runs),
-        slots=settings.slots,
+        shares=shares,
+        places=settings.places,
+        hand_over=settings.hand_over_s,
     )
     consumer = LogConsumer(settings.kafka, settings.group, processor, client=name)
     ops.checks = {

@@ -5,7 +5,9 @@ its run, or brought to its end. Nothing here waits inside the poll loop.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import uuid4
 
 from quire_processor import metrics
@@ -16,6 +18,7 @@ from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
 from quire_processor.run import Run, Terms
 from quire_processor.schedule import Open, Schedule, Work
+from quire_processor.shares import Shares
 from quire_runtime.clock import Clock
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
 from quire_runtime.kafka import LogUnavailable
@@ -23,6 +26,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
+from quire_runtime.signals import until
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)
@@ -32,11 +36,14 @@ _PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the
 _COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
-_HAND_OVER_WITHIN = 2.0  # seconds for all runs to end when the process is told to stop
+_RELEASE_WITHIN = 2.0  # seconds for all runs to end once they are given up
+_LOOK_EVERY = 0.05  # seconds between looks at what is still in work
 
 
 class Processor(Handler):
-    """Handler of the log, and owner of all runs of this process; `slots` bounds the files in flight."""
+    """Handler of the log, and owner of all runs of this process. `places` bounds the files in flight; `hand_over` is how
+    many seconds they have to be finished when the process is told to stop.
+    """
 
     def __init__(
         self,
@@ -47,7 +54,9 @@ class Processor(Handler):
         cleaning: Cleaning,
         clock: Clock,
         terms: Terms,
-        slots: int,
+        shares: Shares,
+        places: int,
+        hand_over: float,
     ) -> None:
         self._publisher = publisher
         self._pipeline = pipeline
@@ -55,9 +64,10 @@ class Processor(Handler):
         self._cleaning = cleaning
         self._clock = clock
         self._terms = terms
-        self._slots = asyncio.Semaphore(slots)
+        self._places = places
+        self._hand_over_within = hand_over
         self._ownership = Ownership()
-        self._schedule = Schedule()
+        self._schedule = Schedule(places, shares)
         self._runs: dict[str, Run] = {}
         self._lives: set[asyncio.Task[None]] = set()
         self._closing = Closing(documents, cleaning, self._ownership, self._runs)
@@ -78,7 +88,7 @@ class Processor(Handler):
                 group.create_task(loop)
                 for loop in (self._confirming(), self._dispatching(), self._closing.run(), self._committing())
             ]
-            await stop.wait()
+            await until(stop, polling, *background)
             for task in background:
                 task.cancel()
             await asyncio.wait(background)  # so that no run begins behind our back
@@ -150,9 +160,12 @@ class Processor(Handler):
         if entry is None or entry.state is None or entry.state.terminal:
             self._schedule.withdraw(batch_id)
         elif self._ownership.live(entry.partition):
-            self._schedule.offer(batch_id, entry.state.collection_id, entry.state.request_id)
+            self._offer(entry.state)
             metrics.BATCHES_WAITING.set(len(self._schedule))
             self._wake.set()
+
+    def _offer(self, state: BatchState) -> None:
+        self._schedule.offer(state.batch_id, state.collection_id, state.request_id, state.created_at)
 
     async def _confirming(self) -> None:
         """Look up which of the new batches are old ones come again."""
@@ -171,27 +184,31 @@ class Processor(Handler):
         """Files go on while a batch is being opened: a group that rebalances, or a broker that is away, holds up nobody else."""
         async with asyncio.TaskGroup() as opening:
             while True:
-                await self._slots.acquire()
                 turn = await self._turn()
                 if isinstance(turn, Work):
                     metrics.FILES_IN_FLIGHT.inc()
-                    self._runs[turn.batch_id].work(turn.file_id, self._file_done)
+                    run = self._runs[turn.batch_id]
+                    run.work(turn.file_id, partial(self._file_done, run.state.collection_id))
                 else:
-                    self._slots.release()
                     self._opening += 1
                     opening.create_task(self._open(turn.batch_id))
 
-    def _file_done(self) -> None:
+    def _file_done(self, collection_id: str) -> None:
         metrics.FILES_IN_FLIGHT.dec()
-        self._slots.release()
+        self._schedule.done(collection_id)
+        self._wake.set()
 
     async def _turn(self) -> Open | Work:
         while True:
             self._wake.clear()
-            starting = self._opening + sum(not run.accepted for run in self._runs.values())
-            if (turn := self._schedule.next(may_open=starting < _MOST_STARTING)) is not None:
+            if (turn := self._schedule.next(may_open=self._may_open())) is not None:
                 return turn
             await self._wake.wait()
+
+    def _may_open(self) -> bool:
+        """Few at a time, and in all one more than there are places: batches end before others begin."""
+        starting = self._opening + sum(not run.accepted for run in self._runs.values())
+        return starting < _MOST_STARTING and self._opening + len(self._runs) <= self._places
 
     async def _open(self, batch_id: str) -> None:
         try:
@@ -234,7 +251,7 @@ class Processor(Handler):
 
     def _ready(self, batch_id: str, file_ids: tuple[str, ...]) -> None:
         state = self._runs[batch_id].state
-        self._schedule.offer(batch_id, state.collection_id, state.request_id)  # it may have been withdrawn while it was opened
+        self._offer(state)  # it may have been withdrawn while it was opened
         self._schedule.ready(batch_id, file_ids)
         self._wake.set()
 
@@ -299,12 +316,18 @@ class Processor(Handler):
         return True
 
     async def _hand_over(self) -> None:
-        """Give every run up, each with its release, so that the next owner goes on at once."""
+        """Finish what is in work, for a while; then give every run up, each with its release, so that the next owner goes on
+        at once.
+        """
         self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._hand_over_within):
+                while any(run.finishing for run in self._runs.values()):  # noqa: ASYNC110 -- it ends in many places
+                    await asyncio.sleep(_LOOK_EVERY)
         for run in list(self._runs.values()):
             run.give_up()
         if self._lives:
-            await asyncio.wait(self._lives, timeout=_HAND_OVER_WITHIN)
+            await asyncio.wait(self._lives, timeout=_RELEASE_WITHIN)
         for task in self._lives:
             task.cancel()
         await self._commit(self._ownership.marks())

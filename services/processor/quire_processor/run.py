@@ -100,6 +100,11 @@ class Run:
         """Whether the log says that this run is the one."""
         return self.state.status == "processing" and self.state.run_id == self.run_id
 
+    @property
+    def finishing(self) -> bool:
+        """Whether files are in work, or nothing but its end is left to say."""
+        return bool(self._positions) or (self.current and self.state.all_settled)
+
     def observe(self, state: BatchState) -> None:
         """Take in what was folded; called for each change, in the order of the log."""
         self.state = state
@@ -198,6 +203,7 @@ class Run:
                 span.fail(outcome.code, outcome.message)
             if outcome is not None:
                 await self._settle(outcome)
+        self._positions.pop(file.file_id, None)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
         """What became of the file; None where a later run has it."""
@@ -222,7 +228,6 @@ class Run:
             self._reach(self._milestones.failed(file_id))
             FILES.labels(outcome.code).inc()
         await self._insist(outcome, ids.settled_id(self.run_id, file_id), lambda: self.state.files[file_id].settled)
-        self._positions.pop(file_id, None)
 
     async def _insist(self, data: EventData, event_id: str, folded: Callable[[], bool]) -> None:
         """Say it until it has been folded; an end of the run cancels this."""

@@ -13,6 +13,7 @@ from quire_runtime.settings import (
     LogSettings,
     OpsSettings,
     PostgresSettings,
+    PrepareSettings,
     S3Settings,
     TracesSettings,
     scratch_problems,
@@ -28,6 +29,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9111))
     log: LogSettings = LogSettings()
     traces: TracesSettings = TracesSettings()
+    prepare: PrepareSettings = PrepareSettings()
     worker_name: Annotated[
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
     ] = ""
@@ -43,6 +45,9 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     max_fruitless_runs: Annotated[
         int, Meta(ge=1, description="Runs in a row without a finished file after which a batch is failed.")
     ] = 5
+    hand_over_s: Annotated[
+        float, Meta(ge=0, description="Seconds to finish the files in work at a shutdown; the rest is handed over.")
+    ] = 10.0
     scratch_dir: Annotated[Path, Meta(description="Where files lie while they are worked on.")] = Path(tempfile.gettempdir())
     memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
     cpu_limit_s: Annotated[float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has.")] = 20.0
@@ -59,5 +64,5 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         return self.workers or os.cpu_count() or 1
 
     @property
-    def slots(self) -> int:
+    def places(self) -> int:
         return self.files_in_flight or 2 * self.pool_size + 2

@@ -4,14 +4,14 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 import uvloop
 
 from quire_runtime.environment import render
-from quire_runtime.http import PortTaken
+from quire_runtime.errors import CannotServe
 from quire_runtime.settings import SettingDescription, SettingsError, describe, load, values
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -47,19 +47,26 @@ def _ran(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[s
         settings = load(cls, os.environ)
     except SettingsError as error:
         return _refuse(error.problems)
+    return _completed(serve(settings) if name == "serve" else commands[name](settings, rest))
+
+
+def _completed(work: Coroutine[Any, Any, int | None]) -> int:
+    """Its exit code; 0 after a stop that was asked for. CannotServe becomes a line, however deep it came from."""
+    code = USAGE
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if name == "serve":
-            return _served(runner, serve(settings))
-        return runner.run(commands[name](settings, rest))
+        try:
+            code = runner.run(work) or 0
+        except* CannotServe as refusals:
+            _refuse(list(dict.fromkeys(str(refusal) for refusal in _leaves(refusals))))
+    return code
 
 
-def _served(runner: asyncio.Runner, serving: Coroutine[Any, Any, None]) -> int:
-    """0 after a stop that was asked for. A port that is taken is a setting that will not do, too."""
-    try:
-        runner.run(serving)
-    except PortTaken as error:
-        return _refuse([str(error.strerror)])
-    return 0
+def _leaves(group: BaseExceptionGroup[CannotServe]) -> Iterator[CannotServe]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def check_config(cls: type[msgspec.Struct], argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:

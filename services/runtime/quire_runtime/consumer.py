@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from quire_runtime import metrics
+from quire_runtime.errors import CannotServe
 from quire_runtime.handler import Handler, LogRecord, SeekTo
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
@@ -30,13 +31,16 @@ STEADY_SECONDS = 60.0
 """A connection that held this long has its failures forgotten."""
 
 
-class OffsetOutOfRange(Exception):
-    """A partition does not hold the offset that was to be read next: records are gone, or the log is another one."""
+class OffsetOutOfRange(CannotServe):
+    """A partition does not hold the offset that was to be read next: records are gone, or the log is another one. Go back to the
+    right topic; or begin anew on this one: the notifier by `quire rebuild`, a processor with another QUIRE_GROUP.
+    """
 
     def __init__(self, topic: str, partition: int, offset: int, begin: int, end: int) -> None:
         super().__init__(
             f"partition {partition} of {topic} holds offsets {begin} up to {end}, but work is to go on at {offset}: "
-            "the log was cut, or replaced by another"
+            "the log was cut, or replaced by another. Correct QUIRE_KAFKA_TOPIC; or begin anew on this log: processors with "
+            "another QUIRE_GROUP, the notifier by `quire rebuild`"
         )
         self.partition, self.offset, self.begin, self.end = partition, offset, begin, end
 
@@ -188,6 +192,8 @@ class LogConsumer:
         if self._broken is not None:
             raise self._broken
         if task.cancelled():
+            if not stopped.done():
+                raise LogUnavailable("the Kafka client gave up from inside")
             raise _StoppedError
         if failure is not None:
             raise failure

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from quire_runtime import tracing
+from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import is_loopback
 
@@ -34,8 +35,8 @@ _encoder = msgspec.json.Encoder()
 WebSockets = Literal["none"] | type[asyncio.Protocol]
 
 
-class PortTaken(OSError):
-    """Another program listens there. Stop it, or set another port."""
+class CannotListen(CannotServe):
+    """The address is not ours, or taken by another program. Correct the setting, or stop that program."""
 
 
 class Problem(Exception):
@@ -135,7 +136,7 @@ class HttpServer:
         graceful: float = 10.0,
         **config: Any,
     ) -> None:
-        """Raises PortTaken, naming `setting`. `graceful`: seconds open requests have to end after `stop`."""
+        """Raises CannotListen, naming `setting`. `graceful`: seconds open requests have to end after `stop`."""
         self._socket = bind(host, port, setting)
         self.port: int = self._socket.getsockname()[1]
         self._server = _Server(
@@ -173,7 +174,7 @@ class HttpServer:
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:
-    """A socket that listens; raises PortTaken, or OSError where the address is not ours, naming `setting`."""
+    """A socket that listens; raises CannotListen, naming `setting`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -185,9 +186,10 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            message = f"port {port} on {host} is taken by another program. Stop that one, or set {setting} to a free port"
-            raise PortTaken(errno.EADDRINUSE, message) from None
-        raise OSError(error.errno, f"cannot listen on {host}:{port} ({error.strerror}). Correct {setting}") from None
+            taken = f"port {port} on {host} is taken by another program. Stop that one, or set {setting} to a free port"
+            raise CannotListen(taken) from None
+        what = f"cannot listen on {host}:{port} ({error.strerror}). Correct {setting}, or {setting.replace('PORT', 'HOST')}"
+        raise CannotListen(what) from None
     sock.settimeout(0)
     return sock
 

@@ -14,13 +14,16 @@ from starlette.routing import Route
 from quire_runtime.http import HttpServer, exception_handlers, json_response
 
 Check = Callable[[], Awaitable[None]]
+STARTING = "start"
+"""The one check of a service that waits for what it needs; no request leaves it out."""
 CHECK_TIMEOUT = 3.0
 """Seconds that one dependency has to answer; readiness probes usually wait 5 to 10."""
 
 
 class OpsServer:
-    """`/livez` says that the loop turns; `/readyz` asks each check, which raises when its dependency is not well;
-    `/metrics` is Prometheus'. With `draining` set, `/readyz` is 503, so that no new work is sent here.
+    """`/livez` says that the loop turns; `/readyz` asks each check, which raises when its dependency is not well; `/metrics` is
+    Prometheus'. With `draining` set, `/readyz` is 503, so that no new work is sent here. `/readyz?exclude=log&exclude=…` leaves
+    checks out, as Kubernetes' own servers have it: a dependency that is away is no reason to take all replicas out of service.
     """
 
     def __init__(
@@ -34,7 +37,7 @@ class OpsServer:
     ) -> None:
         """Without `checks` it is not ready, until they are set: while a service waits for what it needs to start."""
         self.draining = False
-        self.checks = {"start": _starting} if checks is None else checks
+        self.checks = {STARTING: _starting} if checks is None else checks
         self._registry = registry
         self._timeout = timeout
         app = Starlette(
@@ -54,8 +57,9 @@ class OpsServer:
     async def _livez(self, _request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def _readyz(self, _request: Request) -> Response:
-        asked = self.checks
+    async def _readyz(self, request: Request) -> Response:
+        left_out = request.query_params.getlist("exclude")
+        asked = {name: check for name, check in self.checks.items() if name == STARTING or name not in left_out}
         results = await asyncio.gather(*(self._ask(check) for check in asked.values()))
         checks = dict(zip(asked, results, strict=True))
         ready = not self.draining and all(result["ok"] for result in results)

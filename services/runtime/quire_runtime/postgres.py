@@ -1,14 +1,11 @@
-"""Postgres: a pool, numbered migrations, and which errors pass by themselves."""
+"""Postgres: a pool, and which errors pass by themselves. Migrations are in `migrations`."""
 
-import hashlib
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import asyncpg
 
+from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_runtime.settings import PostgresSettings
@@ -17,7 +14,6 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
-_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _TRANSIENT: tuple[type[Exception], ...] = (
     OSError,  # refused, reset, timed out (a TimeoutError is an OSError)
     asyncpg.PostgresConnectionError,  # class 08
@@ -33,15 +29,24 @@ _LOST = ("connection is closed", "closed in the middle of operation", "has been 
 """asyncpg's words for a connection that was lost before, during and just after a statement."""
 
 
-class MigrationChanged(Exception):
-    """A migration that has been applied is not the file it was. Applied ones are history: undo the change, add a new file."""
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: user, password, pg_hba.conf
+    asyncpg.InvalidCatalogNameError,  # there is no such database
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InterfaceError,  # the URL says what asyncpg does not know, or cannot do
+)
 
 
-class _Migration(NamedTuple):
-    version: int
-    name: str
-    sql: str
-    sha256: str
+class DatabaseRefuses(CannotServe):
+    """Postgres answers, and does not let us in or do what we need. Correct QUIRE_POSTGRES_DSN, or grant the right that is named;
+    a role that may make no tables needs QUIRE_PREPARE=false.
+    """
+
+    def __init__(self, address: str, error: Exception) -> None:
+        cure = "Correct QUIRE_POSTGRES_DSN"
+        if isinstance(error, asyncpg.InsufficientPrivilegeError):
+            cure = "Grant that right; or let an owner run `prepare`, and set QUIRE_PREPARE=false for this role"
+        super().__init__(f"Postgres at {address} refuses: {' '.join(str(error).split())}. {cure}")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -65,27 +70,10 @@ async def connect_pool(
             max_size=settings.pool_size,
             timeout=CONNECT_SECONDS,
             command_timeout=settings.command_timeout,
-            server_settings=_session(schema, application or f"quire-{schema}"),
+            server_settings=session(schema, application or f"quire-{schema}"),
         )
 
-    return await _patiently(connect, settings.dsn, give_up_after)
-
-
-async def migrate(dsn: str, schema: str, sql: Path, *, give_up_after: float | None = None) -> None:
-    """Applies the files `NNNN_name.sql` of the directory `sql` that the schema has not had, in order, each in a transaction, and
-    records them in `<schema>.migration`. Safe when several processes do it at once. Raises MigrationChanged. Waits while
-    Postgres is away, as `connect_pool` does.
-    """
-    files = _read(sql)
-
-    async def apply() -> None:
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=_session(schema, f"quire-{schema}"))
-        try:
-            await _migrate(connection, schema, files)
-        finally:
-            await connection.close()
-
-    await _patiently(apply, dsn, give_up_after)
+    return await patiently(connect, settings.dsn, give_up_after)
 
 
 async def check(pool: asyncpg.Pool) -> None:
@@ -93,77 +81,37 @@ async def check(pool: asyncpg.Pool) -> None:
     await pool.fetchval("SELECT 1")
 
 
-async def _migrate(connection: asyncpg.Connection, schema: str, files: Sequence[_Migration]) -> None:
-    # The lock is the session's: it is held over all transactions and falls with the connection, whatever happens.
-    await connection.execute("SELECT pg_advisory_lock($1)", _lock(schema))
-    await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(schema)}")
-    table = f"{_quote(schema)}.migration"
-    await connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {table} "
-        "(version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-    )
-    applied = {row["version"]: row["sha256"] for row in await connection.fetch(f"SELECT version, sha256 FROM {table}")}  # noqa: S608 -- quoted
-    _compare(schema, files, applied)
-    for file in files:
-        if file.version not in applied:
-            async with connection.transaction():
-                await connection.execute(file.sql)
-                await connection.execute(
-                    f"INSERT INTO {table} (version, name, sha256) VALUES ($1, $2, $3)",  # noqa: S608 -- quoted
-                    file.version,
-                    file.name,
-                    file.sha256,
-                )
-            log.info("migration applied", schema=schema, version=file.version, name=file.name)
+async def patiently(
+    fn: Callable[[], Awaitable[T]], dsn: str, give_up_after: float | None, *, also: tuple[type[Exception], ...] = ()
+) -> T:
+    """The result of `fn`, tried again while Postgres is away, and after the exceptions `also`; for `give_up_after` seconds at
+    most (None: for ever), then its exception is raised. Raises DatabaseRefuses at once.
+    """
+    address = dsn.rpartition("@")[2].partition("/")[0]  # one host or several, never the password
 
-
-def _compare(schema: str, files: Sequence[_Migration], applied: Mapping[int, str]) -> None:
-    for file in files:
-        if file.version in applied and applied[file.version] != file.sha256:
-            raise MigrationChanged(
-                f"migration {file.version:04} ({file.name}) of the schema {schema} was applied with another content. "
-                "Applied migrations are history: undo the change and add a new file"
-            )
-    newer = applied.keys() - {file.version for file in files}
-    if newer:
-        log.warning(
-            "the schema has migrations this version does not know: a newer one was here", schema=schema, versions=sorted(newer)
-        )
-
-
-def _read(sql: Path) -> list[_Migration]:
-    found = []
-    for path in sorted(sql.glob("*.sql")):
-        match = _NAME.fullmatch(path.name)
-        if match is not None:
-            text = path.read_text(encoding="utf-8")
-            found.append(_Migration(int(match[1]), match[2], text, hashlib.sha256(text.encode()).hexdigest()))
-    versions = [file.version for file in found]
-    if len(set(versions)) != len(versions):
-        raise ValueError(f"two migrations in {sql} have the same number")
-    return found
-
-
-async def _patiently(fn: Callable[[], Awaitable[T]], dsn: str, give_up_after: float | None) -> T:
-    where = urlsplit(dsn)
-    address = f"{where.hostname}:{where.port or 5432}"
+    async def let_in() -> T:
+        try:
+            return await fn()
+        except _REFUSALS as error:
+            if is_transient(error):
+                raise
+            raise DatabaseRefuses(address, error) from error
 
     return await retrying(
-        fn,
-        transient=is_transient,
+        let_in,
+        transient=lambda error: is_transient(error) or isinstance(error, also),
         give_up_after=give_up_after,
-        on_retry=lambda error, attempt: log.warning("waiting for postgres", address=address, error=repr(error), attempt=attempt),
+        on_retry=lambda error, attempt: log.warning(
+            "waiting for postgres", address=address, error=str(error) or repr(error), attempt=attempt
+        ),
     )
 
 
-def _session(schema: str, application: str) -> dict[str, str]:
-    return {"search_path": _quote(schema), "application_name": application, "timezone": "UTC"}
+def session(schema: str, application: str) -> dict[str, str]:
+    """Settings of a connection that finds the schema's tables without a prefix and speaks UTC."""
+    return {"search_path": quote(schema), "application_name": application, "timezone": "UTC"}
 
 
-def _lock(schema: str) -> int:
-    """The advisory lock of a schema's migrations, any number that others will not use: a signed 64-bit hash."""
-    return int.from_bytes(hashlib.sha256(f"quire migrations of {schema}".encode()).digest()[:8], "big", signed=True)
-
-
-def _quote(identifier: str) -> str:
+def quote(identifier: str) -> str:
+    """As an identifier in SQL, whatever it holds."""
     return '"' + identifier.replace('"', '""') + '"'

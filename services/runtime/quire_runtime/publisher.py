@@ -40,6 +40,7 @@ class Publisher:
         self._settings = settings
         self._client = client
         self._producer: AIOKafkaProducer | None = None
+        self._topic_seen = False
         self._starting = asyncio.Lock()
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -107,6 +108,7 @@ class Publisher:
         topic = self._settings.topic
         partition = partition_of(record.key, self._settings.partitions)
         try:
+            await self._require_topic(producer)
             if partition not in await producer.partitions_for(topic):
                 raise LogUnavailable(f"the topic {topic} has no partition {partition}: it is not the topic it was at the start")
             sent = await producer.send(topic, record.value, record.key, partition, headers=record.headers)
@@ -122,6 +124,15 @@ class Publisher:
             self._retire(producer)
             raise LogUnavailable(f"Kafka refused a batch of events, the producer is replaced: {error!r}") from error
         return placed.partition, placed.offset
+
+    async def _require_topic(self, producer: AIOKafkaProducer) -> None:
+        """Raises LogUnavailable until the topic is there. It is looked up in the list of all: a broker with
+        auto.create.topics.enable makes any topic that it is asked about by name, with partitions of its own choice.
+        """
+        topic = self._settings.topic
+        if not self._topic_seen and topic not in (await producer.client.fetch_all_metadata()).topics():
+            raise LogUnavailable(f"the topic {topic} is not there (yet)")
+        self._topic_seen = True
 
     async def _ready(self) -> AIOKafkaProducer:
         """The producer in use; a new one if there is none. Raises LogUnavailable."""

@@ -20,6 +20,7 @@ __all__ = [
     "LogSettings",
     "OpsSettings",
     "PostgresSettings",
+    "PrepareSettings",
     "S3Settings",
     "SettingDescription",
     "SettingsError",
@@ -45,6 +46,13 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
     min_insync_replicas: Annotated[
         int | None, Meta(ge=1, description="min.insync.replicas when the topic is made; by default 2 from 3 replicas on, else 1.")
     ] = None
+    allow_retention: Annotated[
+        bool,
+        Meta(
+            description="Serve on a topic that is compacted or removes old records: then old batches cannot be rebuilt, and "
+            "nothing can be swept."
+        ),
+    ] = False
     request_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unanswered request counts as failed.")] = 10.0
     publish_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unacknowledged event counts as failed.")] = 10.0
     session_timeout: Annotated[
@@ -103,6 +111,22 @@ class S3Settings(Struct, frozen=True, kw_only=True):
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
             return [f"QUIRE_S3_ENDPOINT: {self.endpoint!r} is no URL. Set it to something like http://127.0.0.1:9000"]
         return []
+
+
+class PrepareSettings(Struct, frozen=True, kw_only=True):
+    """Who makes topic, bucket and tables."""
+
+    make: Annotated[
+        bool,
+        Meta(
+            description="Make topic, bucket and tables where they are missing; false: wait until `prepare` has made them.",
+            extra={"env": "QUIRE_PREPARE"},
+        ),
+    ] = True
+    grant_to: Annotated[
+        tuple[str, ...],
+        Meta(description="Postgres roles that may read and write the tables, granted when they are made, comma-separated."),
+    ] = ()
 
 
 class OpsSettings(Struct, frozen=True, kw_only=True):

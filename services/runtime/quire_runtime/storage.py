@@ -230,12 +230,12 @@ class ObjectStore:
                 for item in page.get("Contents", []):
                     yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
 
-    async def ensure_bucket(self, *, give_up_after: float | None = None) -> None:
-        """Makes the bucket if it is missing. While the store is away it waits, for `give_up_after` seconds at most (None: for
-        ever), then raises StorageUnavailable.
+    async def ensure_bucket(self, *, make: bool = True, give_up_after: float | None = None) -> None:
+        """Makes the bucket if it is missing; without `make` it is waited for. While the store is away it waits, for
+        `give_up_after` seconds at most (None: for ever), then raises StorageUnavailable.
         """
         await retrying(
-            self._ensure_bucket,
+            lambda: self._ensure_bucket(make=make),
             transient=lambda error: isinstance(error, StorageUnavailable),
             give_up_after=give_up_after,
             on_retry=lambda error, attempt: log.warning("waiting for the object store", error=str(error), attempt=attempt),
@@ -246,10 +246,13 @@ class ObjectStore:
         with _translated(f"bucket {self._bucket}"):
             await self._client.head_bucket(Bucket=self._bucket)
 
-    async def _ensure_bucket(self) -> None:
+    async def _ensure_bucket(self, *, make: bool) -> None:
         try:
             await self.check()
         except ObjectMissing:
+            if not make:
+                message = f"bucket {self._bucket}: it is not there. Make it with the command `prepare`, or set QUIRE_PREPARE=true"
+                raise StorageUnavailable(message) from None
             region = self._settings.region
             abroad: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
             try:

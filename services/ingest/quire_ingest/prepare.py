@@ -1,0 +1,17 @@
+"""What has to be there before anything can be accepted."""
+
+from quire_ingest.settings import IngestSettings
+from quire_runtime.storage import ObjectStore
+from quire_runtime.topic import ensure_topic
+
+
+async def prepared(settings: IngestSettings, store: ObjectStore, give_up_after: float | None = None) -> None:
+    """Topic and bucket: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
+    await ensure_topic(settings.kafka, make=settings.prepare.make, give_up_after=give_up_after)
+    await store.ensure_bucket(make=settings.prepare.make, give_up_after=give_up_after)
+
+
+async def prepare(settings: IngestSettings, give_up_after: float) -> None:
+    """The command."""
+    async with ObjectStore(settings.s3) as store:
+        await prepared(settings, store, give_up_after)

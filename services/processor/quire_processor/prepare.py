@@ -1,0 +1,27 @@
+"""What has to be there before anything can be processed."""
+
+import asyncpg
+
+from quire_processor.settings import ProcessorSettings
+from quire_runtime import postgres
+from quire_runtime.migrations import ensure_tables
+from quire_runtime.storage import ObjectStore
+from quire_runtime.topic import ensure_topic
+
+SCHEMA = "processor"
+
+
+async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_after: float | None = None) -> asyncpg.Pool:
+    """Topic, bucket and tables: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
+    make = settings.prepare.make
+    await ensure_tables("quire_processor", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
+    await ensure_topic(settings.kafka, make=make, give_up_after=give_up_after)
+    await store.ensure_bucket(make=make, give_up_after=give_up_after)
+    return await postgres.connect_pool(settings.postgres, SCHEMA, give_up_after=give_up_after)
+
+
+async def prepare(settings: ProcessorSettings, give_up_after: float) -> None:
+    """The command."""
+    async with ObjectStore(settings.s3) as store:
+        pool = await prepared(settings, store, give_up_after)
+        await pool.close()

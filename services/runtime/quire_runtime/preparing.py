@@ -1,0 +1,46 @@
+"""`python -m quire_<service> prepare`: makes topic, bucket and tables, so that the services themselves need no right to."""
+
+import argparse
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+from msgspec import Struct, structs
+
+from quire_runtime import logs
+from quire_runtime.command import Command
+from quire_runtime.errors import CannotServe
+from quire_runtime.kafka import LogUnavailable
+from quire_runtime.storage import StorageUnavailable
+
+WITHIN_SECONDS = 300.0
+
+
+S = TypeVar("S", bound=Struct)
+Prepare = Callable[[S, float], Awaitable[None]]
+
+
+def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
+    """`prepare(settings, give_up_after)` is told to make what is missing, whatever QUIRE_PREPARE says. Exit code 0 when all is
+    there, 2 when a server did not answer in time or refused.
+    """
+
+    async def command(settings: Any, argv: Sequence[str]) -> int:
+        parser = argparse.ArgumentParser("prepare", description="Make topic, bucket and tables where they are missing.")
+        parser.add_argument(
+            "--within", type=float, default=WITHIN_SECONDS, metavar="SECONDS", help="how long to wait for servers"
+        )
+        options = parser.parse_args(argv)
+        logs.setup(settings.log, service)
+        try:
+            await prepare(_making(settings), options.within)
+        except (LogUnavailable, StorageUnavailable, OSError, asyncpg.PostgresError) as error:
+            raise CannotServe(f"prepare: {error or type(error).__name__}. Try again when it answers") from error
+        return 0
+
+    return command
+
+
+def _making(settings: Any) -> Any:
+    """The settings, with the right to make things."""
+    return structs.replace(settings, prepare=structs.replace(settings.prepare, make=True))

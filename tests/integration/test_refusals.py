@@ -1,0 +1,136 @@
+"""A service that cannot start as things are says so in one line with the cure, and ends with exit code 2."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from tests.integration.stack import Stack
+from tests.integration.test_prepare import restricted
+
+from quire_local.ports import free_ports
+from quire_local.services import Backing
+from quire_runtime.topic import KEPT
+
+SERVICES = ("ingest", "processor", "notifier")
+WITH_TABLES = ("processor", "notifier")
+
+
+async def refusal(service: str, backing: Backing, **settings: str) -> str:
+    """The one line on standard error that the service ends with, without its log."""
+    http, ops = free_ports(2)
+    environment = {**os.environ, **backing.environment, "QUIRE_HTTP_PORT": str(http), "QUIRE_OPS_PORT": str(ops)}
+    environment |= {"QUIRE_LOG_LEVEL": "error", **settings}
+    command = (sys.executable, "-m", f"quire_{service}")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+    async with asyncio.timeout(60):
+        _, said = await process.communicate()
+    assert process.returncode == 2, said.decode()
+    lines = said.decode().splitlines()
+    assert len(lines) == 1, said.decode()
+    return lines[0]
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("service", ["ingest", "notifier"])
+async def test_a_taken_port(stack: Stack, service: str, taken: int) -> None:
+    line = await refusal(service, await stack.fresh(), QUIRE_HTTP_PORT=str(taken))
+    assert f"port {taken} on 127.0.0.1 is taken" in line
+    assert line.endswith("set QUIRE_HTTP_PORT to a free port")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_taken_ops_port_and_an_address_of_others(stack: Stack, service: str, taken: int) -> None:
+    backing = await stack.fresh()
+    assert (await refusal(service, backing, QUIRE_OPS_PORT=str(taken))).endswith("set QUIRE_OPS_PORT to a free port")
+    assert "QUIRE_OPS_HOST" in await refusal(service, backing, QUIRE_OPS_HOST="192.0.2.1")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_topic_with_another_number_of_partitions(stack: Stack, service: str) -> None:
+    backing = await stack.fresh()
+    await make_topic(backing, partitions=3)
+    assert "set QUIRE_KAFKA_PARTITIONS=3" in await refusal(service, backing)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_topic_that_forgets(stack: Stack, service: str) -> None:
+    backing = await stack.fresh()
+    await make_topic(backing, **{"retention.ms": "604800000", "cleanup.policy": "compact"})
+    line = await refusal(service, backing)
+    assert "has retention.ms=604800000, cleanup.policy=compact" in line
+    assert f"--entity-name {backing.topic} --add-config retention.ms=-1,cleanup.policy=delete" in line
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+async def test_a_database_that_lets_nobody_in(stack: Stack, service: str) -> None:
+    backing = await stack.fresh()
+    user, _, host = backing.postgres.partition("@")
+    wrong = replace(backing, postgres=f"{user.rpartition(':')[0]}:wrong@{host}")
+    line = await refusal(service, wrong)
+    assert "password authentication failed" in line
+    assert "Correct QUIRE_POSTGRES_DSN" in line
+    missing = replace(backing, postgres=f"{backing.postgres.rpartition('/')[0]}/nowhere")
+    assert 'database "nowhere" does not exist' in await refusal(service, missing)
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+async def test_a_role_that_may_make_nothing(stack: Stack, service: str) -> None:
+    _, theirs = await restricted(await stack.fresh())
+    line = await refusal(service, theirs)
+    assert "permission denied for database" in line
+    assert "run `prepare`, and set QUIRE_PREPARE=false" in line
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+async def test_tables_of_another_history(stack: Stack, service: str) -> None:
+    backing = await stack.fresh()
+    connection = await asyncpg.connect(backing.postgres)
+    try:
+        await connection.execute(f"CREATE SCHEMA {service}; SET search_path = {service}")
+        await connection.execute(
+            "CREATE TABLE migration (version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, "
+            "applied_at timestamptz NOT NULL DEFAULT now()); INSERT INTO migration VALUES (1, 'other', 'other')"
+        )
+    finally:
+        await connection.close()
+    assert "undo the change and add a new file" in await refusal(service, backing)
+
+
+async def test_a_log_that_was_replaced(stack: Stack) -> None:
+    backing = await stack.fresh()
+    group = f"quire-{uuid4()}"
+    await make_topic(backing, **KEPT)
+    await commit_beyond_the_end(backing, group)
+    assert "another QUIRE_GROUP" in await refusal("processor", backing, QUIRE_GROUP=group)
+
+
+async def make_topic(backing: Backing, *, partitions: int = 24, **config: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=backing.kafka)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(backing.topic, partitions, 1, topic_configs=config)])
+    finally:
+        await admin.close()
+
+
+async def commit_beyond_the_end(backing: Backing, group: str) -> None:
+    async with AIOKafkaConsumer(bootstrap_servers=backing.kafka, group_id=group, enable_auto_commit=False) as consumer:
+        partitions = [TopicPartition(backing.topic, number) for number in range(24)]
+        consumer.assign(partitions)
+        await consumer.commit(dict.fromkeys(partitions, 7))
