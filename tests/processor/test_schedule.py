@@ -37,6 +37,12 @@ class Desk:
         assert self.schedule.next(may_open=True) == Open(batch_id)
         self.schedule.ready(batch_id, files)
 
+    def all_opened(self, files: dict[str, list[str]]) -> None:
+        """Batches of collections that have nothing open."""
+        assert {self.schedule.next(may_open=True) for _ in files} == {Open(batch_id) for batch_id in files}
+        for batch_id, names in files.items():
+            self.schedule.ready(batch_id, tuple(names))
+
     def turns(self) -> list[str]:
         """Files until there is no place."""
         found = []
@@ -104,7 +110,7 @@ def test_those_places_beyond_are_bounded_too():
     desk.turns()
     for number in range(3 * PLACES):
         desk.offer(f"b{number}", f"c{number}")
-        desk.opened(f"b{number}", "f")
+    desk.all_opened({f"b{number}": ["f"] for number in range(3 * PLACES)})
     assert len(desk.turns()) == PLACES
 
 
@@ -112,8 +118,7 @@ async def test_the_collection_that_has_had_less_of_the_workers_is_next():
     desk = Desk(places=1)
     desk.offer("slow", "a")
     desk.offer("quick", "b")
-    desk.opened("slow", "s0", "s1")
-    desk.opened("quick", *(f"q{number}" for number in range(20)))
+    desk.all_opened({"slow": ["s0", "s1"], "quick": [f"q{number}" for number in range(20)]})
     order = []
     for _ in range(12):
         turn = desk.schedule.next(may_open=False)
