@@ -143,12 +143,12 @@ class Processor(Handler):
 
     def _changed(self, batch_id: str) -> None:
         entry = self._ownership.entry(batch_id)
-        if entry is None or entry.state is None:
+        if entry is None or (state := entry.state) is None:
             return
-        if entry.state.terminal:
+        if state.terminal:
             self._closing.note(entry)
         if (run := self._runs.get(batch_id)) is not None:
-            run.observe(entry.state)
+            run.observe(state)
         else:
             self._consider(batch_id)
 
@@ -157,10 +157,10 @@ class Processor(Handler):
         entry = self._ownership.entry(batch_id)
         if batch_id in self._runs or self._stopping:
             return
-        if entry is None or entry.state is None or entry.state.terminal:
+        if entry is None or (state := entry.state) is None or state.terminal:
             self._schedule.withdraw(batch_id)
         elif self._ownership.live(entry.partition):
-            self._offer(entry.state)
+            self._offer(state)
             metrics.BATCHES_WAITING.set(len(self._schedule))
             self._wake.set()
 
@@ -229,11 +229,12 @@ class Processor(Handler):
             self._consider(batch_id)
             return
         entry = self._ownership.entry(batch_id)
-        if entry is None or entry.state is None or entry.state.terminal or not self._ownership.live(entry.partition):
+        state = None if entry is None else entry.state
+        if entry is None or state is None or state.terminal or not self._ownership.live(entry.partition):
             self._schedule.withdraw(batch_id)  # it changed while we asked; who changed it considers it
             return
         run = Run(
-            entry.state,
+            state,
             str(uuid4()),
             terms=self._terms,
             publisher=self._publisher,
@@ -243,7 +244,7 @@ class Processor(Handler):
             traceparent=entry.traceparent,
         )
         self._runs[batch_id] = run
-        metrics.RUNS.labels("takeover" if entry.state.status == "processing" else "fresh").inc()
+        metrics.RUNS.labels("takeover" if state.status == "processing" else "fresh").inc()
         metrics.RUNS_OPEN.set(len(self._runs))
         task = self._group.create_task(self._live(run))
         self._lives.add(task)
