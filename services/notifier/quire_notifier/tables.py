@@ -112,7 +112,9 @@ def number(messages: Iterable[AnyFeedMessage], first: Mapping[str, int]) -> list
 
 
 async def notify(connection: Connection, heads: Heads | None) -> None:
-    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere."""
+    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere. Without traces where
+    they would make it too long.
+    """
     payload = "" if heads is None else encode_message(heads).decode()
     if heads is not None and heads.traces and len(payload) > _LONGEST_PAYLOAD:
         payload = encode_message(structs.replace(heads, traces={})).decode()
