@@ -15,7 +15,7 @@ from quire_ingest.settings import MIB, IngestSettings
 from quire_ingest.standings import Standings
 from quire_ingest.submission import CLEAN_UP_SECONDS, Parts
 from quire_ingest.uploads import Terms
-from quire_runtime import logs, signals
+from quire_runtime import logs, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.http import HttpServer
@@ -35,6 +35,7 @@ async def serve(settings: IngestSettings) -> None:
     logs.setup(settings.log, "ingest")
     stop = signals.stop_event()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "ingest"))
         store = await stack.enter_async_context(ObjectStore(settings.s3))
         publisher = await stack.enter_async_context(Publisher(settings.kafka, "quire-ingest"))
         notifier = await stack.enter_async_context(

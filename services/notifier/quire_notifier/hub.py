@@ -114,7 +114,7 @@ class Hub:
         for name, last_seq in heads.last_seqs.items():
             tail = self._tails.get(name)
             if tail is not None:
-                tail.heard(heads.epoch, last_seq)
+                tail.heard(heads.epoch, last_seq, heads.traces.get(name, ()))
 
     def _wake_all(self) -> None:
         for tail in self._tails.values():

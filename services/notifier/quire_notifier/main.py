@@ -26,7 +26,7 @@ from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
 from quire_notifier.wire import Wire
-from quire_runtime import logs, postgres, signals
+from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
@@ -50,6 +50,7 @@ async def serve(settings: NotifierSettings) -> None:
     stop = signals.stop_event()
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "notifier"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
         pool = await signals.unless(stop, prepared(settings))

@@ -24,7 +24,7 @@ from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
 from quire_processor.shares import Shares, Turns
-from quire_runtime import logs, postgres, signals
+from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.logs import get_logger
@@ -80,6 +80,7 @@ async def serve(settings: ProcessorSettings) -> None:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "processor"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
         store = await stack.enter_async_context(ObjectStore(settings.s3))

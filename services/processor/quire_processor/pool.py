@@ -247,7 +247,7 @@ def _ensure_forkserver() -> None:
 @contextlib.contextmanager
 def _without_secrets() -> Iterator[None]:
     """What is started inside inherits no credentials of the libraries that this process uses."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG"))}
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG", "OTEL_"))}
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from quire_processor.documents import Fenced
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.verdict import verdict
+from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
@@ -80,6 +81,7 @@ class Run:
         self._clock = clock
         self._ready = ready
         self._traceparent = traceparent
+        self._span = tracing.OFF
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self.given_up = False
@@ -119,6 +121,13 @@ class Run:
 
     async def live(self) -> None:
         """Run the batch until it ends, is taken over, or is given up."""
+        with tracing.span("run", self._attributes(), kind="consumer", parent=self._traceparent or "") as self._span:
+            await self._live()
+            self._span.set({"quire.batch.status": self.state.status})
+            if self.state.error_code is not None:
+                self._span.fail(self.state.error_code, self.state.error_message or "")
+
+    async def _live(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -187,10 +196,13 @@ class Run:
             await self._progress("heartbeat")
 
     async def _file(self, file: FileState, slot: ExitStack) -> None:
-        with slot:
-            outcome = await self._outcome(file)
-        if outcome is not None:
-            await self._settle(outcome)
+        with tracing.span("file", {"quire.file.id": file.file_id, "quire.file.size": file.size}, parent=self._span) as span:
+            with slot:
+                outcome = await self._outcome(file)
+            if isinstance(outcome, FileFailed):
+                span.fail(outcome.code, outcome.message)
+            if outcome is not None:
+                await self._settle(outcome)
         self._positions.pop(file.file_id, None)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
@@ -269,6 +281,18 @@ class Run:
             msg = "a run spawns tasks only while it lives"
             raise RuntimeError(msg)
         return self._group.create_task(coroutine)
+
+    def _attributes(self) -> tracing.Attributes:
+        return {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "run",
+            "quire.batch.id": self.batch_id,
+            "quire.collection.id": self.state.collection_id,
+            "quire.request.id": self.state.request_id,
+            "quire.run.id": self.run_id,
+            "quire.run.attempt": self.attempt,
+        }
 
     def _superseded(self) -> bool:
         return self.state.attempt >= self.attempt or self.state.terminal

@@ -18,3 +18,10 @@ LAG = Gauge("quire_log_lag_records", "Records between what was handled and the e
 ASSIGNED = Gauge("quire_log_assigned_partitions", "Partitions that this process has in its consumer group.")
 REBALANCES = Counter("quire_log_rebalances_total", "Assignments received from the consumer group.")
 RECONNECTS = Counter("quire_log_reconnects_total", "Consumers given up and made anew after an error.")
+
+SPANS = Counter("quire_traces_spans_total", "Spans that the collector of traces has taken.")
+SPANS_DROPPED = Counter(
+    "quire_traces_dropped_total",
+    "Spans that were dropped, by reason: refused (the collector is away, or does not take them), full (more than it takes).",
+    ["reason"],
+)
