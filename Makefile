@@ -12,7 +12,7 @@ MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos bench lint fmt clean
+.PHONY: help setup run demo test chaos bench docs lint fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -36,6 +36,9 @@ bench: $(READY) ## Measure the running stack: batches, control, push, a large up
 	@$(BIN)/python bench/control.py $(ARGS)
 	@$(BIN)/python bench/push.py $(ARGS)
 	@$(BIN)/python bench/upload.py $(ARGS)
+
+docs: $(READY) ## Write docs/metrics.md from the declarations of the metrics
+	@$(BIN)/python docs/generate.py
 
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -27,6 +27,7 @@ class Follower:
         self._consumer: LogConsumer | None = None
         self._refusal: NeedsRebuild | None = None
         self._tried: str | None = None  # the epoch that was live when the consumer began
+        metrics.REBUILD_NEEDED.set_function(lambda: self._refusal is not None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns after `stop`. Queries and feed are served meanwhile, also while a rebuild is waited for."""
@@ -62,13 +63,11 @@ class Follower:
     async def _wait_for_rebuild(self, refusal: NeedsRebuild, stop: asyncio.Event) -> None:
         log.error("the projection stands still", reason=str(refusal))
         self._refusal = refusal
-        metrics.REBUILD_NEEDED.set(1)
         while not stop.is_set() and await self._live() in {self._tried, None}:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await stop.wait()
         self._refusal = None
-        metrics.REBUILD_NEEDED.set(0)
 
     async def _live(self) -> str | None:
         """The live epoch's id; None while its tables are lost or Postgres is away."""

@@ -24,6 +24,7 @@ from quire_notifier.queries import Queries
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
+from quire_notifier.unfinished import Unfinished
 from quire_notifier.wire import Wire
 from quire_runtime import logs, postgres, signals
 from quire_runtime.auth import Authenticator
@@ -71,6 +72,7 @@ class Notifier:
         self._streams = Streams(self._hub)
         self._follower = Follower(pool, lambda: _consumer(settings, pool))
         self._pruner = Pruner(pool, settings.retention_seconds)
+        self._unfinished = Unfinished(pool)
         self._http = HttpServer(
             self._app(Queries(pool, links), feed, Contents(store), links),
             settings.http.host,
@@ -92,6 +94,7 @@ class Notifier:
             group.create_task(self._hub.run(gone))
             group.create_task(self._follower.run(stop))
             group.create_task(self._pruner.run(stop))
+            group.create_task(self._unfinished.run(stop))
             serving = group.create_task(self._http.run())
             await stop.wait()
             self._ops.draining = True

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from quire_notifier import metrics
+from quire_notifier import measure, metrics
 from quire_notifier.feed import Feed, Head
 from quire_notifier.groups import Encoding, Group, Ring, groups_of
 from quire_runtime.postgres import is_transient
@@ -124,6 +124,8 @@ class Tail:
             if number % WRITE_AT_ONCE == 0:
                 await asyncio.sleep(0)
                 now = asyncio.get_running_loop().time()
+        if subscribers:
+            measure.pushed(group.since)
 
 
 async def _patiently(fn: Callable[[], Awaitable[T]]) -> T:
