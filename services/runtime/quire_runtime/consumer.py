@@ -81,7 +81,7 @@ class LogConsumer:
         self._broken: Exception | None = None
         self._consumed = metrics.CONSUMED.labels(group)
         metrics.LAG.labels(group).set_function(self._lag)
-        metrics.ASSIGNED.labels(group).set_function(lambda: len(self._assigned))
+        metrics.ASSIGNED.labels(group).set_function(lambda: len(self._assigned) if self._is_connected() else 0)
         metrics.UNPLACED.labels(group).set_function(lambda: len(self._unplaced))
 
     async def run(self) -> None:
@@ -311,7 +311,7 @@ class LogConsumer:
 
     def _lag(self) -> float:
         """Records of the assigned partitions that are not handled yet. Not known while one of them has no position."""
-        if self._member is None or not self._joined or not self._next.keys() >= self._assigned:
+        if self._member is None or not self._is_connected() or not self._next.keys() >= self._assigned:
             return metrics.NOT_KNOWN
         ends = self._member.highwater(self._next)
         return sum(max(position, self._ends[number], ends.get(number, 0)) - position for number, position in self._next.items())
@@ -335,6 +335,9 @@ class LogConsumer:
             if offset < wanted or begin > wanted:
                 end = (await self.end_offsets([partition]))[partition]
                 raise OffsetOutOfRange(self._settings.topic, partition, wanted, begin, end)
+
+    def _is_connected(self) -> bool:
+        return self._joined and self._member is not None and self._member.connected
 
     def _connected(self) -> Member:
         if self._member is None:
