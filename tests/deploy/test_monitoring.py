@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from docs.generate import TARGET, catalogue
 from tests.deploy.monitoring import OF_EVERY_SCRAPE, OF_OTHERS, RULES, Selector, alerts, dashboard, grouped_by, panels, selectors
 
 from quire_runtime.metrics import CATALOGUE, SERVICES, Declared
@@ -38,6 +39,10 @@ def test_what_alerts_and_panels_ask_for_is_declared_with_these_labels_and_values
             labels |= {*declared.labels, "le"}
         assert declared is not None or selector.metric in OF_OTHERS, f"{name} asks for {selector.metric}"
     assert grouped_by(query) <= labels
+
+
+def test_the_catalogue_is_made_of_the_declarations() -> None:
+    assert TARGET.read_text("utf-8") == catalogue(), "make docs"
 
 
 def test_every_alert_says_what_it_means_and_leads_to_a_section_that_says_what_to_do() -> None:
