@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,15 @@ class Prometheus:
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["data"]["result"]
         return found
+
+    async def scrapes(self, targets: int, log: Path) -> None:
+        """Returns once it has seen so many targets: what has happened until then is no change to it."""
+        for _ in range(300):
+            with suppress(httpx.TransportError, AssertionError):
+                if len(await self.query("up == 1")) == targets:
+                    return
+            await asyncio.sleep(0.1)
+        raise AssertionError(log.read_text("utf-8")[-2_000:])
 
     async def true(self, *names: str, **labels: str) -> None:
         """Returns once the expressions of these alerts are all true, the same series having these labels."""
@@ -79,8 +88,9 @@ async def watching(quire: Quire, directory: Path) -> AsyncIterator[Prometheus]:
     async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         await child.start()
         try:
-            await ready(http, url, directory)
-            yield Prometheus(url, http)
+            prometheus = Prometheus(url, http)
+            await prometheus.scrapes(len(quire.parts), directory / "prometheus.log")
+            yield prometheus
         finally:
             await child.stop()
 
@@ -95,14 +105,3 @@ def configuration(quire: Quire) -> dict[str, Any]:
         "rule_files": [str(RULES)],
         "scrape_configs": [{"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()],
     }
-
-
-async def ready(http: httpx.AsyncClient, url: str, directory: Path) -> None:
-    for _ in range(300):
-        try:
-            if (await http.get(f"{url}/-/ready")).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(0.1)
-    raise AssertionError((directory / "prometheus.log").read_text("utf-8")[-2_000:])

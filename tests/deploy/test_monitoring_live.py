@@ -157,6 +157,7 @@ async def test_a_processor_that_dies_again_and_again(stack: Stack, tmp_path: Pat
         [batch_id] = await client.accepted([("slow.pdf", slow_pdf("slow", 4_000))])
         for attempt in range(1, 4):
             await client.until(batch_id, lambda batch, attempt=attempt: batch["attempt"] == attempt)
+            await asyncio.sleep(2)  # for Prometheus to see this one
             await client.quire.kill("processor-1")
             await client.quire.start("processor-1")
         assert (await client.ended(batch_id))["error_code"] == "attempts_exhausted"
@@ -207,10 +208,12 @@ async def test_slow_clients_and_few_file_descriptors(stack: Stack, tmp_path: Pat
         await client.rows(LONG_FEED)
         with sleepers(client, 14):
             await prometheus.true("QuireSlowClients")
-        notifier = psutil.Process(client.quire.pids["notifier"])
-        _, hard = notifier.rlimit(psutil.RLIMIT_NOFILE)
-        notifier.rlimit(psutil.RLIMIT_NOFILE, (notifier.num_fds() + 2, hard))
-        await prometheus.true("QuireOpenFiles", job="quire-notifier")
+        ingest = psutil.Process(client.quire.pids["ingest"])
+        soft, hard = ingest.rlimit(psutil.RLIMIT_NOFILE)
+        ingest.rlimit(psutil.RLIMIT_NOFILE, (round(ingest.num_fds() / 0.9), hard))
+        await prometheus.true("QuireOpenFiles", job="quire-ingest")
+        ingest.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+        await prometheus.false("QuireOpenFiles")
 
 
 LONG_FEED = """
