@@ -20,6 +20,7 @@ from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.http import HttpServer
 from quire_runtime.logs import get_logger
+from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
@@ -34,6 +35,7 @@ async def serve(settings: IngestSettings) -> None:
     return_large_blocks()
     logs.setup(settings.log, "ingest")
     stop = signals.stop_event()
+    watch_scratch(settings.scratch_dir)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(tracing.exporting(settings.traces, "ingest"))
         store = await stack.enter_async_context(ObjectStore(settings.s3))

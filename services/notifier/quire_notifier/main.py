@@ -25,6 +25,7 @@ from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
+from quire_notifier.unfinished import Unfinished
 from quire_notifier.wire import Wire
 from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
@@ -73,6 +74,7 @@ class Notifier:
         self._streams = Streams(self._hub)
         self._follower = Follower(pool, lambda: _consumer(settings, pool), lambda: renew(settings, pool))
         self._pruner = Pruner(pool, settings.retention_seconds)
+        self._unfinished = Unfinished(pool)
         self._http = HttpServer(
             self._app(Queries(pool, links), feed, Contents(store), links),
             settings.http.host,
@@ -100,6 +102,7 @@ class Notifier:
             serving = group.create_task(self._http.run())
             following = group.create_task(self._follower.run(stop))
             group.create_task(self._pruner.run(stop))
+            group.create_task(self._unfinished.run(stop))
             await signals.until(stop, hub, serving, following)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from quire_notifier import metrics
+from quire_notifier import measure, metrics
 from quire_notifier.feed import Feed, Head
 from quire_notifier.groups import Encoding, Group, Ring, groups_of
 from quire_notifier.traces import Pushes
@@ -131,6 +131,8 @@ class Tail:
                 await asyncio.sleep(0)
                 now = asyncio.get_running_loop().time()
         self._pushes.written(group.last, len(subscribers))
+        if subscribers:
+            measure.pushed(group.since)
 
 
 async def _patiently(fn: Callable[[], Awaitable[T]]) -> T:

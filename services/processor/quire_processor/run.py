@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from structlog.contextvars import bound_contextvars
+
 from quire_processor.documents import Fenced
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
@@ -169,6 +171,10 @@ class Run:
         else:
             self._waiting[file_id] = dependency
 
+    def waiting_count(self, dependency: Dependency) -> int:
+        """Files and events of this run that wait for `dependency`."""
+        return sum(one == dependency for one in self._waiting.values())
+
     def inserted(self, file_id: str) -> None:
         self._reach(self._milestones.inserted(file_id))
 
@@ -209,7 +215,8 @@ class Run:
         """What became of the file; None where a later run has it."""
         job = Job(batch=self.state, run_id=self.run_id, file=file, position=self._order[file.file_id])
         try:
-            return await self._pipeline.process(job, self)
+            with bound_contextvars(batch_id=self.batch_id, file_id=file.file_id):  # in whatever is logged on its way
+                return await self._pipeline.process(job, self)
         except Fenced:
             log.warning("file fenced", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             return None

@@ -100,7 +100,7 @@ class Publisher:
         except LogUnavailable:
             metrics.PUBLISH_FAILED.inc()
             raise
-        metrics.PUBLISHED.labels(event.type).inc()
+        metrics.PUBLISHED[event.type].inc()
         metrics.PUBLISH_SECONDS.observe(time.monotonic() - started)
         return place
 
