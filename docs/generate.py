@@ -20,6 +20,7 @@ _SECTIONS = {
     "build": "Every service",
     "log": "The log: producers and consumers",
     "scratch": "The scratch disk (ingest, processor)",
+    "traces": "Traces, where they are on",
     "ingest": "ingest",
     "processor": "processor",
     "notifier": "notifier",
