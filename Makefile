@@ -63,7 +63,7 @@ fmt: $(READY) ## Format the code and sort its imports
 	$(BIN)/ruff format
 
 clean: ## Remove the environment, caches and the local stack's data
-	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache sbom
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): $(MANIFESTS)

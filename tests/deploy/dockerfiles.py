@@ -50,8 +50,9 @@ def stages(dockerfile: Path) -> dict[str, Stage]:
 
 def compose(path: Path = COMPOSE, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The file with `${NAME:-default}` filled in, as Compose does it."""
-    given = environ or {}
-    text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda match: given.get(match[1], match[2]), path.read_text("utf-8"))
+    given, text, more = environ or {}, path.read_text("utf-8"), 1
+    while more:  # the inner ones first
+        text, more = re.subn(r"\$\{(\w+):-([^${}]*)\}", lambda match: given.get(match[1], match[2]), text)
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
