@@ -15,7 +15,7 @@ from quire_runtime.statements import statements
 _SQL = statements("quire_notifier", "unfinished")
 
 LOOK_SECONDS = 15.0
-"""Prometheus asks no more often; what the query costs: docs/performance.md."""
+"""Prometheus asks no more often. The query takes 0.3 ms where 50 batches are not finished, 50 ms where 40,000 are not."""
 GOOD_SECONDS = 60.0
 """How long an answer stands while no other one comes."""
 
@@ -38,7 +38,13 @@ class Unfinished:
 
     async def look(self) -> None:
         """Once. Raises what Postgres says when it is away."""
-        self._seen = {row["status"]: row for row in await self._pool.fetch(_SQL["unfinished"])}
+        async with self._pool.acquire() as connection:
+            try:
+                rows = await connection.fetch(_SQL["unfinished"])
+            except asyncio.CancelledError:
+                connection.terminate()  # giving it back would wait for a Postgres that answers nobody
+                raise
+        self._seen = {row["status"]: row for row in rows}
         self._seen_at = time.monotonic()
 
     async def _keep_looking(self) -> None:
