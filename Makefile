@@ -12,7 +12,7 @@ MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-deploy chaos bench images requirements lint fmt clean
+.PHONY: help setup run demo test test-deploy chaos bench images requirements manifests docs lint fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -45,6 +45,12 @@ images: ## Build the container images, and list what is in each in sbom/; ARGS="
 
 requirements: $(READY) ## Cut each image's share out of requirements/all.txt
 	@$(BIN)/python requirements/shares.py
+
+manifests: $(READY) ## Make again what follows from chart and settings: deploy/kubernetes/quire.yaml, the values' schema
+	@$(BIN)/python -m tests.deploy.manifests
+
+docs: $(READY) ## Write docs/metrics.md from the declarations of the metrics
+	@$(BIN)/python docs/generate.py
 
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check
