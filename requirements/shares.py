@@ -16,9 +16,9 @@ from packaging.utils import canonicalize_name
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 IMAGES: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("quire-ingest",),
-    "processor": ("quire-processor",),
-    "notifier": ("quire-notifier",),
+    "ingest": ("quire-ingest", "quire-runtime[otel]"),
+    "processor": ("quire-processor", "quire-runtime[otel]"),
+    "notifier": ("quire-notifier", "quire-runtime[otel]"),
     "cli": ("quire-cli",),
     "build": ("hatchling",),
 }
@@ -50,7 +50,8 @@ def pins() -> dict[str, str]:
 def needs(name: str, extras: frozenset[str]) -> Iterator[Requirement]:
     """What a distribution asks for on the target; raises PackageNotFoundError where it is not installed."""
     if name in OURS:
-        listed = tomllib.loads((OURS[name] / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+        project = tomllib.loads((OURS[name] / "pyproject.toml").read_text("utf-8"))["project"]
+        listed = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
     else:
         listed = requires(name) or []
     for requirement in map(Requirement, listed):
@@ -62,7 +63,7 @@ def needs(name: str, extras: frozenset[str]) -> Iterator[Requirement]:
 def closure(roots: Iterable[str]) -> set[str]:
     """The names of all that these need, without our own distributions."""
     seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [(root, frozenset[str]()) for root in roots]
+    waiting = [(root.name, frozenset(root.extras)) for root in map(Requirement, roots)]
     while waiting:
         item = waiting.pop()
         if item not in seen:

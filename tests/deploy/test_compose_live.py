@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from tests.deploy.dockerfiles import COMPOSE, JWT, ROOT
+from tests.deploy.dockerfiles import COMPOSE, IMAGES, JWT, ROOT
 from tests.deploy.engine import docker, foreign_images_missing, run
 from tests.samples_pdf import simple_pdf, slow_pdf
 
@@ -89,6 +89,7 @@ def quire(built: str) -> Iterator[Composed]:
         yield quire
     finally:
         run("docker", "compose", "--profile", "cli", "down", "--volumes", "--remove-orphans", env=quire.env)
+        run("docker", "image", "rm", *(f"quire-{image}:{built}-next" for image in IMAGES))
         shutil.rmtree(BACKUP, ignore_errors=True)
         if not had_secrets:
             shutil.rmtree(SECRETS, ignore_errors=True)
@@ -163,7 +164,7 @@ async def test_a_batch_closes_exactly_through_the_death_of_one_processor_of_thre
 
 async def test_an_upgrade_under_load_loses_no_request_and_no_file(quire: Composed, built: str) -> None:
     """The new version is the old one under another name: what is replaced, and how, is the same."""
-    for image in ("ingest", "processor", "notifier", "cli"):
+    for image in IMAGES:
         docker("tag", f"quire-{image}:{built}", f"quire-{image}:{built}-next")
     answers: list[int] = []
     batches: list[str] = []
