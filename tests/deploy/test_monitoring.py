@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from docs.generate import TARGET, catalogue
+from prometheus_client import generate_latest
 from tests.deploy.monitoring import OF_EVERY_SCRAPE, OF_OTHERS, RULES, Selector, alerts, dashboard, grouped_by, panels, selectors
 
 from quire_runtime.metrics import CATALOGUE, SERVICES, Declared
@@ -194,10 +195,20 @@ QUIET: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def test_each_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not there, so no alert was tried (Debian: apt install prometheus)")
+@pytest.fixture
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not there, so no alert was tried and no name looked at (Debian: apt install prometheus)")
+    return found
+
+
+def test_names_follow_the_conventions_of_prometheus(promtool: str) -> None:
+    done = subprocess.run([promtool, "check", "metrics"], input=generate_latest(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_each_alert_fires_when_it_should_and_only_then(promtool: str, tmp_path: Path) -> None:
     assert FIRING.keys() == QUIET.keys() == {alert.name for alert in alerts()}
     tests = [scene(name, series, fires=True) for name, series in FIRING.items()]
     tests += [scene(name, series, fires=False) for name, series in QUIET.items()]
