@@ -50,11 +50,24 @@ def missing() -> str | None:
         return "no cluster answers kubectl"
     if nodes.returncode:
         return f"no cluster answers kubectl ({nodes.stderr.strip().splitlines()[-1]})"
-    for node in json.loads(nodes.stdout)["items"]:
-        names = " ".join(name for image in node["status"]["images"] for name in image["names"])
-        if lacking := [image for image in (*IMAGES, *SERVERS) if not re.search(rf"(^|[ /]){re.escape(image)}[:@]", names)]:
-            return f"the node {node['metadata']['name']} lacks the images {', '.join(lacking)}: load them"
+    for name, images in images_of(json.loads(nodes.stdout)["items"]).items():
+        if lacking := [image for image in (*IMAGES, *SERVERS) if not re.search(rf"(^|[ /]){re.escape(image)}[:@]", images)]:
+            return f"the node {name} lacks the images {', '.join(lacking)}: load them"
     return None
+
+
+def images_of(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What each node has, in one string."""
+    return {
+        node["metadata"]["name"]: " ".join(name for one in node["status"]["images"] for name in one["names"]) for node in nodes
+    }
+
+
+@functools.cache
+def has_images(tag: str) -> bool:
+    """Of all our services, on every node. A node tells 50 of its images unless its kubelet is told to tell more."""
+    nodes = json.loads(run("kubectl", "get", "nodes", "-o", "json").stdout)["items"]
+    return all(f"{image}:{tag}" in images for images in images_of(nodes).values() for image in IMAGES)
 
 
 def has_crd(name: str) -> bool:

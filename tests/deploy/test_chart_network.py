@@ -134,3 +134,28 @@ def test_servers_elsewhere_are_reached_at_their_ports_only():
         ([{"ipBlock": {"cidr": "10.2.0.0/24"}}], [5432]),
         ([{"ipBlock": {"cidr": "10.3.0.0/24"}}], [443]),
     ]
+
+
+def test_traces_go_to_the_collector_and_only_from_services_that_send_them():
+    collector = {"podSelector": {"matchLabels": {"app": "collector"}}}
+    endpoint = {"QUIRE_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}
+    plain = over(DEMO, OPTIONS["network policies"], {"networkPolicy": {"traces": [collector]}})
+    sending = {
+        "everybody": over(plain, {"config": endpoint}),
+        "one": over(plain, {"ingest": {"config": endpoint}}),
+        "nobody": plain,
+    }
+
+    def rules(values: Values) -> dict[str, list[Any]]:
+        policies = [made for made in render(values) if made["kind"] == "NetworkPolicy"]
+        return {
+            made["metadata"]["name"].removeprefix("quire-"): rule["to"]
+            for made in policies
+            for rule in made["spec"].get("egress", [])
+            if rule["ports"] == [{"port": 4318}]
+        }
+
+    services = ("ingest", "processor", "notifier")
+    assert rules(sending["everybody"]) == dict.fromkeys(services, [collector])
+    assert rules(sending["one"]) == {"ingest": [collector]}
+    assert rules(sending["nobody"]) == {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.deploy.cluster import People, Release, has_crd, missing, nodes, people_of, run
+from tests.deploy.cluster import People, Release, has_crd, has_images, missing, nodes, people_of, run
 from tests.folding import folded
 from tests.samples_pdf import corrupt_pdf, simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
@@ -27,22 +27,27 @@ def told(what: str) -> None:
     print(f"\n    {what}", flush=True)  # noqa: T201 -- figures for the report; pytest -s shows them as they come
 
 
-@pytest.fixture(scope="module")
-def release() -> Iterator[Release]:
-    """With everything of the demo on the first node, so that the others can be drained."""
-    release = Release(f"quire-live-{uuid4().hex[:6]}")
-    values = {
+def of_the_demo() -> dict[str, str]:
+    """With all that holds data on the first node, so that the others can be drained."""
+    return {
         "demo.enabled": "true",
         r"demo.nodeSelector.kubernetes\.io/hostname": nodes()[0],
         "networkPolicy.enabled": "true",
+        "processor.resources.requests.cpu": "100m",
+        "ingest.resources.requests.cpu": "50m",
+        "notifier.resources.requests.cpu": "50m",
+    }
+
+
+@pytest.fixture(scope="module")
+def release() -> Iterator[Release]:
+    release = Release(f"quire-live-{uuid4().hex[:6]}")
+    values = of_the_demo() | {
         "keda.enabled": str(has_crd(KEDA)).lower(),
         "keda.maxReplicas": "4",
         "keda.pollingSeconds": "5",
         "keda.scaleDownSeconds": "15",
         "keda.filesPerProcessor": "50",
-        "processor.resources.requests.cpu": "100m",
-        "ingest.resources.requests.cpu": "50m",
-        "notifier.resources.requests.cpu": "50m",
     }
     began = time.monotonic()
     release.install(values)
@@ -168,18 +173,24 @@ async def test_sixty_pdfs_close_exactly_through_a_killed_pod_and_a_drained_node(
 
 async def test_nobody_notices_a_rolling_restart(release: Release, people: People) -> None:
     """Every Deployment, one after the other, while people upload and 200 subscribers watch."""
-    watchers = [Watcher(people, "rolled") for _ in range(SUBSCRIBERS)]
+    await lived_through(people, "rolled", lambda: roll(release))
+    await asyncio.to_thread(check_the_log, release)
+
+
+async def lived_through(people: People, name: str, what: Callable[[], None]) -> None:
+    """While it happens, people upload to a collection that others watch: nobody is refused, misses anything or sees it twice."""
+    watchers = [Watcher(people, name) for _ in range(SUBSCRIBERS)]
     watching = [asyncio.create_task(watcher.run()) for watcher in watchers]
-    rolling = asyncio.create_task(asyncio.to_thread(roll, release))
+    happening = asyncio.create_task(asyncio.to_thread(what))
     accepted: list[str] = []
-    while not rolling.done():
+    while not happening.done():
         files = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(5)]
-        accepted += await people.submit(files, "rolled", f"rolled-{len(accepted)}")
+        accepted += await people.submit(files, name, f"{name}-{len(accepted)}")
         await asyncio.sleep(0.3)
-    await rolling
+    await happening
     for batch_id in accepted:
         assert (await people.ended(batch_id))["status"] == "completed"
-    last = (await collection(people, "rolled"))["last_seq"]
+    last = (await collection(people, name))["last_seq"]
     async with asyncio.timeout(60):
         while not all(watcher.seqs and watcher.seqs[-1] == last for watcher in watchers):
             await asyncio.sleep(0.2)
@@ -188,7 +199,6 @@ async def test_nobody_notices_a_rolling_restart(release: Release, people: People
     told(f"{len(accepted)} batches and {last} messages, {sum(one.reconnects for one in watchers)} reconnects")
     assert people.failed_requests == []
     assert all(watcher.seqs == list(range(1, last + 1)) for watcher in watchers)
-    await asyncio.to_thread(check_the_log, release)
 
 
 def roll(release: Release) -> None:
@@ -230,3 +240,34 @@ async def test_settings_that_will_not_do_stop_a_rollout_with_one_clear_line(rele
     assert (await people.ended(batch_id))["status"] == "completed"
     release.upgrade({})
     await asyncio.to_thread(release.rolled_out, "notifier")
+
+
+@pytest.mark.skipif(
+    missing() is None and not has_images("before"), reason="the nodes lack the images that tests/deploy/before makes"
+)
+async def test_an_upgrade_from_the_version_before(release: Release) -> None:
+    """Whose fold is older: the new notifier builds its read model beside the old one's and takes over, while people work."""
+    release.remove()
+    upgraded = Release(f"quire-live-{uuid4().hex[:6]}")
+    upgraded.install(of_the_demo() | {"image.tag": "before"})
+    try:
+        async with people_of(upgraded) as people:
+            [old] = await people.submit([("old.pdf", simple_pdf("old"))], "old", "old", seconds=300)
+            before, secrets = await people.ended(old), upgraded.get("secrets")["items"]
+            await lived_through(people, "upgraded", lambda: upgrade(upgraded))
+            assert await people.ended(old) == before
+            assert passwords(upgraded.get("secrets")["items"]) == passwords(secrets)
+            await asyncio.to_thread(check_the_log, upgraded)
+    finally:
+        upgraded.remove()
+
+
+def upgrade(release: Release) -> None:
+    release.upgrade({"image.tag": ""})
+    for component in ("notifier", "ingest", "processor"):
+        release.rolled_out(component)
+
+
+def passwords(secrets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """By the names of the Secrets; Helm's own records are others each time."""
+    return {one["metadata"]["name"]: one["data"] for one in secrets if one["type"] == "Opaque"}

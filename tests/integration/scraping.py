@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.client import PATIENCE_SECONDS, Client
 
@@ -47,3 +48,11 @@ def total(samples: list[Sample], name: str, **labels: str) -> float:
     found = [one.value for one in samples if one.name == name and labels.items() <= one.labels.items()]
     assert found, f"nobody has {name} with {labels}"
     return math.fsum(found)
+
+
+async def busy_worker(client: Client) -> psutil.Process:
+    """The process that reads a PDF right now; a processor has others, which are idle."""
+    samples = await until(client, lambda found: not total(found, "quire_processor_workers", state="busy"))
+    busy = next(one.service for one in samples if one.labels.get("state") == "busy" and one.value)
+    children = psutil.Process(client.quire.pids[busy]).children(recursive=True)
+    return max(children, key=lambda child: child.cpu_percent(0.2))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from tests.integration.client import Client, serving
+from tests.integration.scraping import busy_worker
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
@@ -225,20 +225,9 @@ async def test_only_the_subscribers_of_a_collection_get_its_messages_and_a_recon
 async def test_a_worker_that_crashes_costs_its_file_one_retry_and_nobody_else_anything(client: Client) -> None:
     [batch_id] = await client.accepted([(f"{n}.pdf", slow_pdf(f"{n}", 400)) for n in range(4)])
     await client.until(batch_id, lambda batch: batch["status"] == "processing")
-    processor = psutil.Process(client.quire.pids["processor-1"])
-    async with asyncio.timeout(20):
-        while not (busy := [child for child in processor.children(recursive=True) if is_working(child)]):
-            await asyncio.sleep(0.01)
-    busy[0].send_signal(signal.SIGSEGV)
+    (await busy_worker(client)).send_signal(signal.SIGSEGV)
     batch = await client.ended(batch_id)
     assert (batch["status"], batch["attempt"]) == ("completed", 1)
-
-
-def is_working(process: psutil.Process) -> bool:
-    try:
-        return bool(process.cpu_percent(0.05) > 50)
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_every_file_of_the_corpus_ends_with_a_fitting_code(client: Client) -> None:

@@ -6,12 +6,11 @@ import math
 import signal
 from collections.abc import AsyncIterator, Callable
 
-import psutil
 import pytest
 from prometheus_client import REGISTRY
 from tests.deploy.monitoring import OF_EVERY_SCRAPE, alerts, panels, selectors
 from tests.integration.client import Client, serving
-from tests.integration.scraping import Sample, scraped, total, until
+from tests.integration.scraping import Sample, busy_worker, scraped, total, until
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
@@ -157,19 +156,13 @@ async def test_a_worker_that_is_killed_is_counted_and_logged_with_its_file_and_b
     assert_logged(client, "worker killed for time", late, file["file_id"])
     [crashed] = await client.accepted([("crash.pdf", slow_pdf("crash", 2_000))])
     file = (await client.until(crashed, lambda batch: batch["status"] == "processing"))["files"][0]
-    samples = await until(client, lambda found: not total(found, "quire_processor_workers", state="busy"))
-    busy = next(one.service for one in samples if one.labels.get("state") == "busy" and one.value)
-    hardest_working(psutil.Process(client.quire.pids[busy])).send_signal(signal.SIGKILL)
+    (await busy_worker(client)).send_signal(signal.SIGKILL)
     await client.ended(crashed)
     assert_logged(client, "worker died", crashed, file["file_id"])
     after = await scraped(client)
     for reason in ("timeout", "died"):
         kills = [total(samples, "quire_processor_worker_kills_total", reason=reason) for samples in (before, after)]
         assert kills[0] < kills[1], reason
-
-
-def hardest_working(processor: psutil.Process) -> psutil.Process:
-    return max(processor.children(recursive=True), key=lambda child: child.cpu_percent(0.2))
 
 
 def assert_logged(client: Client, sentence: str, batch_id: str, file_id: str) -> None:
