@@ -37,7 +37,7 @@ from quire_schemas.events import (
     Status,
 )
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Bump it with every change of a state's fields or of their meaning. Whoever reads a state that an older version has stored
 upcasts it (`quire_schemas.stored`).
 """
@@ -48,7 +48,9 @@ folded anew, as events mean something else. The notifier does that by itself.
 
 
 class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file of a batch; `size` in bytes, `updated_at` the time of the event that changed it last."""
+    """One file of a batch; `size` in bytes, `updated_at` the time of the event that changed it last. `suspected` counts the runs
+    of this generation that were taken over while the file was in work: their processor died, perhaps of it.
+    """
 
     file_id: str
     filename: str
@@ -67,6 +69,7 @@ class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text_key: str | None = None
     thumbnail_key: str | None = None
     truncated: bool = False
+    suspected: int = 0
 
     @property
     def settled(self) -> bool:
@@ -128,6 +131,10 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def unsettled(self) -> tuple[str, ...]:
         """The ids of the files that still need work, in the order of the batch."""
         return tuple(file.file_id for file in self.files.values() if not file.settled)
+
+    def most_suspected(self) -> int:
+        """How often the worst of the unsettled files is suspected."""
+        return max((file.suspected for file in self.files.values() if not file.settled), default=0)
 
 
 def evolve(state: BatchState | None, event: Event, offset: int) -> BatchState | None:
@@ -233,7 +240,8 @@ def _started(state: BatchState, data: BatchStarted, time: datetime) -> Changes:
         "started_at": state.started_at or time,
         "last_seen_at": time,
         "files": {
-            key: file if file.settled or file.standing == "queued" else _queued(file, time) for key, file in state.files.items()
+            key: _again(file, time, file.suspected + 1) if file.standing == "processing" else file
+            for key, file in state.files.items()
         },
     }
 
@@ -251,7 +259,7 @@ def _progressed(state: BatchState, data: BatchProgressed, time: datetime) -> Cha
                 file, standing="processing", stage=position.stage, page=position.page, pages=position.pages, updated_at=time
             )
         elif file.standing == "processing":
-            files[key] = _queued(file, time)
+            files[key] = _again(file, time, file.suspected)
     return {"stage": data.stage, "waiting_for": data.waiting_for, "last_seen_at": time, "files": files}
 
 
@@ -263,7 +271,7 @@ def _released(state: BatchState, data: BatchReleased, time: datetime) -> Changes
         "status": "queued",
         "fruitless": 0 if state.run_settled_a_file else state.fruitless,
         "last_seen_at": time,
-        "files": {key: file if file.settled else _queued(file, time) for key, file in state.files.items()},
+        "files": {key: file if file.settled else _again(file, time, file.suspected) for key, file in state.files.items()},
     }
 
 
@@ -373,6 +381,11 @@ def _queued(file: FileSpec | FileState, time: datetime) -> FileState:
         object_key=file.object_key,
         updated_at=time,
     )
+
+
+def _again(file: FileState, time: datetime, suspected: int) -> FileState:
+    """The file as it waits for another run of the same generation."""
+    return structs.replace(_queued(file, time), suspected=suspected)
 
 
 def _failed_file(file: FileState, code: FileCode, message: str, time: datetime) -> FileState:

@@ -149,3 +149,21 @@ def test_a_batch_offered_again_keeps_its_place():
     desk.offer("b")
     assert desk.schedule.next(may_open=True) == Work("b", "1")
     assert len(desk.schedule) == 0
+
+
+async def test_a_file_that_wants_to_be_alone_waits_until_nothing_else_is_in_work_and_holds_up_everybody():
+    desk = Desk()
+    desk.offer("b", "suspect")
+    desk.offer("other", "other")
+    desk.all_opened({"b": ["1", "2", "3"], "other": ["4", "5"]})
+    desk.schedule.ready("b", ("1", "2", "3"), frozenset({"2", "3"}))
+    async with desk.shares.charged("other"):
+        desk.clock.seconds += 10.0
+    assert desk.turns() == ["1"]
+    desk.schedule.done("suspect")
+    assert desk.schedule.next(may_open=True) == Work("b", "2", alone=True)
+    assert desk.turns() == []
+    desk.schedule.done("suspect")
+    assert desk.schedule.next(may_open=True) == Work("b", "3", alone=True)
+    desk.schedule.done("suspect")
+    assert desk.turns() == ["4", "5"]

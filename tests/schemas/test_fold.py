@@ -97,6 +97,31 @@ def test_a_released_run_is_not_fruitless():
     given(*RUNNING, started("r2", 2), released("r2")).when(started("r3", 3)).then(fruitless=1)
 
 
+def suspicions(*past: Event) -> dict[str, int]:
+    state = given(*past).state
+    assert state is not None
+    return {NAMES[file.file_id]: file.suspected for file in state.files.values()}
+
+
+def test_a_file_that_was_in_work_when_its_run_was_taken_over_is_suspected_each_time():
+    past = (*RUNNING, progressed(b=("extracting", 1, 9)), started("r2", 2))
+    assert suspicions(*past) == {"a": 0, "b": 1}
+    assert suspicions(*past, progressed("r2", b=("extracting", 2, 9)), started("r3", 3)) == {"a": 0, "b": 2}
+
+
+def test_a_file_that_was_put_back_or_handed_over_is_not_suspected_but_what_was_stays():
+    working = (*RUNNING, progressed(b=("extracting", 1, 9)))
+    assert suspicions(*working, released(), started("r2", 2)) == {"a": 0, "b": 0}
+    assert suspicions(*working, progressed(), started("r2", 2)) == {"a": 0, "b": 0}
+    suspected = (*working, started("r2", 2), progressed("r2", b=("extracting", 1, 9)))
+    assert suspicions(*suspected, progressed("r2"), released("r2"), started("r3", 3)) == {"a": 0, "b": 1}
+
+
+def test_a_retry_suspects_nobody():
+    suspected = (*RUNNING, progressed(b=("extracting", 1, 9)), started("r2", 2), cancel())
+    assert suspicions(*suspected, retry(0)) == {"a": 0, "b": 0}
+
+
 # BatchProgressed
 
 

@@ -190,12 +190,26 @@ class Processor(Handler):
             while True:
                 turn = await self._turn()
                 if isinstance(turn, Work):
-                    metrics.FILES_IN_FLIGHT.inc()
-                    run = self._runs[turn.batch_id]
-                    run.work(turn.file_id, partial(self._file_done, run.state.collection_id))
+                    await self._work(turn)
                 else:
                     self._opening += 1
                     opening.create_task(self._open(turn.batch_id))
+
+    async def _work(self, turn: Work) -> None:
+        metrics.FILES_IN_FLIGHT.inc()
+        run = self._runs[turn.batch_id]
+        if turn.alone:
+            log.warning("file that a processor may have died of is worked on alone", batch_id=turn.batch_id, file_id=turn.file_id)
+            await self._left_alone(run)
+        run.work(turn.file_id, partial(self._file_done, run.state.collection_id))
+
+    async def _left_alone(self, run: Run) -> None:
+        """Release all other runs, once what they have in work is settled: if this process dies, it is no fault of theirs."""
+        while (others := [one for one in self._runs.values() if one is not run]) or self._opening:
+            for one in others:
+                if one.accepted and not one.finishing:
+                    one.give_up()
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _waiting_for(self, dependency: Dependency) -> int:
         return sum(run.waiting_count(dependency) for run in self._runs.values())
@@ -256,10 +270,10 @@ class Processor(Handler):
         self._lives.add(task)
         task.add_done_callback(self._lives.discard)
 
-    def _ready(self, batch_id: str, file_ids: tuple[str, ...]) -> None:
+    def _ready(self, batch_id: str, file_ids: tuple[str, ...], alone: frozenset[str]) -> None:
         state = self._runs[batch_id].state
         self._offer(state)  # it may have been withdrawn while it was opened
-        self._schedule.ready(batch_id, file_ids)
+        self._schedule.ready(batch_id, file_ids, alone)
         self._wake.set()
 
     async def _live(self, run: Run) -> None:

@@ -6,8 +6,8 @@ Until then whatever it has to say is said again, with the same event id.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from structlog.contextvars import bound_contextvars
@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 from quire_processor.documents import Fenced
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
+from quire_processor.suspicion import culprits, failure, suspects
 from quire_processor.verdict import verdict
 from quire_runtime import tracing
 from quire_runtime.clock import Clock
@@ -40,6 +41,7 @@ from quire_schemas.events import (
 )
 
 RESEND_AFTER = 10.0  # seconds without seeing an acknowledged event in the log
+_TOLD_AFTER = 1.0  # seconds in which a file that was begun is done, or is told to be in work
 _RELEASE_WITHIN = 1.0  # seconds for a hand-over; without it the batch is taken over, only later
 log = get_logger(__name__)
 
@@ -58,7 +60,9 @@ class _Over(Exception):
 
 
 class Run:
-    """`ready(batch_id, file_ids)` is called once the run is accepted; files then come back through `work`."""
+    """`ready(batch_id, file_ids, alone)` is called once the run is accepted; files then come back through `work`, those of
+    `alone` while nothing else is in work.
+    """
 
     def __init__(
         self,
@@ -69,7 +73,7 @@ class Run:
         publisher: Publisher,
         pipeline: Pipeline,
         clock: Clock,
-        ready: Callable[[str, tuple[str, ...]], None],
+        ready: Callable[[str, tuple[str, ...], frozenset[str]], None],
         traceparent: str | None = None,
     ) -> None:
         self.batch_id = state.batch_id
@@ -90,6 +94,9 @@ class Run:
         self.accepted = False
         self._group: asyncio.TaskGroup | None = None
         self._positions: dict[str, InFlight] = {}
+        self._begun = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._alone: frozenset[str] = frozenset()
         self._waiting: dict[str, Dependency] = {}
         self._progress_number = 0
         self._milestones = _Milestones(state.unsettled())
@@ -149,6 +156,7 @@ class Run:
             done()
             return
         self._positions[file_id] = InFlight(file_id=file_id, stage="fetching")
+        self._begun.set()
         slot = ExitStack()
         slot.callback(done)
         working = self._file(self.state.files[file_id], slot)
@@ -185,25 +193,61 @@ class Run:
     async def _conduct(self) -> None:
         started = BatchStarted(attempt=self.attempt, run_id=self.run_id, worker=self._terms.worker)
         await self._insist(started, ids.started_id(self.batch_id, self.attempt, self.run_id), lambda: self.accepted)
-        await self._progress("started")
+        self._spawn(self._open())
         self._spawn(self._beat())
         ending = verdict(self.state, self.run_id, self._terms.max_fruitless_runs)
         if ending is None:
-            self._ready(self.batch_id, self.state.unsettled())
+            self._begin()
         while ending is None:
             await self._changed.wait()
             ending = verdict(self.state, self.run_id, self._terms.max_fruitless_runs)
         await asyncio.gather(*self._saying)
         await self._insist(ending, ids.ended_id(self.run_id), lambda: not self.current)
 
+    def _begin(self) -> None:
+        """Fail the files that processors died over, and ask for turns for the others: last for those that may be such."""
+        guilty = culprits(self.state, self._terms.max_fruitless_runs)
+        for file in guilty:
+            self._spawn(self._settle(failure(self.run_id, file)))
+        self._alone = suspects(self.state) - {file.file_id for file in guilty}
+        others = [
+            file_id
+            for file_id in self.state.unsettled()
+            if file_id not in self._alone and self.state.files[file_id] not in guilty
+        ]
+        self._ready(self.batch_id, (*others, *self._alone), self._alone)
+
+    async def _open(self) -> None:
+        """Say what is in work first, before it is: if it is the end of this process, the log knows."""
+        await self._begun.wait()
+        await self._progress("started")
+        self._opened.set()
+
     async def _beat(self) -> None:
+        """Say what is in work: regularly, and soon after files were begun."""
+        said = self._clock.monotonic()
         while True:
-            await asyncio.sleep(self._terms.heartbeat)
+            due = said + self._terms.heartbeat - self._clock.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(due):
+                    await self._begun.wait()
+                    await asyncio.sleep(_TOLD_AFTER)
+                self._begun.clear()
+                if all(self._told(file_id) for file_id in self._positions):
+                    continue
             await self._progress("heartbeat")
+            said = self._clock.monotonic()
+
+    def _told(self, file_id: str) -> bool:
+        """Whether the log says that the file is in work."""
+        return self.state.files[file_id].standing != "queued"
 
     async def _file(self, file: FileState, slot: ExitStack) -> None:
         with tracing.span("file", {"quire.file.id": file.file_id, "quire.file.size": file.size}, parent=self._span) as span:
             with slot:
+                await self._opened.wait()
+                if file.file_id in self._alone:
+                    await self._until(lambda: self._told(file.file_id), lambda: self._progress("heartbeat"))
                 outcome = await self._outcome(file)
             if isinstance(outcome, FileFailed):
                 span.fail(outcome.code, outcome.message)
@@ -239,14 +283,17 @@ class Run:
     async def _insist(self, data: EventData, event_id: str, folded: Callable[[], bool]) -> None:
         """Say it until it has been folded; an end of the run cancels this."""
         event = self._event(data, event_id)
+        await self._until(folded, lambda: self._publish(event))
+
+    async def _until(self, folded: Callable[[], bool], say: Callable[[], Awaitable[None]]) -> None:
         while not folded():
-            await self._publish(event)
+            await say()
             try:
                 async with asyncio.timeout(RESEND_AFTER):
                     while not folded():
                         await self._changed.wait()
             except TimeoutError:
-                log.warning("event said again", batch_id=self.batch_id, type=event.type, run_id=self.run_id)
+                log.warning("event said again", batch_id=self.batch_id, run_id=self.run_id)
 
     async def _publish(self, event: Event) -> None:
         def waiting(error: Exception, attempt: int) -> None:

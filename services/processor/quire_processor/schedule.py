@@ -1,7 +1,8 @@
 """Which file is worked on next (DESIGN §4). Pure.
 
 The turn goes to the collection that has had the least of the workers. Within a collection, requests go in their order, and files
-of batches that are open before another batch is opened: so batches end one after the other, and few of them are open.
+of batches that are open before another batch is opened: so batches end one after the other, and few of them are open. A file
+that a processor may have died of is worked on alone: everybody else waits for it, and it has waited for everybody before.
 """
 
 from bisect import insort
@@ -20,10 +21,13 @@ class Open(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The file is next; `Schedule.done` is to be called once it needs neither disk nor worker any more."""
+    """The file is next; `Schedule.done` is to be called once it needs neither disk nor worker any more. `alone`: until then there
+    are no other turns.
+    """
 
     batch_id: str
     file_id: str
+    alone: bool = False
 
 
 class Place(NamedTuple):
@@ -42,6 +46,7 @@ class _Waiting:
     place: Place
     starting: bool = False
     files: deque[str] | None = None
+    alone: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ class Schedule:
         self._collections: dict[str, _Collection] = {}
         self._batches: dict[str, _Waiting] = {}
         self._in_flight = 0
+        self._alone = False
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -80,8 +86,8 @@ class Schedule:
         self._batches[batch_id] = _Waiting(collection_id, place)
         insort(self._collection(collection_id).unopened, place)
 
-    def ready(self, batch_id: str, files: tuple[str, ...]) -> None:
-        """The batch is started: these files may be worked on."""
+    def ready(self, batch_id: str, files: tuple[str, ...], alone: frozenset[str] = frozenset()) -> None:
+        """The batch is started: these files may be worked on, in this order; those of `alone` with nothing beside them."""
         waiting = self._batches.get(batch_id)
         if waiting is None:
             return
@@ -89,7 +95,7 @@ class Schedule:
             collection = self._collection(waiting.collection_id)
             collection.unopened.remove(waiting.place)
             insort(collection.opened, waiting.place)
-        waiting.files = deque(files)
+        waiting.files, waiting.alone = deque(files), alone
         waiting.starting = False
         self._drop_if_drained(waiting)
 
@@ -105,13 +111,19 @@ class Schedule:
     def done(self, collection_id: str) -> None:
         """A file of the collection needs no place any more."""
         self._in_flight -= 1
+        self._alone = False
         self._collections[collection_id].in_flight -= 1
         self._drop_if_idle(collection_id)
 
     def next(self, *, may_open: bool) -> Open | Work | None:
         """Take the next turn; None where nothing can be done now. `may_open` allows starting one more batch."""
+        if self._alone:
+            return None
         for collection_id in sorted(self._collections, key=self._expected):
-            turn = self._turn(self._collections[collection_id], may_open=may_open)
+            collection = self._collections[collection_id]
+            if self._in_flight and self._wants_to_be_alone(collection):
+                return None
+            turn = self._turn(collection, may_open=may_open)
             if turn is not None:
                 return turn
         return None
@@ -128,6 +140,12 @@ class Schedule:
                 return Open(place.batch_id)
         return None
 
+    def _wants_to_be_alone(self, collection: _Collection) -> bool:
+        if not collection.opened:
+            return False
+        waiting = self._batches[collection.opened[0].batch_id]
+        return waiting.files is not None and waiting.files[0] in waiting.alone
+
     def _left(self, collection: _Collection) -> int:
         """Files of its open batches that wait for a place: when they get few, the next batch is opened."""
         return sum(len(self._batches[place.batch_id].files or ()) for place in collection.opened)
@@ -138,8 +156,9 @@ class Schedule:
         file_id = waiting.files.popleft()
         collection.in_flight += 1
         self._in_flight += 1
+        self._alone = file_id in waiting.alone
         self._drop_if_drained(waiting)
-        return Work(waiting.place.batch_id, file_id)
+        return Work(waiting.place.batch_id, file_id, self._alone)
 
     def _has_place(self, collection: _Collection) -> bool:
         most = self._places if collection.in_flight else 2 * self._places

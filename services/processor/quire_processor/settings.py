@@ -43,7 +43,10 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="Seconds that storage, database or disk may be away before a file fails.")
     ] = 600.0
     max_fruitless_runs: Annotated[
-        int, Meta(ge=1, description="Runs in a row without a finished file after which a batch is failed.")
+        int,
+        Meta(
+            ge=1, description="Processors that may die over a file, and runs of a batch that may end in a row with none finished."
+        ),
     ] = 5
     hand_over_s: Annotated[
         float, Meta(ge=0, description="Seconds to finish the files in work at a shutdown; the rest is handed over.")

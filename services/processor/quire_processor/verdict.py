@@ -6,7 +6,7 @@ from quire_schemas.events import BatchCompleted, BatchFailed
 
 def verdict(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCompleted | BatchFailed | None:
     """The terminal event that the run owes the batch now; None while there is work left."""
-    if state.fruitless >= max_fruitless_runs and not state.all_settled:
+    if _exhausted(state, max_fruitless_runs):
         message = f"{state.fruitless} runs in a row ended without finishing a file. Look at the processors' logs, then retry."
         return BatchFailed(run_id=run_id, code="attempts_exhausted", message=message)
     if state.policy == "all_or_nothing" and (failed := _first_failed(state)) is not None:
@@ -17,6 +17,12 @@ def verdict(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCom
     if state.count("processed"):
         return BatchCompleted(run_id=run_id)
     return BatchFailed(run_id=run_id, code="all_files_failed", message="No file of the batch could be processed.")
+
+
+def _exhausted(state: BatchState, max_fruitless_runs: int) -> bool:
+    """Whether too many runs died in vain; twice as many may where files are suspected, one of which will be found guilty."""
+    most = 2 * max_fruitless_runs if state.most_suspected() else max_fruitless_runs
+    return state.fruitless >= most and not state.run_settled_a_file and not state.all_settled
 
 
 def _first_failed(state: BatchState) -> str | None:

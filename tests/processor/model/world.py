@@ -106,9 +106,10 @@ class Node:
 class World:
     files: type[Files] = Files
 
-    def __init__(self, loop: VirtualLoop, seed: int, hand_over: float = 5.0) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, hand_over: float = 5.0, max_fruitless_runs: int = 50) -> None:
         self.loop = loop
         self._hand_over = hand_over
+        self._max_fruitless_runs = max_fruitless_runs
         self.chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
         self.log = Log(self.chance)
         self.tables = Tables(self.chance)
@@ -128,7 +129,7 @@ class World:
             documents=self.tables,  # type: ignore[arg-type]
             cleaning=self.tables,  # type: ignore[arg-type]
             clock=self._clock,
-            terms=Terms(worker=name, heartbeat=15.0, max_fruitless_runs=50),
+            terms=Terms(worker=name, heartbeat=15.0, max_fruitless_runs=self._max_fruitless_runs),
             shares=shares,
             places=PLACES,
             hand_over=self._hand_over,
