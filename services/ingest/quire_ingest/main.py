@@ -46,7 +46,7 @@ async def serve(settings: IngestSettings) -> None:
         api = _api(settings, store, publisher, notifier, authenticator)
         http = HttpServer(api.app(), settings.http, graceful=settings.shutdown_s)
         ops = OpsServer(settings.ops.host, settings.ops.port)
-        log.info("listening", url=f"http://{settings.http.host}:{http.port}")
+        log.info("listening", url=f"http://{settings.http.host}:{http.port}", connections=http.places.most)
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(ops.run())
             serving = group.create_task(http.run())
@@ -91,6 +91,12 @@ def _api(
         ),
         Commands(Standings(notifier, clock), publisher, clock),
         authenticator,
-        Limits(settings.max_request_mib * MIB, settings.max_files, settings.idle_timeout_s),
+        Limits(
+            request_bytes=settings.max_request_mib * MIB,
+            files=settings.max_files,
+            idle_seconds=settings.idle_timeout_s,
+            bytes_per_second=settings.min_bytes_per_s,
+            command_seconds=settings.command_timeout_s,
+        ),
         settings.origins,
     )

@@ -97,7 +97,7 @@ class Notifier:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
         gone = asyncio.Event()
-        log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}")
+        log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}", connections=self._http.places.most)
         async with asyncio.TaskGroup() as group:
             hub = group.create_task(self._hub.run(gone))
             serving = group.create_task(self._http.run())

@@ -8,10 +8,14 @@ from quire_runtime.logs import get_logger
 
 log = get_logger(__name__)
 
+BACKLOG = 2_048
+"""Connections that the kernel holds until they are accepted."""
 MOST_FILES = 1_048_576
 """Where the system sets no limit of its own."""
-RESERVED = 256
-"""Open files for all that is no client: ops port, Kafka, Postgres, object store, scratch files. Of a small limit the half."""
+RESERVED = BACKLOG + 256
+"""Open files for all that is no client: ops port, Kafka, Postgres, object store, scratch files; and for clients that are accepted
+in one go, before any of them can be refused. Of a small limit the half.
+"""
 TELL_SECONDS = 60.0
 
 

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, 
 
 from quire_runtime.connections import Connection
 from quire_runtime.errors import CannotServe
-from quire_runtime.files import Places, room_for_connections
+from quire_runtime.files import BACKLOG, Places, room_for_connections
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import HttpSettings, is_loopback
 
@@ -148,6 +148,7 @@ class HttpServer:
                 port=self.port,
                 http=partial(Connection, settings, self.places),  # type: ignore[arg-type]  # it is called, and nothing else
                 ws=ws,  # type: ignore[arg-type]  # likewise
+                backlog=BACKLOG,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -187,7 +188,7 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
     try:
         sock.bind((host, port))
-        sock.listen(2048)
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
