@@ -58,9 +58,14 @@ def tell_unknown(known: str) -> None:
             warn(f"{name}: there is no such setting. Is it misspelt?")
 
 
-def rebuild(*, data: Data = DATA, as_json: options.Json = False) -> None:
+def rebuild(
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Switch although batches would be lost.")] = False,
+    data: Data = DATA,
+    as_json: options.Json = False,
+) -> None:
     """Fold the whole log again into the notifier's tables, and switch to them when they are whole."""
-    raise typer.Exit(delegate(data, "notifier", "rebuild", *given("--json", as_json)))
+    raise typer.Exit(delegate(data, "notifier", "rebuild", *given("--force", force), *given("--json", as_json)))
 
 
 def events(
@@ -79,11 +84,12 @@ def sweep(
     *,
     older_than: Annotated[float, typer.Option(min=0, help="Leave objects alone that are younger, in seconds.")] = 86_400,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take the log as it is, and objects of any age.")] = False,
     data: Data = DATA,
     as_json: options.Json = False,
 ) -> None:
     """Remove what is in the object store and no event names."""
-    further = [*given("--dry-run", dry_run), *given("--json", as_json)]
+    further = [*given("--dry-run", dry_run), *given("--force", force), *given("--json", as_json)]
     raise typer.Exit(delegate(data, "ingest", "sweep", "--older-than", f"{older_than:.0f}", *further))
 
 

@@ -152,7 +152,7 @@ class Storm:
 
     async def facts(self) -> Facts:
         await asyncio.sleep(SWEEP_AFTER_SECONDS)
-        command = [sys.executable, "-m", "quire_ingest", "sweep", "--older-than", "0"]
+        command = [sys.executable, "-m", "quire_ingest", "sweep", "--older-than", "0", "--force"]
         await asyncio.to_thread(subprocess.run, command, env=self.quire.env(), check=True, capture_output=True)
         rows = self.client.rows
         return Facts(

@@ -19,6 +19,7 @@ from tests.integration.test_prepare import restricted
 
 from quire_local.ports import free_ports
 from quire_local.services import Backing
+from quire_runtime.topic import KEPT
 
 SERVICES = ("ingest", "processor", "notifier")
 WITH_TABLES = ("processor", "notifier")
@@ -63,13 +64,17 @@ async def test_a_taken_ops_port_and_an_address_of_others(stack: Stack, service: 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_topic_with_another_number_of_partitions(stack: Stack, service: str) -> None:
     backing = await stack.fresh()
-    admin = AIOKafkaAdminClient(bootstrap_servers=backing.kafka)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(backing.topic, 3, 1)])
-    finally:
-        await admin.close()
+    await make_topic(backing, partitions=3)
     assert "set QUIRE_KAFKA_PARTITIONS=3" in await refusal(service, backing)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_topic_that_forgets(stack: Stack, service: str) -> None:
+    backing = await stack.fresh()
+    await make_topic(backing, **{"retention.ms": "604800000", "cleanup.policy": "compact"})
+    line = await refusal(service, backing)
+    assert "has retention.ms=604800000, cleanup.policy=compact" in line
+    assert f"--entity-name {backing.topic} --add-config retention.ms=-1,cleanup.policy=delete" in line
 
 
 @pytest.mark.parametrize("service", WITH_TABLES)
@@ -110,14 +115,18 @@ async def test_tables_of_another_history(stack: Stack, service: str) -> None:
 async def test_a_log_that_was_replaced(stack: Stack) -> None:
     backing = await stack.fresh()
     group = f"quire-{uuid4()}"
+    await make_topic(backing, **KEPT)
+    await commit_beyond_the_end(backing, group)
+    assert "another QUIRE_GROUP" in await refusal("processor", backing, QUIRE_GROUP=group)
+
+
+async def make_topic(backing: Backing, *, partitions: int = 24, **config: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=backing.kafka)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(backing.topic, 24, 1)])
-        await commit_beyond_the_end(backing, group)
+        await admin.create_topics([NewTopic(backing.topic, partitions, 1, topic_configs=config)])
     finally:
         await admin.close()
-    assert "another QUIRE_GROUP" in await refusal("processor", backing, QUIRE_GROUP=group)
 
 
 async def commit_beyond_the_end(backing: Backing, group: str) -> None:

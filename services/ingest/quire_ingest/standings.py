@@ -11,13 +11,12 @@ from quire_ingest.answers import RETRY_AFTER
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
 from quire_schemas.batch import BatchState
+from quire_schemas.stored import decode_state
 
 ASK_AGAIN_SECONDS = 0.1
 LAG_SECONDS = 2.0
 """How long the projection may lag before its answer is taken as it is."""
 REMEMBERED = 10_000
-
-_decoder = msgspec.json.Decoder(BatchState)
 
 
 class _Command(NamedTuple):
@@ -71,7 +70,7 @@ class Standings:
         try:
             answer = await self._client.get(f"/api/batches/{batch_id}/state", headers=headers)
             if answer.status_code == 200:
-                return _decoder.decode(answer.content)
+                return decode_state(answer.content)
         except (httpx.HTTPError, msgspec.DecodeError) as error:
             raise _away() from error
         if answer.status_code in {401, 403, 404}:

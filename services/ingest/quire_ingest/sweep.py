@@ -1,8 +1,10 @@
 """`quire sweep`: removes from the object store what no event names (DESIGN §3, §4). Safe while everything runs.
 
-What is there is decided by the log alone. An object is left alone as long as it is younger than the grace period: it may belong
-to an upload whose event is still to come. An old manifest without its event goes first; the originals that it names go with
-the next sweep, so that a repeated request which is just being answered from it loses nothing.
+What is there is decided by the log alone: so it must be whole. A log that was cut, that is another one, or that was made anew is
+refused, as it begins after 0, lacks a batch that the notifier lists, or lacks one whose artefacts are there (they come after the
+batch is in the log). An object is left alone as long as it is younger than the grace period: it may belong to an upload whose
+event is still to come. An old manifest without its event goes first; the originals that it names go with the next sweep, so that
+a repeated request which is just being answered from it loses nothing.
 """
 
 import zlib
@@ -13,11 +15,13 @@ import msgspec
 from msgspec import Struct
 
 from quire_ingest.records import Manifest
+from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.scan import LogScan
 from quire_runtime.storage import DELETE_AT_ONCE, ObjectInfo, ObjectMissing, ObjectStore
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import Event
+from quire_schemas.stored import decode_state, encode_state
 
 log = get_logger(__name__)
 
@@ -25,7 +29,17 @@ ORIGINALS, ARTEFACTS, MANIFESTS = "originals/", "artefacts/", "manifests/"
 CLOCKS_DIFFER = timedelta(seconds=10)
 """By how much the store's clock may be ahead of ours."""
 
-_state = msgspec.json.Decoder(BatchState)
+
+class LogNotWhole(CannotServe):
+    """The log does not name what it must have named. Nothing may be removed by it: look at QUIRE_KAFKA_TOPIC and at the topic's
+    retention.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: this log was cut, made anew, or is not the one of this bucket, and what it does not name would be taken "
+            "for garbage. Correct QUIRE_KAFKA_TOPIC or QUIRE_S3_BUCKET; with --force, all that this log does not name is removed"
+        )
 
 
 class Swept(Struct, kw_only=True):
@@ -57,13 +71,13 @@ class Named:
         self._open.pop(after.batch_id, None)
         self._ended.pop(after.batch_id, None)
         if after.terminal:
-            self._ended[after.batch_id] = zlib.compress(msgspec.json.encode(after), 1)
+            self._ended[after.batch_id] = zlib.compress(encode_state(after), 1)
         else:
             self._open[after.batch_id] = after
 
     def state(self, batch_id: str) -> BatchState | None:
         ended = self._ended.get(batch_id)
-        return self._open.get(batch_id) if ended is None else _state.decode(zlib.decompress(ended))
+        return self._open.get(batch_id) if ended is None else decode_state(zlib.decompress(ended))
 
     def knows(self, batch_id: str) -> bool:
         return batch_id in self._open or batch_id in self._ended
@@ -76,29 +90,51 @@ class Named:
         return state.artefact_keys()
 
 
-async def sweep(store: ObjectStore, scan: LogScan, grace: timedelta, *, dry: bool) -> Swept:
-    """Removes what is older than `grace` and named by nothing; with `dry` only counts. Raises LogUnavailable,
-    StorageUnavailable.
+async def sweep(store: ObjectStore, scan: LogScan, listed: set[str] | None, grace: timedelta, *, dry: bool) -> Swept:
+    """Removes what is older than `grace` and named by nothing; with `dry` only counts. `listed` are the batches that the read
+    model had before the log is read; None: the log is taken as it is. Raises LogNotWhole, LogUnavailable, StorageUnavailable.
     """
     before = datetime.now(UTC) - max(grace, CLOCKS_DIFFER)
-    named, swept = Named(), Swept()
-    async for records in scan.read(await scan.begins(), await scan.ends()):
-        for record in records:
-            if record.event is not None:
-                named.take(record.event, record.offset)
+    swept = Swept()
+    named = await _named(scan, whole=listed is not None)
+    if unknown := [batch_id for batch_id in listed or () if not named.knows(batch_id)]:
+        raise LogNotWhole(f"the notifier lists the batch {unknown[0]}, and the log does not know it")
+    async for some in _old(store, ARTEFACTS, before, swept):
+        if listed is not None:
+            _require_known(named, some)
+        garbage = [item for item in some if _is_garbage(item.key, named)]
+        swept.artefacts += await _remove(store, garbage, swept, dry=dry)
     promised = await _manifests(store, named, before, swept, dry=dry)
     async for some in _old(store, ORIGINALS, before, swept):
         garbage = [item for item in some if item.key not in named.originals and item.key not in promised]
         swept.originals += await _remove(store, garbage, swept, dry=dry)
-    async for some in _old(store, ARTEFACTS, before, swept):
-        garbage = [item for item in some if _is_garbage(item.key, named)]
-        swept.artefacts += await _remove(store, garbage, swept, dry=dry)
     return swept
 
 
+async def _named(scan: LogScan, *, whole: bool) -> Named:
+    begins, named = await scan.begins(), Named()
+    if whole and (cut := [partition for partition, offset in begins.items() if offset]):
+        raise LogNotWhole(f"the oldest records of the partitions {', '.join(map(str, cut))} are gone")
+    async for records in scan.read(begins, await scan.ends()):
+        for record in records:
+            if record.event is not None:
+                named.take(record.event, record.offset)
+    return named
+
+
+def _require_known(named: Named, some: Sequence[ObjectInfo]) -> None:
+    unknown = {batch_id for item in some if not named.knows(batch_id := _batch_of(item.key))}
+    if unknown:
+        raise LogNotWhole(f"there are artefacts of the batch {min(unknown)}, and the log does not know it")
+
+
+def _batch_of(artefact: str) -> str:
+    return artefact.removeprefix(ARTEFACTS).partition("/")[0]
+
+
 def _is_garbage(key: str, named: Named) -> bool:
-    """An artefact of a batch that the log does not know is garbage, too."""
-    artefacts = named.artefacts(key.removeprefix(ARTEFACTS).partition("/")[0])
+    """An artefact of a batch that the log does not know is garbage, too, where the log is taken as it is."""
+    artefacts = named.artefacts(_batch_of(key))
     return artefacts is not None and key not in artefacts
 
 

@@ -1,25 +1,30 @@
 """`python -m quire_ingest sweep`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
+import httpx
 import msgspec
 
+from quire_ingest.read_model import listed_batches
 from quire_ingest.settings import IngestSettings
 from quire_ingest.sweep import sweep
 from quire_runtime import logs
+from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.scan import LogScan
 from quire_runtime.storage import ObjectStore, StorageUnavailable
 
-_DAY_SECONDS = 86_400.0
+_DAY_SECONDS, _HOUR_SECONDS = 86_400.0, 3_600.0
+_NOTIFIER_SECONDS = 30.0
 _GRACE = "leave younger objects alone (default: a day, longer than any upload takes)"
 
 
 async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
-    """Exit code 0 when all is swept, 2 when the log or the store did not answer."""
+    """Exit code 0 when all is swept, 2 when the log or the store did not answer, or one of them is not what it must be."""
     parser = argparse.ArgumentParser("quire sweep", description="Remove from the object store what no event names.")
     parser.add_argument(
         "--older-than",
@@ -28,13 +33,21 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
         metavar="SECONDS",
         help=_GRACE,
     )
+    parser.add_argument("--force", action="store_true", help="take the log as it is, and objects of any age")
     parser.add_argument("--dry-run", action="store_true", help="only count")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     options = parser.parse_args(argv)
+    if options.older_than < _HOUR_SECONDS and not options.force:
+        raise CannotServe(
+            f"--older-than {options.older_than:g}: an upload that is still coming in would lose what it has stored, and be "
+            "answered with 202 all the same. Give 3600 or more; or --force, if nothing is being uploaded"
+        )
     logs.setup(msgspec.structs.replace(settings.log, level="error"), "ingest")
+    notifier = httpx.AsyncClient(base_url=settings.notifier_url, timeout=_NOTIFIER_SECONDS, trust_env=False)
     try:
-        async with ObjectStore(settings.s3) as store, LogScan(settings.kafka, "sweep") as scan:
-            swept = await sweep(store, scan, timedelta(seconds=options.older_than), dry=options.dry_run)
+        async with ObjectStore(settings.s3) as store, LogScan(settings.kafka, "sweep") as scan, notifier:
+            listed = None if options.force else await listed_batches(notifier, os.environ.get("QUIRE_TOKEN"))
+            swept = await sweep(store, scan, listed, timedelta(seconds=options.older_than), dry=options.dry_run)
     except (LogUnavailable, StorageUnavailable) as error:
         sys.stderr.write(f"quire sweep: {error}. Try again when it answers; what was removed so far is of no use to anybody\n")
         return 2

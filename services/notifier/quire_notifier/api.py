@@ -19,13 +19,14 @@ from quire_notifier.links import Links
 from quire_notifier.paging import place_of
 from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.queries import Queries
-from quire_notifier.rows import FileRow, encode_state, file_view, state_view
+from quire_notifier.rows import FileRow, file_view, state_view
 from quire_notifier.sse import Streams
 from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, json_response
 from quire_runtime.logs import get_logger
 from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES
+from quire_schemas.stored import encode_state
 from quire_schemas.views import Config
 
 log = get_logger(__name__)

@@ -19,8 +19,8 @@ _SESSION = {"application_name": "quire-rebuild", "timezone": "UTC"}
 
 async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> int:
     """Exit code 0 when the new tables are live, 2 when nothing was changed."""
-    if unknown := set(argv) - {"--json"}:
-        return _said(f"unknown arguments {' '.join(sorted(unknown))!r}. rebuild takes --json only", 2)
+    if unknown := set(argv) - {"--json", "--force"}:
+        return _said(f"unknown arguments {' '.join(sorted(unknown))!r}. rebuild takes --force and --json only", 2)
     logs.setup(msgspec.structs.replace(settings.log, level="critical"), "notifier")
     try:
         await migrated(settings, give_up_after=_PATIENCE_SECONDS)
@@ -30,13 +30,17 @@ async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> in
     try:
         async with LogScan(settings.kafka, "rebuild") as scan:
             done = await rebuild(
-                connection, scan, lambda done, total: _say(f"{done} of {total} records"), settings.prepare.grant_to
+                connection,
+                scan,
+                lambda done, total: _say(f"{done} of {total} records"),
+                settings.prepare.grant_to,
+                force="--force" in argv,
             )
     except (Busy, LogUnavailable) as error:
         return _said(f"quire rebuild: {error}", 2)
     finally:
         await connection.close()
-    if argv:
+    if "--json" in argv:
         sys.stdout.write(msgspec.json.encode(done._asdict()).decode() + "\n")
         return 0
     cut = f" The oldest records of partitions {done.cut} are gone: batches in them are incomplete." if done.cut else ""

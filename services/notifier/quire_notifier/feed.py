@@ -6,9 +6,9 @@ from typing import NamedTuple
 import asyncpg
 
 from quire_notifier import metrics
-from quire_notifier.rows import decode_state
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
+from quire_schemas.stored import decode_state
 
 _SQL = statements("quire_notifier", "feed")
 _PREFETCH = 50

@@ -22,6 +22,7 @@ from quire_notifier.prepare import Pools, prepared
 from quire_notifier.projection import Projection
 from quire_notifier.pruning import Pruner
 from quire_notifier.queries import Queries
+from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
@@ -77,7 +78,11 @@ class Notifier:
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn, links)
         self._sockets = Sockets(settings)
         self._streams = Streams(self._hub, self._sockets)
-        self._follower = Follower(pools.projection, lambda: _consumer(settings, pools.projection))
+        self._follower = Follower(
+            pools.projection,
+            lambda: _consumer(settings, pools.projection),
+            lambda: renew(settings, pools.projection),
+        )
         self._pruner = Pruner(pools.projection, settings.retention_seconds)
         at_once = max(1, settings.s3.pool_size - SPARE_CONNECTIONS)
         self._http = HttpServer(
@@ -91,8 +96,12 @@ class Notifier:
             ws_ping_timeout=settings.ping_s,
         )
         self._ops = ops
-        check = partial(postgres.check, pools.projection)
-        ops.checks = {"log": self._follower.check, "database": check, "storage": store.check}
+        ops.checks = {
+            "log": self._follower.check_log,
+            "upgrade": self._follower.check_upgrade,
+            "database": partial(postgres.check, pools.projection),
+            "storage": store.check,
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""

@@ -3,7 +3,7 @@
 Queries, feed and projection go on meanwhile. Interrupted at any place it leaves the live epoch as it was; the next one clears up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -12,6 +12,7 @@ from quire_notifier import tables
 from quire_notifier.epochs import SCHEMA, Connection
 from quire_notifier.fold import Folded, fold
 from quire_notifier.tables import Span
+from quire_runtime.errors import CannotServe
 from quire_runtime.handler import LogRecord
 from quire_runtime.logs import get_logger
 from quire_runtime.migrations import grant
@@ -38,6 +39,17 @@ class Busy(Exception):
     """Another rebuild is running on this database. Wait for its end."""
 
 
+class WouldLose(CannotServe):
+    """The log does not know batches that the live tables have: it was cut, or is another one. Nothing was changed."""
+
+    def __init__(self, missing: int, example: str, cut: Collection[int]) -> None:
+        gone = f"; the oldest records of partitions {', '.join(map(str, cut))} are gone" if cut else ""
+        super().__init__(
+            f"this log does not know {missing} batches of the live tables, {example} among them{gone}. Nothing was changed. "
+            "Correct QUIRE_KAFKA_TOPIC; with --force they are lost"
+        )
+
+
 class Rebuilt(NamedTuple):
     """The new live epoch. `cut`: partitions whose oldest records are gone from the log."""
 
@@ -46,9 +58,11 @@ class Rebuilt(NamedTuple):
     cut: list[int]
 
 
-async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told, grant_to: Sequence[str] = ()) -> Rebuilt:
+async def rebuild(
+    connection: asyncpg.Connection, scan: LogScan, told: Told, grant_to: Sequence[str] = (), *, force: bool = False
+) -> Rebuilt:
     """On a connection of its own. `told(done, total)` in records, now and then; `grant_to`: the roles that use the tables.
-    Raises Busy, LogUnavailable.
+    Raises Busy, LogUnavailable; WouldLose, unless with `force`.
     """
     if not await connection.fetchval(_SQL["lock"]):
         raise Busy("another rebuild is running on this database. Wait for its end")
@@ -57,11 +71,14 @@ async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told, gra
     epoch = await connection.fetchval(_SQL["begin"], FOLD_VERSION)
     fold_over = _Refold(connection, scan, epoch)
     begins = await scan.begins()
+    cut = sorted(partition for partition, offset in begins.items() if offset)
     await tables.begin(connection, epoch, begins, live=False)
     await fold_over.up_to(await _nearly(fold_over, begins, told))
     async with connection.transaction():
         await connection.fetch(_SQL["hold"])
         await fold_over.up_to(await scan.ends())
+        if not force:
+            await _require_all(connection, cut)
         await connection.execute(_SQL["swap"])
         await grant(connection, SCHEMA, grant_to)
         await connection.execute(_SQL["retire"])
@@ -69,7 +86,15 @@ async def rebuild(connection: asyncpg.Connection, scan: LogScan, told: Told, gra
         await tables.notify(connection, None)
     await connection.execute(f"DROP SCHEMA {BESIDE}")
     await _clear_up(connection, epoch)
-    return Rebuilt(epoch, fold_over.records, sorted(partition for partition, offset in begins.items() if offset))
+    return Rebuilt(epoch, fold_over.records, cut)
+
+
+async def _require_all(connection: Connection, cut: Collection[int]) -> None:
+    """The new tables have every batch that the live ones have, if those are there at all."""
+    if await connection.fetchval(_SQL["has_live"]):
+        lost = await connection.fetch(_SQL["lost"])
+        if lost:
+            raise WouldLose(len(lost), lost[0]["batch_id"], cut)
 
 
 async def _begin_anew(connection: Connection) -> None:

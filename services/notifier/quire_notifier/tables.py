@@ -10,10 +10,11 @@ from msgspec import structs
 
 from quire_notifier.epochs import Connection
 from quire_notifier.fold import Change, Folded
-from quire_notifier.rows import batch_row, changed_files, decode_state, encode_state
+from quire_notifier.rows import batch_row, changed_files
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.messages import AnyFeedMessage, encode_message
+from quire_schemas.stored import decode_state, encode_state
 
 CHANNEL = "quire_feed"
 """The channel of NOTIFY. The payload is a Heads, or empty: look everywhere."""

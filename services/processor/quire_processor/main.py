@@ -23,6 +23,7 @@ from quire_processor.prepare import prepared
 from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
+from quire_processor.shares import Shares, Turns
 from quire_runtime import logs, postgres, signals
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
@@ -107,6 +108,7 @@ async def _run(
     directory: Path,
 ) -> None:
     clock = SystemClock()
+    shares = Shares(clock)
     documents = Documents(pool)
     processor = Processor(
         publisher=publisher,
@@ -114,6 +116,7 @@ async def _run(
             store=store,
             documents=documents,
             pool=workers,
+            turns=Turns(settings.pool_size, shares),
             clock=clock,
             directory=directory,
             outage_limit=settings.outage_limit_s,
@@ -122,7 +125,8 @@ async def _run(
         cleaning=Cleaning(store, documents),
         clock=clock,
         terms=Terms(worker=name, heartbeat=settings.heartbeat_s, max_fruitless_runs=settings.max_fruitless_runs),
-        slots=settings.slots,
+        shares=shares,
+        places=settings.places,
         hand_over=settings.hand_over_s,
     )
     consumer = LogConsumer(settings.kafka, settings.group, processor, client=name)

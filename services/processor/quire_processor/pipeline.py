@@ -17,6 +17,7 @@ from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.metrics import FILE_STAGE_SECONDS
 from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
+from quire_processor.shares import Turns
 from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
@@ -60,11 +61,20 @@ class Pipeline:
     """`outage_limit` in seconds; `directory` is where originals and results lie while they are worked on."""
 
     def __init__(
-        self, *, store: ObjectStore, documents: Documents, pool: WorkerPool, clock: Clock, directory: Path, outage_limit: float
+        self,
+        *,
+        store: ObjectStore,
+        documents: Documents,
+        pool: WorkerPool,
+        turns: Turns,
+        clock: Clock,
+        directory: Path,
+        outage_limit: float,
     ) -> None:
         self._store = store
         self._documents = documents
         self._pool = pool
+        self._turns = turns
         self._clock = clock
         self._directory = directory
         self._outage_limit = outage_limit
@@ -134,7 +144,8 @@ class Pipeline:
 
         async def extract() -> Extracted:
             try:
-                return await self._pool.extract(source, target, on_page)
+                async with self._turns.of(job.batch.collection_id):
+                    return await self._pool.extract(source, target, on_page)
             except ExtractionFailed as error:
                 if error.code == "disk_full":
                     raise OSError(errno.ENOSPC, str(error)) from error

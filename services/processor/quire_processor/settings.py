@@ -62,5 +62,5 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         return self.workers or os.cpu_count() or 1
 
     @property
-    def slots(self) -> int:
+    def places(self) -> int:
         return self.files_in_flight or 2 * self.pool_size + 2

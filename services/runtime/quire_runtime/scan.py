@@ -13,13 +13,16 @@ from quire_runtime.handler import LogRecord
 from quire_runtime.kafka import LogUnavailable, by_partition, connection
 from quire_runtime.reading import read
 from quire_runtime.settings import KafkaSettings
+from quire_runtime.topic import TopicMismatch
 
 POLL_MS = 500
 STALLED_SECONDS = 30.0
 
 
 class LogScan:
-    """`async with LogScan(settings, "rebuild") as scan`. Every method raises LogUnavailable while Kafka is away."""
+    """`async with LogScan(settings, "rebuild") as scan`; raises TopicMismatch where there is no such topic. Every method raises
+    LogUnavailable while Kafka is away.
+    """
 
     def __init__(self, settings: KafkaSettings, client: str) -> None:
         self._settings = settings
@@ -31,6 +34,11 @@ class LogScan:
     async def __aenter__(self) -> Self:
         try:
             await self._consumer.start()
+            if self._settings.topic not in await self._consumer.topics():  # asked for by name, a broker might make it
+                await self._consumer.stop()
+                raise TopicMismatch(
+                    f"there is no topic {self._settings.topic} at {self._settings.bootstrap}. Set QUIRE_KAFKA_TOPIC"
+                )
             self._consumer.assign(self._partitions)
         except KafkaError as error:
             await self._consumer.stop()

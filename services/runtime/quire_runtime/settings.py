@@ -43,6 +43,13 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
     min_insync_replicas: Annotated[
         int | None, Meta(ge=1, description="min.insync.replicas when the topic is made; by default 2 from 3 replicas on, else 1.")
     ] = None
+    allow_retention: Annotated[
+        bool,
+        Meta(
+            description="Serve on a topic that is compacted or removes old records: then old batches cannot be rebuilt, and "
+            "nothing can be swept."
+        ),
+    ] = False
     request_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unanswered request counts as failed.")] = 10.0
     publish_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unacknowledged event counts as failed.")] = 10.0
     session_timeout: Annotated[

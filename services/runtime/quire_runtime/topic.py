@@ -1,14 +1,16 @@
-"""The one topic: made if it is missing, checked if it is there."""
+"""The one topic: made if it is missing, checked if it is there: its partitions, and that it keeps every record."""
 
 import asyncio
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     InvalidReplicationFactorError,
     KafkaError,
     NoError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -22,13 +24,18 @@ from quire_runtime.settings import KafkaSettings
 log = get_logger(__name__)
 
 
+KEPT = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
+"""What keeps every record for ever."""
+
+
 class TopicMismatch(CannotServe):
     """The topic is not as the settings say, and cannot be used so."""
 
 
 async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_after: float | None = None) -> None:
-    """Makes the topic if it is missing, and checks its partitions; raises TopicMismatch. Without `make` a missing topic is
-    waited for. While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises LogUnavailable.
+    """Makes the topic if it is missing, and checks partitions and retention; raises TopicMismatch. Without `make` a missing
+    topic is waited for. While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises
+    LogUnavailable.
     """
     await retrying(
         lambda: _ensure(settings, make=make),
@@ -50,6 +57,8 @@ async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
                 _compare(await _describe(admin, settings, refusal), settings)
             else:
                 _compare(await _existing(admin, settings), settings)
+            if not settings.allow_retention:
+                _require_kept(await _config_of(admin, settings.topic), settings)
     except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
         reason = str(error) or "no answer in time"
         raise LogUnavailable(f"no Kafka broker serves {settings.topic} at {settings.bootstrap}: {reason}") from error
@@ -77,7 +86,7 @@ async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> str | 
 def _config(settings: KafkaSettings) -> dict[str, str]:
     """Kept for ever and never compacted: the log is the only truth about batches."""
     in_sync = settings.min_insync_replicas or (2 if settings.replication >= 3 else 1)
-    return {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "min.insync.replicas": str(in_sync)}
+    return KEPT | {"min.insync.replicas": str(in_sync)}
 
 
 async def _existing(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int:
@@ -114,4 +123,31 @@ def _compare(partitions: int, settings: KafkaSettings) -> None:
             f"the topic {settings.topic} has {partitions} partitions, QUIRE_KAFKA_PARTITIONS says {settings.partitions}. A batch "
             f"lives in the partition its id gives, so their number never changes: set QUIRE_KAFKA_PARTITIONS={partitions}, "
             "or QUIRE_KAFKA_TOPIC to a new topic"
+        )
+
+
+async def _config_of(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str] | None:
+    """None where we may not see it."""
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    code, message, _, _, entries = answer.resources[0]
+    kind = for_code(code)
+    if kind is TopicAuthorizationFailedError:
+        return None
+    if kind is not NoError:
+        raise LogUnavailable(f"its settings cannot be read: {kind.__name__} {message or ''}".strip())
+    return {entry[0]: entry[1] for entry in entries}
+
+
+def _require_kept(config: dict[str, str] | None, settings: KafkaSettings) -> None:
+    if config is None:
+        log.warning("the topic's retention cannot be checked: grant DescribeConfigs on it", topic=settings.topic)
+        return
+    wrong = {name: config.get(name) for name, value in KEPT.items() if config.get(name) != value}
+    if wrong:
+        given = ", ".join(f"{name}={value}" for name, value in wrong.items())
+        wanted = ",".join(f"{name}={KEPT[name]}" for name in wrong)
+        raise TopicMismatch(
+            f"the topic {settings.topic} has {given}, and its records are the only truth about batches: none may go. Mend it: "
+            f"kafka-configs.sh --bootstrap-server {settings.bootstrap} --alter --entity-type topics --entity-name "
+            f"{settings.topic} --add-config {wanted}; or set QUIRE_KAFKA_ALLOW_RETENTION=true and lose them"
         )

@@ -15,6 +15,13 @@ INSERT INTO epoch (id, fold_version, live) VALUES (gen_random_uuid(), $1, false)
 -- From here to the commit nobody projects: whoever is at it has ended, whoever comes waits.
 SELECT id::text FROM epoch WHERE live FOR UPDATE;
 
+-- name: has_live
+SELECT to_regclass('notifier.batch') IS NOT NULL;
+
+-- name: lost
+SELECT batch_id::text FROM notifier.batch AS old
+WHERE NOT EXISTS (SELECT FROM notifier_rebuild.batch AS new WHERE new.batch_id = old.batch_id);
+
 -- name: swap
 DROP TABLE IF EXISTS notifier.batch;
 DROP TABLE IF EXISTS notifier.file_metadata;

@@ -1,0 +1,103 @@
+"""What is removed or replaced because the log does not name it, is so only if the log is whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from tests.integration.client import Client, serving
+from tests.integration.stack import Stack
+from tests.samples_pdf import simple_pdf
+
+from quire_runtime.scan import LogScan
+from quire_runtime.settings import KafkaSettings, S3Settings
+from quire_runtime.storage import ObjectStore
+from quire_runtime.topic import ensure_topic
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[Client]:
+    """Of services with one batch that has ended."""
+    async with serving(stack) as client:
+        [batch_id] = await client.accepted([("a.pdf", simple_pdf("a"))])
+        await client.ended(batch_id)
+        yield client
+
+
+def ran(client: Client, module: str, *arguments: str, **settings: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, env=client.quire.env() | settings, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+async def objects(client: Client) -> set[str]:
+    backing = client.quire.backing
+    keys = {"access_key": backing.s3_access_key, "secret_key": backing.s3_secret_key}
+    async with ObjectStore(S3Settings(endpoint=backing.s3_endpoint, bucket=backing.bucket, **keys)) as store:
+        return {item.key async for item in store.list()}
+
+
+async def cut(client: Client) -> None:
+    """Removes every record from the log, as a retention does after a while."""
+    backing = client.quire.backing
+    async with LogScan(KafkaSettings(bootstrap=backing.kafka, topic=backing.topic), "test") as scan:
+        ends = await scan.ends()
+    admin = AIOKafkaAdminClient(bootstrap_servers=backing.kafka)
+    await admin.start()
+    try:
+        await admin.delete_records(
+            {TopicPartition(backing.topic, number): RecordsToDelete(before_offset=end) for number, end in ends.items() if end}
+        )
+    finally:
+        await admin.close()
+
+
+async def test_nothing_is_swept_by_a_log_that_was_cut(client: Client) -> None:
+    before = await objects(client)
+    await cut(client)
+    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600")
+    assert (code, "oldest records" in said) == (2, True), said
+    assert await objects(client) == before
+
+
+async def test_nothing_is_swept_by_another_log(client: Client) -> None:
+    before = await objects(client)
+    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600", QUIRE_KAFKA_TOPIC="t.misspelt")
+    assert (code, "there is no topic t.misspelt" in said) == (2, True), said
+    other = replace(client.quire.backing, topic=f"{client.quire.backing.topic}.other")
+    await ensure_topic(KafkaSettings(bootstrap=other.kafka, topic=other.topic))
+    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600", QUIRE_KAFKA_TOPIC=other.topic)
+    assert (code, "the notifier lists the batch" in said) == (2, True), said
+    assert await objects(client) == before
+
+
+async def test_nothing_is_swept_while_nobody_says_which_batches_there_are(client: Client) -> None:
+    await client.quire.stop("notifier")
+    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600")
+    assert (code, "does not say which batches there are" in said) == (2, True), said
+
+
+async def test_what_an_upload_is_just_storing_is_not_swept_by_mistake(client: Client) -> None:
+    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "60")
+    assert (code, "an upload that is still coming in" in said) == (2, True), said
+
+
+async def test_a_whole_log_sweeps(client: Client) -> None:
+    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600")
+    assert (code, said.startswith("Removed 0 artefacts")) == (0, True), said
+
+
+async def test_a_rebuild_that_would_lose_batches_changes_nothing_unless_forced(client: Client) -> None:
+    await cut(client)
+    code, said = ran(client, "quire_notifier", "rebuild")
+    assert (code, "does not know 1 batches" in said) == (2, True), said
+    assert len((await client.get("/api/batches"))["items"]) == 1
+    code, said = ran(client, "quire_notifier", "rebuild", "--force")
+    assert code == 0, said
+    assert (await client.get("/api/batches"))["items"] == []
