@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from tests.integration.client import close_code
 from tests.notifier.world import DeafHub, MemoryFeed
+from tests.runtime.test_jwks import KEY, provider
 from websockets.asyncio.client import connect
 
 from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
@@ -31,6 +32,7 @@ from quire_notifier.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import EVERYBODY, Authenticator
 from quire_runtime.http import HttpServer, exception_handlers
 from quire_runtime.settings import AuthSettings, HttpSettings
+from quire_schemas.client import subscribe
 
 SECRET = "0123456789abcdef0123456789abcdef"
 NOWHERE = "http://127.0.0.1:9/jwks"
@@ -193,9 +195,11 @@ async def test_one_that_has_said_so_stays() -> None:
         assert (await told(socket))["id"] == 2
 
 
+CLAIMS = {"sub": "ann", "scope": "quire:read", "collections": ["*"]}
+
+
 def token() -> str:
-    expiry = datetime.now(UTC) + timedelta(minutes=5)
-    return jwt.encode({"sub": "ann", "exp": expiry, "scope": "quire:read", "collections": ["*"]}, SECRET, headers={"kid": "1"})
+    return jwt.encode(CLAIMS | {"exp": datetime.now(UTC) + timedelta(minutes=5)}, SECRET, headers={"kid": "1"})
 
 
 AWAY = AuthSettings(mode="jwt", jwks_url=NOWHERE)
@@ -222,6 +226,23 @@ async def test_and_for_a_centrifugo_client() -> None:
         await socket.send(json.dumps({"id": 1, "connect": {"token": token()}}))
         assert (await told(socket))["error"]["temporary"] is True
         assert await close_code(socket) == TRY_AGAIN
+
+
+async def test_our_client_outlives_a_hiccup_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quire_runtime.jwks.FAILED_SECONDS", 0.1)
+    lost: list[str] = []
+    async with provider() as idp, notifier(AuthSettings(mode="jwt", jwks_url=idp.url)) as quire:
+        idp.status = "500 Oh"
+        signed = jwt.encode(CLAIMS | {"exp": datetime.now(UTC) + timedelta(minutes=5)}, KEY, "RS256", headers={"kid": "1"})
+        feed = subscribe(
+            quire.address(),
+            "c",
+            token=signed,
+            on_lost=lambda reason, _pause: (lost.append(reason), setattr(idp, "status", "200 OK")),
+        )
+        async with asyncio.timeout(PATIENCE), contextlib.aclosing(feed):
+            assert (await anext(feed)).collection_id == "c"
+    assert "auth_unavailable" in lost[0]
 
 
 PROXY = ("127.0.0.0/8",)

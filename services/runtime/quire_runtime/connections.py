@@ -60,6 +60,7 @@ class Connection(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._end_waiting()
+        self.resume_writing()
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
