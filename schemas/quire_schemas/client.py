@@ -121,14 +121,18 @@ async def _by_any_way(address: str, cursor: Cursor, token: Token, told: _Told) -
     """By the first way that leads to the notifier. Raises Interrupted, Refused."""
     value = token() if callable(token) else token
     failures: list[NoWay] = []
+    leads = False
     for way in WAYS:
         try:
             async with aclosing(way.follow(address, cursor, value)) as items:
                 told.next = "; ".join([*map(str, failures), way.instead]) if failures else ""
                 async for item in items:
                     told.now()
+                    leads = True
                     yield item
         except NoWay as error:
+            if leads:
+                raise Interrupted(str(error)) from error
             failures.append(error)
         else:
             return

@@ -171,6 +171,19 @@ async def test_after_a_while_a_better_way_is_looked_for(monkeypatch: pytest.Monk
     assert (lost, len(told)) == ([], 1)
 
 
+async def test_a_way_that_led_there_is_not_given_up_for_one_wrong_answer() -> None:
+    feed = Feed()
+    asked: list[str] = []
+
+    def answer(path: str, query: dict[str, str]) -> tuple[int, str, Any]:
+        asked.append(path)
+        return no(404)(path, query) if asked.count("feed") == 2 or path == "events" else feed(path, query)
+
+    async with front(answer) as proxy:
+        items = await take(5, proxy.url)
+    assert [item.seq for item in items if not isinstance(item, Subscribed)] == [5, 6, 7]
+
+
 async def test_an_answer_that_is_not_quires_is_named() -> None:
     async with front(no(403), 403) as proxy:
         with pytest.raises(
