@@ -21,8 +21,9 @@ from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, n
 from quire_notifier.queries import Queries
 from quire_notifier.rows import FileRow, file_view, state_view
 from quire_notifier.sse import Streams
+from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal
-from quire_runtime.http import Problem, json_response
+from quire_runtime.http import Problem, answered, json_response, request_span
 from quire_runtime.logs import get_logger
 from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES
@@ -142,7 +143,7 @@ class Api:
             return await self._contents.answer(request, await self._found(request, principal), kind)
 
         if self._links.allows(request.url.path, request.query_params):
-            return await _observed(f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
+            return await _observed(request, f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
         return await self._guarded(f"/api/files/{{file_id}}/{kind}", lambda request, who: answer(request, reader(who)))(request)
 
     async def _found(self, request: Request, principal: Principal | None) -> FileRow:
@@ -190,7 +191,7 @@ class Api:
             async def answer() -> Response:
                 return await operation(request, await self._authenticator.of_headers(request.headers))
 
-            return await _observed(name, answer)
+            return await _observed(request, name, answer)
 
         return endpoint
 
@@ -202,8 +203,10 @@ async def _listed(texts: Sequence[bytes]) -> AsyncIterator[bytes]:
     yield b"]"
 
 
-async def _observed(name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
+async def _observed(request: Request, name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
+    """A query has a span only where it is part of a caller's trace that is recorded."""
     started, status = time.monotonic(), 500
+    span = request_span(request, name) if tracing.sampled(request.headers.get("traceparent")) else tracing.OFF
     try:
         response = await answer()
         status = response.status_code
@@ -219,4 +222,6 @@ async def _observed(name: str, answer: Callable[[], Awaitable[Response]]) -> Res
         raise Problem(503, "database_unavailable", detail, headers=RETRY_AFTER) from error
     finally:
         metrics.REQUESTS.labels(name, str(status)).observe(time.monotonic() - started)
+        answered(span, status)
+        span.end()
     return response

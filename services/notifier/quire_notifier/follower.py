@@ -35,6 +35,7 @@ class Follower:
         self._waiting: Exception | None = None
         self._outdated: Outdated | None = None
         self._tried: Epoch | None = None  # what was live when the consumer began
+        metrics.REBUILD_NEEDED.set_function(lambda: isinstance(self._waiting, NeedsRebuild))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns after `stop`."""
@@ -93,9 +94,7 @@ class Follower:
     async def _stand_still(self, why: NeedsRebuild | OffsetOutOfRange, stop: asyncio.Event) -> None:
         refusal = why if isinstance(why, NeedsRebuild) else NeedsRebuild(str(why))
         log.error("the projection stands still", reason=str(refusal))
-        metrics.REBUILD_NEEDED.set(1)
         await self._wait_for_another(refusal, stop)
-        metrics.REBUILD_NEEDED.set(0)
 
     async def _wait_for_another(self, why: Exception, stop: asyncio.Event) -> None:
         """Returns when another epoch is live than the one that was tried, or at `stop`."""

@@ -26,8 +26,9 @@ from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
+from quire_notifier.unfinished import Unfinished
 from quire_notifier.wire import Wire
-from quire_runtime import files, logs, postgres, signals
+from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
@@ -54,6 +55,7 @@ async def serve(settings: NotifierSettings) -> None:
     stop = signals.stop_event()
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "notifier"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
         pools = await signals.unless(stop, prepared(settings))
@@ -84,6 +86,7 @@ class Notifier:
             lambda: renew(settings, pools.projection),
         )
         self._pruner = Pruner(pools.projection, settings.retention_seconds)
+        self._unfinished = Unfinished(pools.projection)
         at_once = max(1, settings.s3.pool_size - SPARE_CONNECTIONS)
         self._http = HttpServer(
             self._app(Queries(pools.readers, links), Feed(pools.readers), Contents(store, at_once), links),
@@ -112,6 +115,7 @@ class Notifier:
             serving = group.create_task(self._http.run())
             following = group.create_task(self._follower.run(stop))
             group.create_task(self._pruner.run(stop))
+            group.create_task(self._unfinished.run(stop))
             await signals.until(stop, hub, serving, following)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)

@@ -11,8 +11,8 @@ from quire_runtime import postgres
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
-PROJECTION_CONNECTIONS = 3
-"""One that projects, one that prunes, one that answers whether the database does."""
+PROJECTION_CONNECTIONS = 4
+"""One that projects, one that prunes, one that counts what is unfinished, one that answers whether the database does."""
 
 
 class Pools(NamedTuple):

@@ -31,19 +31,18 @@ class Sockets:
         self._open: dict[Wire, None] = {}
         self._addresses: Counter[str] = Counter()
         self._subjects: Counter[str] = Counter()
+        metrics.SOCKETS.set_function(lambda: len(self._open))
 
     def add(self, wire: Wire, address: str) -> bool:
         """False when there are too many from this address."""
         if not self.admit(address):
             return False
         self._open[wire] = None
-        metrics.SOCKETS.inc()
         return True
 
     def remove(self, wire: Wire, address: str) -> None:
         del self._open[wire]
         self.dismiss(address)
-        metrics.SOCKETS.dec()
 
     def admit(self, address: str) -> bool:
         """False when there are too many from this address."""

@@ -137,6 +137,7 @@ class Streams:
         self._hub = hub
         self._sockets = sockets
         self._open: set[EventStream] = set()
+        metrics.STREAMS.set_function(lambda: len(self._open))
 
     def answer(self, request: Request, collection_id: str, principal: Principal) -> Response:
         """Ends when the token expires. Raises Problem."""

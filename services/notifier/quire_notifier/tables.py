@@ -30,11 +30,12 @@ class Span(NamedTuple):
     next: int
 
 
-class Heads(msgspec.Struct, frozen=True):
-    """Which collections have something new: their last seq."""
+class Heads(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which collections have something new: their last seq, and the traceparents of what has appended it, if it is traced."""
 
     epoch: str
     last_seqs: dict[str, int]
+    traces: dict[str, list[str]] = {}
 
 
 async def begin(connection: Connection | asyncpg.Pool, epoch: str, offsets: Mapping[int, int], *, live: bool) -> None:
@@ -111,8 +112,12 @@ def number(messages: Iterable[AnyFeedMessage], first: Mapping[str, int]) -> list
 
 
 async def notify(connection: Connection, heads: Heads | None) -> None:
-    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere."""
+    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere. Without traces where
+    they would make it too long.
+    """
     payload = "" if heads is None else encode_message(heads).decode()
+    if heads is not None and heads.traces and len(payload) > _LONGEST_PAYLOAD:
+        payload = encode_message(structs.replace(heads, traces={})).decode()
     await connection.execute(_SQL["notify"], CHANNEL, payload if len(payload) <= _LONGEST_PAYLOAD else "")
 
 

@@ -24,10 +24,11 @@ from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
 from quire_processor.shares import Shares, Turns
-from quire_runtime import logs, postgres, signals
+from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.logs import get_logger
+from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
@@ -80,6 +81,7 @@ async def serve(settings: ProcessorSettings) -> None:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "processor"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
         store = await stack.enter_async_context(ObjectStore(settings.s3))
@@ -89,6 +91,7 @@ async def serve(settings: ProcessorSettings) -> None:
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         directory = stack.enter_context(scratch(settings.scratch_dir))
+        watch_scratch(settings.scratch_dir)
         workers = await stack.enter_async_context(
             WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s)
         )

@@ -18,6 +18,7 @@ from quire_processor.documents import Documents
 from quire_processor.metrics import FILE_STAGE_SECONDS
 from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
 from quire_processor.shares import Turns
+from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
@@ -28,6 +29,8 @@ from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed
 
 T = TypeVar("T")
 log = get_logger(__name__)
+
+_INSERT = {"db.system.name": "postgresql", "db.collection.name": "document"}
 
 
 class Watcher(Protocol):
@@ -95,17 +98,17 @@ class Pipeline:
         source, target = workplace / "original.pdf", workplace / "made"
         target.mkdir()
         watcher.at(job.file.file_id, "fetching")
-        with FILE_STAGE_SECONDS.labels("fetch").time():
+        with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
             await self._fetch(job, watcher, source)
         watcher.at(job.file.file_id, "extracting")
-        with FILE_STAGE_SECONDS.labels("extract").time():
+        with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
             extracted = await self._extract(job, watcher, source, target)
         watcher.at(job.file.file_id, "inserting")
-        with FILE_STAGE_SECONDS.labels("insert").time():
+        with tracing.span("insert", _INSERT, kind="client"), FILE_STAGE_SECONDS.labels("insert").time():
             await self._insert(job, watcher, extracted)
         watcher.inserted(job.file.file_id)
         watcher.at(job.file.file_id, "uploading")
-        with FILE_STAGE_SECONDS.labels("upload").time():
+        with tracing.span("upload"), FILE_STAGE_SECONDS.labels("upload").time():
             text, thumbnail = await self._upload(job, watcher, extracted)
         watcher.uploaded(job.file.file_id, tuple(key for key in (text, thumbnail) if key is not None))
         return FileProcessed(

@@ -24,7 +24,7 @@ from msgspec import Struct
 from quire_processor import worker
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
-from quire_processor.metrics import WORKER_KILLS
+from quire_processor.metrics import WORKER_KILLS, WORKERS, WORKERS_LIMIT
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
@@ -80,6 +80,9 @@ class WorkerPool:
         self._starts = ThreadPoolExecutor(size, "starts a worker")  # one that hangs must not take threads from others' work
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
+        WORKERS.labels("busy").set_function(lambda: len(self._busy))
+        WORKERS.labels("idle").set_function(lambda: len(self._idle))
+        WORKERS_LIMIT.set(size)
 
     async def __aenter__(self) -> Self:
         _ensure_forkserver()
@@ -94,11 +97,12 @@ class WorkerPool:
             try:
                 return await self._once(source, target, on_page)
             except WorkerDied as error:
-                log.warning("worker died", source=str(source), error=str(error))
+                log.warning("worker died, the file is read once more", error=str(error))
             await asyncio.to_thread(_empty, target)
             try:
                 return await self._once(source, target, on_page, fresh=True)
             except WorkerDied as error:
+                log.warning("worker died again, the file fails", error=str(error))
                 message = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
                 raise ExtractionFailed("worker_crashed", message) from error
 
@@ -117,6 +121,9 @@ class WorkerPool:
         except ExtractionFailed as error:
             sound = error.code not in ("timeout", "out_of_memory")
             raise
+        except asyncio.CancelledError:
+            WORKER_KILLS.labels("cancelled").inc()
+            raise
         else:
             sound = True
             return extracted
@@ -132,6 +139,7 @@ class WorkerPool:
             one = self._idle.pop()
             if one.alive:
                 return one
+            WORKER_KILLS.labels("idle").inc()
             await one.kill()
         return await retrying(
             lambda: _Worker.start(self._context, self._starts, self._limits, self._directory),
@@ -146,12 +154,16 @@ class WorkerPool:
                 answer = await one.ask(source, target, on_page or _nobody)
         except TimeoutError as error:
             WORKER_KILLS.labels("timeout").inc()
+            log.warning("worker killed for time", seconds=self._limits.wall_seconds)
             message = f"The file took longer than {self._limits.wall_seconds:g} s. Simplify or split it, and upload that."
             raise ExtractionFailed("timeout", message) from error
         except WorkerDied:
             WORKER_KILLS.labels("died").inc()
             raise
         if isinstance(answer, worker.Failed):
+            if answer.code == "out_of_memory":
+                WORKER_KILLS.labels("out_of_memory").inc()
+                log.warning("worker killed for memory", mib=self._limits.memory_bytes // 2**20)
             raise ExtractionFailed(answer.code, answer.message)
         reading = answer.reading
         return Extracted(
@@ -247,7 +259,7 @@ def _ensure_forkserver() -> None:
 @contextlib.contextmanager
 def _without_secrets() -> Iterator[None]:
     """What is started inside inherits no credentials of the libraries that this process uses."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG"))}
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG", "OTEL_"))}
     try:
         yield
     finally:

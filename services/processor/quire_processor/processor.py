@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import get_args
 from uuid import uuid4
 
 from quire_processor import metrics
@@ -28,6 +29,7 @@ from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_runtime.signals import until
 from quire_schemas.batch import BatchState
+from quire_schemas.events import Dependency
 
 log = get_logger(__name__)
 
@@ -77,6 +79,10 @@ class Processor(Handler):
         self._proved = float("-inf")
         self._wake = asyncio.Event()
         self._ask = asyncio.Event()
+        metrics.BATCHES_WAITING.set_function(lambda: len(self._schedule))
+        metrics.RUNS_OPEN.set_function(lambda: len(self._runs))
+        for dependency in get_args(Dependency):
+            metrics.WAITING.labels(dependency).set_function(partial(self._waiting_for, dependency))
 
     async def run(self, consumer: LogConsumer, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand over and leave the group."""
@@ -124,7 +130,6 @@ class Processor(Handler):
                 log.info("run given up", batch_id=batch_id, run_id=run.run_id, reason="partition lost")
                 run.give_up()
         self._catching_up &= partitions
-        metrics.PARTITIONS.set(len(partitions))
 
     async def records(self, records: Sequence[LogRecord]) -> None:
         for record in records:
@@ -161,7 +166,6 @@ class Processor(Handler):
             self._schedule.withdraw(batch_id)
         elif self._ownership.live(entry.partition):
             self._offer(state)
-            metrics.BATCHES_WAITING.set(len(self._schedule))
             self._wake.set()
 
     def _offer(self, state: BatchState) -> None:
@@ -192,6 +196,9 @@ class Processor(Handler):
                 else:
                     self._opening += 1
                     opening.create_task(self._open(turn.batch_id))
+
+    def _waiting_for(self, dependency: Dependency) -> int:
+        return sum(run.waiting_count(dependency) for run in self._runs.values())
 
     def _file_done(self, collection_id: str) -> None:
         metrics.FILES_IN_FLIGHT.dec()
@@ -245,7 +252,6 @@ class Processor(Handler):
         )
         self._runs[batch_id] = run
         metrics.RUNS.labels("takeover" if state.status == "processing" else "fresh").inc()
-        metrics.RUNS_OPEN.set(len(self._runs))
         task = self._group.create_task(self._live(run))
         self._lives.add(task)
         task.add_done_callback(self._lives.discard)
@@ -278,7 +284,6 @@ class Processor(Handler):
         self._wake.set()
         how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
         metrics.RUNS_ENDED.labels(how).inc()
-        metrics.RUNS_OPEN.set(len(self._runs))
         log.info("run ended", batch_id=run.batch_id, run_id=run.run_id, attempt=run.attempt, how=how, status=run.state.status)
 
     async def _take_back(self, run: Run) -> None:

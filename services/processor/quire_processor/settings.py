@@ -15,6 +15,7 @@ from quire_runtime.settings import (
     PostgresSettings,
     PrepareSettings,
     S3Settings,
+    TracesSettings,
     scratch_problems,
 )
 
@@ -27,6 +28,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     s3: S3Settings
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9111))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     prepare: PrepareSettings = PrepareSettings()
     worker_name: Annotated[
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
