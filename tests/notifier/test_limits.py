@@ -25,12 +25,14 @@ from tests.notifier.world import DeafHub, MemoryFeed
 from tests.runtime.test_jwks import KEY, provider
 from websockets.asyncio.client import connect
 
+from quire_notifier import centrifuge_protocol, wire
 from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
 from quire_notifier.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import EVERYBODY, Authenticator
 from quire_runtime.http import HttpServer, exception_handlers
+from quire_runtime.metrics import CATALOGUE
 from quire_runtime.settings import AuthSettings, HttpSettings
 from quire_schemas.client import subscribe
 
@@ -309,3 +311,12 @@ async def test_event_streams_are_counted_with_the_sockets_until_they_end(most: M
                 await asyncio.sleep(0.01)
         async with client.stream("GET", url) as again:
             assert again.status_code == 200
+
+
+def test_every_code_that_a_websocket_is_closed_with_is_counted_from_the_start() -> None:
+    codes = {str(code) for module in (wire, centrifuge_protocol) for code in vars(module).values() if is_close_code(code)}
+    assert codes == {code for code in CATALOGUE["quire_notifier_closed_total"].labels["code"] if code.isdecimal()}
+
+
+def is_close_code(value: object) -> bool:
+    return isinstance(value, int) and 3_000 <= value < 4_000

@@ -59,7 +59,6 @@ class Gateway:
         await socket.accept()
         wire, address = wire_of(scope), socket.client.host if socket.client else ""
         if not self._sockets.add(wire, address):
-            metrics.REFUSED.labels("address").inc()
             await _turn_away(wire, receive, _TOO_MANY)
             return
         try:

@@ -48,6 +48,7 @@ class Sockets:
         """False when there are too many from this address."""
         most = self._limits.max_sockets_per_address
         if most and self._addresses[address] >= most and not is_loopback(address):
+            metrics.REFUSED.labels("address").inc()
             return False
         self._addresses[address] += 1
         return True
@@ -59,6 +60,7 @@ class Sockets:
         """False when there are too many of this subject."""
         most = self._limits.max_sockets_per_subject
         if most and self._subjects[subject] >= most:
+            metrics.REFUSED.labels("subject").inc()
             return False
         self._subjects[subject] += 1
         return True

@@ -144,7 +144,6 @@ class Streams:
         after, epoch = _place(request)
         address = request.client.host if request.client else ""
         if not self._sockets.admit(address):
-            metrics.REFUSED.labels("address").inc()
             raise _too_many("address")
         if principal.expires_at is None:
             seconds, subject = None, None
