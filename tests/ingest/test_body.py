@@ -94,6 +94,13 @@ async def test_names_come_in_any_of_the_ways_clients_write_them():
     ]
 
 
+async def test_what_a_quoted_value_holds_is_no_parameter():
+    nested = "; filename*=UTF-8''other.pdf"
+    file = part(b"x", f'form-data; name="f"; filename="a{nested}"')
+    field = part(b"x", f'form-data; name="a{nested}"')
+    assert await files(messages([body(file, field)])) == [(f"a{nested}", b"x")]
+
+
 async def test_no_body_at_all_has_no_files():
     assert await files(messages([])) == []
 

@@ -1,14 +1,13 @@
 """From an HTTP request's body to the bytes of its files, as they come. Reading is the only pull: who stops, stops the client."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from starlette.types import Message, Receive
 
-from quire_ingest.filenames import extended, undo_latin1
+from quire_ingest.filenames import extended, parameters, undo_latin1
 from quire_runtime.http import Problem
 
 MAX_FIELDS = 100
@@ -17,7 +16,6 @@ MAX_HEADER_BYTES = 8_192
 MAX_HEADERS = 16
 MAX_BOUNDARY_BYTES = 200
 """RFC 2046 allows 70."""
-_NAMED = re.compile(r";\s*filename\*?\s*=", re.IGNORECASE)
 
 
 class Limits(NamedTuple):
@@ -164,13 +162,13 @@ def _too_large(limits: Limits) -> Problem:
 
 def _is_file(segment: MultipartSegment) -> bool:
     """A part with a filename; or with a media type other than text, as clients write that know no name."""
-    if _NAMED.search(segment.header("Content-Disposition")):
+    if parameters(segment.header("Content-Disposition")).keys() & {"filename", "filename*"}:
         return True
     return segment.content_type is not None and not segment.content_type.startswith("text/")
 
 
 def _name(segment: MultipartSegment) -> str | None:
-    name = extended(segment.header("Content-Disposition"))
+    name = extended(parameters(segment.header("Content-Disposition")).get("filename*", ""))
     if name is None and segment.filename is not None:
         name = undo_latin1(segment.filename)
     return name
