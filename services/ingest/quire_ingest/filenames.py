@@ -22,7 +22,7 @@ def clean(name: str | None) -> str:
 
 
 def parameters(disposition: str) -> dict[str, str]:
-    """The parameters of a Content-Disposition, by their names in lower case; the values as they are written, less their quotes."""
+    """The parameters of a Content-Disposition, by their names in lower case. Values are as written, less their quotes."""
     return {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(disposition)}
 
 
