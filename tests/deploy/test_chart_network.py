@@ -156,6 +156,6 @@ def test_traces_go_to_the_collector_and_only_from_services_that_send_them():
         }
 
     services = ("ingest", "processor", "notifier")
-    assert rules(sending["everybody"]) == dict.fromkeys(services, [collector])
+    assert rules(sending["everybody"]) == {service: [collector] for service in services}
     assert rules(sending["one"]) == {"ingest": [collector]}
     assert rules(sending["nobody"]) == {}
