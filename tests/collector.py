@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from quire_runtime.http import HttpServer
+from quire_runtime.settings import HttpSettings
 
 PATIENCE_SECONDS = 30.0
 
@@ -74,7 +75,7 @@ class Collector:
 @asynccontextmanager
 async def collecting() -> AsyncIterator[Collector]:
     collector = Collector()
-    server = HttpServer(Starlette(routes=[Route("/v1/traces", collector.take, methods=["POST"])]), "127.0.0.1", 0)
+    server = HttpServer(Starlette(routes=[Route("/v1/traces", collector.take, methods=["POST"])]), HttpSettings(port=0))
     collector.url = f"http://127.0.0.1:{server.port}/v1/traces"
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run())

@@ -53,6 +53,10 @@ class Unreachable(CliError):
     """Nobody answered, or the connection broke off."""
 
 
+class BrokenOff(Unreachable):
+    """There was a connection."""
+
+
 class Api:
     """One notifier and the ingest that belongs to it."""
 
@@ -102,7 +106,7 @@ class Api:
         except httpx.InvalidURL as error:
             raise CliError(f"{url} is no address ({error}). Give one like http://127.0.0.1:8000") from error
         except httpx.TransportError as error:
-            raise Unreachable(_no_answer(url, error)) from error
+            raise _no_answer(url, error) from error
 
     async def _get(self, path: str, kind: type[T], **params: Any) -> T:
         url = f"{self.target.notifier}{path}"
@@ -139,7 +143,7 @@ def refusal(response: httpx.Response) -> Answered:
         body = msgspec.json.decode(response.content, type=ProblemBody)
     except msgspec.DecodeError:
         body = ProblemBody()
-    detail = scrub(body.detail) if body.detail else f"{response.request.url} answered {response.status_code}: is that Quire?"
+    detail = scrub(body.detail) if body.detail else _not_quires(response)
     if body.code == "not_found" and detail == "Not Found":
         detail = (
             f"{response.request.url} is not there. Name the notifier with --url: of `quire up` it is port 8000, not ingest's."
@@ -150,6 +154,20 @@ def refusal(response: httpx.Response) -> Answered:
         detail = f"{detail} (set QUIRE_TOKEN to a token for this Quire)"
     wait = response.headers.get("retry-after", "")
     return Answered(response.status_code, body.code, detail, float(wait) if wait.isdecimal() else None)
+
+
+def _not_quires(response: httpx.Response) -> str:
+    """Of an answer that is not as Quire's: what it may be, and what to do."""
+    url = response.request.url.copy_with(query=None)
+    said = f"{url} answered {response.status_code} {response.reason_phrase}".rstrip()
+    if response.status_code == 413:
+        return (
+            f"{said}: not Quire, but something in front of it takes no body of that size. Raise its limit (of nginx: "
+            "client_max_body_size), or name ingest itself with QUIRE_INGEST_URL."
+        )
+    if response.is_client_error and response.request.method == "POST":
+        return f"{said}: not Quire, but something in front of it. Have that let it through, or name ingest with QUIRE_INGEST_URL."
+    return f"{said}: is that Quire?"
 
 
 async def patiently(ask: Callable[[], Any], patience: float, told: Callable[[str, float], None]) -> Any:
@@ -174,8 +192,9 @@ def path_safe(batch_id: str) -> str:
     return httpx.URL(path=f"/{batch_id.strip()}").raw_path.decode()[1:].replace("/", "%2F") or "-"
 
 
-def _no_answer(url: str, error: httpx.TransportError) -> str:
+def _no_answer(url: str, error: httpx.TransportError) -> Unreachable:
     base = "/".join(url.split("/")[:3])
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return f"Nothing answers at {base}. Start Quire with `quire up`, or name another address with --url or QUIRE_URL."
-    return f"The connection to {base} broke off ({str(error) or type(error).__name__})."
+        cure = "Start Quire with `quire up`, or name another address with --url or QUIRE_URL."
+        return Unreachable(f"Nothing answers at {base}. {cure}")
+    return BrokenOff(f"The connection to {base} broke off ({str(error) or type(error).__name__}).")

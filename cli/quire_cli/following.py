@@ -25,6 +25,9 @@ class Listener(Protocol):
     def lost(self, reason: str, pause: float) -> None:
         """No connection; the next attempt is in so many seconds. The next item heard says that it is back."""
 
+    def fell_back(self, sentence: str) -> None:
+        """No WebSocket leads to the notifier: why, and what is done instead."""
+
     def unwatched(self) -> str:
         """A sentence: what goes on, or has to be done, when nobody can be told any more."""
 
@@ -51,6 +54,7 @@ class Following:
             epoch,
             target.token,
             on_lost=self._listener.lost,
+            on_fallback=self._listener.fell_back,
             give_up_after=self._give_up_after,
         )
         try:

@@ -71,6 +71,9 @@ class LiveView(PlainView):
     def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- a View
         self._lost = (self._lost[0] if self._lost else time.monotonic(), reason)
 
+    def fell_back(self, sentence: str) -> None:
+        self._print(f"{sentence}.", "yellow")
+
     def back(self) -> None:
         if self._lost and time.monotonic() - self._lost[0] > TELL_ABOUT_LOSS_AFTER_S:
             self._print("Connected again, and caught up.", "green")

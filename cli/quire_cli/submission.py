@@ -44,6 +44,7 @@ class View(Protocol):
         """Where a batch stands whose messages were not heard: it is older than this command, or the feed has lost them."""
 
     def lost(self, reason: str, pause: float) -> None: ...
+    def fell_back(self, sentence: str) -> None: ...
     def back(self) -> None: ...
     def refresh(self) -> None: ...
     async def ask(self, question: str) -> str: ...
@@ -109,6 +110,9 @@ class Submission:
     def lost(self, reason: str, pause: float) -> None:
         self._lost = True
         self._view.lost(reason, pause)
+
+    def fell_back(self, sentence: str) -> None:
+        self._view.fell_back(sentence)
 
     def unwatched(self) -> str:
         if not self.uploading:

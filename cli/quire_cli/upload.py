@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 import httpx
 from msgspec import Struct
 
-from quire_cli.api import Api, patiently, read, refusal
+from quire_cli import words
+from quire_cli.api import Api, BrokenOff, patiently, read, refusal
 from quire_cli.gather import Chosen
 from quire_cli.multipart import Body
 from quire_schemas.views import Accepted
@@ -84,14 +85,19 @@ class _Part(NamedTuple):
 async def _request(api: Api, url: str, part: _Part, order: Order, watching: Watching) -> Accepted:
     async def send() -> Accepted:
         body = Body(part.files, f"quire-{secrets.token_hex(16)}", lambda sent: watching.sending(part.before + sent))
-        response = await api.send(
-            "POST",
-            url,
-            content=body,
-            params={"collection_id": order.collection, "policy": order.policy},
-            headers={**body.headers, "Idempotency-Key": part.key},
-            timeout=httpx.Timeout(60, read=ANSWER_WITHIN_S, connect=10),
-        )
+        try:
+            response = await api.send(
+                "POST",
+                url,
+                content=body,
+                params={"collection_id": order.collection, "policy": order.policy},
+                headers={**body.headers, "Idempotency-Key": part.key},
+                timeout=httpx.Timeout(60, read=ANSWER_WITHIN_S, connect=10),
+            )
+        except BrokenOff as error:
+            size = words.size(sum(file.size for file in part.files))
+            perhaps = f"If it does so each time, something in front of ingest takes no body of {size}: raise its limit."
+            raise BrokenOff(f"{error} {perhaps}") from error
         return accepted(response)
 
     answer: Accepted = await patiently(send, order.patience, watching.again)

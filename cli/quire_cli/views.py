@@ -54,6 +54,9 @@ class PlainView:
     def lost(self, reason: str, pause: float) -> None:
         warn(f"The connection to the notifier is lost ({reason}); trying again in {words.duration(pause)}.")
 
+    def fell_back(self, sentence: str) -> None:
+        warn(f"{sentence}.")
+
     def back(self) -> None:
         warn("Connected again, and caught up.")
 
@@ -93,6 +96,9 @@ class JsonView:
 
     def lost(self, reason: str, pause: float) -> None:
         json_line({"type": "LOST", "reason": reason, "in_seconds": round(pause, 1)})
+
+    def fell_back(self, sentence: str) -> None:
+        json_line({"type": "FALLBACK", "reason": sentence})
 
     def back(self) -> None:
         json_line({"type": "BACK"})

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from quire_cli import options, tables, words
 from quire_cli.api import Api, connect
-from quire_cli.console import coloured, json_line, output
+from quire_cli.console import coloured, json_line, output, warn
 from quire_cli.errors import Interrupted
 from quire_cli.following import GOES_ON, Following
 from quire_cli.interrupts import Pressed, presses
@@ -84,6 +84,9 @@ class Shown:
 
     def lost(self, reason: str, pause: float) -> None:
         pass
+
+    def fell_back(self, sentence: str) -> None:
+        warn(f"{sentence}.")
 
     def unwatched(self) -> str:
         return GOES_ON
@@ -156,6 +159,9 @@ class LiveTable(Shown):
 
     def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- as Shown has it
         self._lost_since, self._reason = self._lost_since or time.monotonic(), reason
+
+    def fell_back(self, sentence: str) -> None:
+        self._live.console.print(coloured(f"{sentence}.", "yellow"))
 
     def refresh(self) -> None:
         self._live.update(self._picture(), refresh=True)

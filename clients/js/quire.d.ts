@@ -43,7 +43,7 @@ export interface Options {
   epoch?: string;
   /** Where Quire asks for one; a function is asked at each connection. */
   token?: string | (() => string | Promise<string>);
-  /** Where there is no global WebSocket. */
+  /** Where there is no global WebSocket; without any, it follows by Server-Sent Events. */
   WebSocket?: new (url: string) => WebSocket;
 }
 
@@ -51,6 +51,8 @@ interface Events {
   subscribed: Event & { detail: Subscribed };
   message: Event & { detail: FeedMessage };
   disconnected: Event & { detail: Disconnected };
+  /** There is no WebSocket through here: why, and what is done instead. */
+  fallback: Event & { detail: { reason: string } };
   error: Event & { detail: { code: string; message: string; collection_id?: string } };
 }
 

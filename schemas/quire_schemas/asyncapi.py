@@ -82,8 +82,9 @@ def _websocket() -> dict[str, Any]:
         "address": "/ws",
         "title": "The feed",
         "description": (
-            "JSON text frames. With collection_id in the query the socket subscribes at once. Close codes: 3001 draining and "
-            "3008 too slow (connect again with after), 3500 not authenticated, 3501 bad message, 3503 forbidden (do not)."
+            "JSON text frames. With collection_id in the query the socket subscribes at once. Close codes: 3001 draining, 3004 "
+            "try again, 3008 too slow and 3013 too many (connect again with after), 3500 not authenticated, 3501 bad message, "
+            "3503 forbidden (do not)."
         ),
         "servers": [{"$ref": "#/servers/notifier"}],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in CLIENT_MESSAGES | SERVER_MESSAGES},

@@ -92,7 +92,7 @@ async def test_an_outage_is_waited_for_as_long_as_it_says(pauses: list[float]) -
     quire = asking(lambda _request: answers.pop(0))
     config = await patiently(quire.config, 300, lambda reason, _pause: told.append(reason))
     assert (config.batch_size, pauses) == (10, [7.0, 1.0])
-    assert told == ["Storage is away.", "http://quire/api/config answered 502: is that Quire?"]
+    assert told == ["Storage is away.", "http://quire/api/config answered 502 Bad Gateway: is that Quire?"]
 
 
 async def test_patience_ends_and_a_no_is_not_asked_again(pauses: list[float]) -> None:
@@ -111,7 +111,7 @@ async def test_patience_ends_and_a_no_is_not_asked_again(pauses: list[float]) ->
         (httpx.Response(404, json={"detail": "There is no such batch.", "code": "not_found"}), "`quire batches` lists", 1),
         (httpx.Response(409, json={"detail": "The batch has ended.", "code": "ended"}), "The batch has ended.", 1),
         (httpx.Response(401, json={"detail": "A token is needed.", "code": "unauthorized"}), "set QUIRE_TOKEN to a token", 2),
-        (httpx.Response(500, text="oops"), "answered 500: is that Quire?", 2),
+        (httpx.Response(500, text="oops"), "answered 500 Internal Server Error: is that Quire?", 2),
         (httpx.Response(200, text="<html>welcome"), "answered, but not as Quire does: is this the right address", 2),
     ],
 )

@@ -10,7 +10,7 @@ from starlette.types import Message, Receive
 from quire_ingest.body import MAX_FIELDS, ClientLeft, FileStarts, Limits, boundary_of, file_events, refuse_length
 from quire_runtime.http import Problem
 
-LIMITS = Limits(request_bytes=1_000_000, files=10, idle_seconds=5.0)
+LIMITS = Limits(request_bytes=1_000_000, files=10, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0)
 BOUNDARY = "----b"
 
 
@@ -94,6 +94,13 @@ async def test_names_come_in_any_of_the_ways_clients_write_them():
     ]
 
 
+async def test_what_a_quoted_value_holds_is_no_parameter():
+    nested = "; filename*=UTF-8''other.pdf"
+    file = part(b"x", f'form-data; name="f"; filename="a{nested}"')
+    field = part(b"x", f'form-data; name="a{nested}"')
+    assert await files(messages([body(file, field)])) == [(f"a{nested}", b"x")]
+
+
 async def test_no_body_at_all_has_no_files():
     assert await files(messages([])) == []
 
@@ -128,6 +135,33 @@ async def test_a_client_that_sends_nothing_is_given_up():
     with pytest.raises(Problem) as refusal:
         await files(receive, LIMITS._replace(idle_seconds=0.01))
     assert (refusal.value.status, refusal.value.code) == (408, "too_slow")
+
+
+def dripping(data: bytes, size: int, pause: float) -> Receive:
+    """So many bytes at a time, each after a while."""
+    waiting = iter([data[at : at + size] for at in range(0, len(data), size)])
+
+    async def receive() -> Message:
+        await asyncio.sleep(pause)
+        chunk = next(waiting, b"")
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
+
+    return receive
+
+
+async def test_a_client_that_sends_a_byte_now_and_then_is_given_up():
+    slow = LIMITS._replace(idle_seconds=0.2, bytes_per_second=1_000.0)
+    with pytest.raises(Problem, match="Less than 1,000 bytes a second") as refusal:
+        await files(dripping(body(part(b"x" * 10_000)), 1, 0.01), slow)
+    assert (refusal.value.status, refusal.value.code) == (408, "too_slow")
+
+
+async def test_one_that_sends_enough_is_not_and_the_time_that_we_take_is_not_the_clients():
+    data = body(part(b"x" * 10_000))
+    assert await files(dripping(data, 500, 0.02), LIMITS._replace(idle_seconds=0.1, bytes_per_second=1_000.0))
+    at_once = messages([data[at : at + 100] for at in range(0, len(data), 100)])
+    async for _ in file_events(at_once, BOUNDARY, LIMITS._replace(idle_seconds=0.2, bytes_per_second=1e9)):
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Names of parts."""
 
+import codecs
+
 import pytest
 
-from quire_ingest.filenames import UNNAMED, clean, extended, undo_latin1
+from quire_ingest.filenames import UNNAMED, clean, extended, parameters, undo_latin1
 
 
 @pytest.mark.parametrize(
@@ -36,17 +38,46 @@ def test_a_long_name_is_shortened_to_255_bytes_and_keeps_its_suffix():
 
 
 @pytest.mark.parametrize(
-    ("disposition", "name"),
+    ("value", "name"),
     [
-        ("form-data; name=\"f\"; filename*=UTF-8''%E6%96%87.pdf", "文.pdf"),
-        ('form-data; name="f"; filename="x.pdf"; filename*=utf-8\'en\'%c3%a9.pdf', "é.pdf"),
-        ("form-data; name=\"f\"; filename*=nonsense''%ff", None),
-        ("form-data; name=\"f\"; filename*=UTF-8''%ff%fe", None),
-        ('form-data; name="f"; filename="x.pdf"', None),
+        ("UTF-8''%E6%96%87.pdf", "文.pdf"),
+        ("utf-8'en'%c3%a9.pdf", "é.pdf"),
+        ("ISO-8859-1''%e9.pdf", "é.pdf"),
+        ("UTF-8''%ff%fe", None),
+        ("UTF-8''", None),
+        ("x.pdf", None),
+        ("nonsense''x", None),
+        ("undefined''x", None),
     ],
 )
-def test_the_extended_form_of_a_name_is_understood(disposition: str, name: str | None):
-    assert extended(disposition) == name
+def test_the_extended_form_of_a_name_is_understood(value: str, name: str | None):
+    assert extended(value) == name
+
+
+def test_no_other_charset_is_looked_for_as_python_would_keep_its_name_for_ever():
+    asked: list[str] = []
+    codecs.register(asked.append)
+    try:
+        assert {extended(f"charset-{number}''x") for number in range(9)} == {None}
+    finally:
+        codecs.unregister(asked.append)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("disposition", "found"),
+    [
+        ('form-data; name="f"; FILENAME="x.pdf"', {"name": "f", "filename": "x.pdf"}),
+        ("form-data;name=f ; filename*=UTF-8''x; a", {"name": "f", "filename*": "UTF-8''x"}),
+        ("form-data; filename=\"a; filename*=UTF-8''b\"", {"filename": "a; filename*=UTF-8''b"}),
+        (r'form-data; filename="\"; filename*=x"', {"filename": r"\"; filename*=x"}),
+        ("form-data; filename=\"; filename*=UTF-8''b\\\"", {"filename": "; filename*=UTF-8''b\\"}),
+        ("form-data; filename=\xe9.pdf", {"filename": "\xe9.pdf"}),
+        ("form-data", {}),
+    ],
+)
+def test_a_parameter_ends_where_its_quotes_do(disposition: str, found: dict[str, str]):
+    assert parameters(disposition) == found
 
 
 def test_a_name_in_another_charset_than_utf8_is_still_a_name():

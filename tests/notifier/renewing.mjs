@@ -33,6 +33,8 @@ const subscribed = { type: "SUBSCRIBED", collection_id: "c", epoch: "e", seq: 3,
 Socket.last.onmessage({ data: JSON.stringify(subscribed) });
 Socket.last.onclose({ code: 3500, reason: "the token has expired" });
 await until(() => sent.length === 3 && sent[2].length === 2);
+Socket.last.onclose({ code: 3004, reason: "the key set cannot be fetched now" }); // that passes
+await until(() => sent.length === 4 && sent[3].length === 2);
 Socket.last.onclose({ code: 3500, reason: "that one is not valid" }); // before it was subscribed: it would not help
 
 // A connection that is lost while its token is waited for, and a token that then is not to be had, are one loss.

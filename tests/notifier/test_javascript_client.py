@@ -1,4 +1,4 @@
-"""The JavaScript client where a token can be had anew, in Node."""
+"""The JavaScript client in Node: where a token can be had anew, and where no WebSocket leads to the notifier."""
 
 from __future__ import annotations
 
@@ -7,27 +7,77 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.schemas.test_client_fallback import PROBLEM, Feed, front, no, streaming
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js" / "quire.js"
 
 
-async def test_a_token_that_expires_or_is_not_to_be_had_at_once_is_asked_for_again() -> None:
+async def told(script: str, *arguments: str) -> Any:
+    """What the script prints."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("there is no Node here: the JavaScript client was NOT tried")
-    script = Path(__file__).with_name("renewing.mjs")
-    done = await asyncio.to_thread(
-        subprocess.run, [node, str(script), CLIENT.as_uri()], capture_output=True, text=True, check=False, timeout=60
-    )
+    command = [node, str(Path(__file__).with_name(script)), CLIENT.as_uri(), *arguments]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+async def test_a_token_that_expires_or_is_not_to_be_had_at_once_is_asked_for_again() -> None:
+    seen = await told("renewing.mjs")
     subscribe = {"type": "SUBSCRIBE", "collection_id": "c"}
-    assert told["sent"] == [
+    assert seen["sent"] == [
         [],
         [{"type": "AUTHENTICATE", "token": "token 2"}, subscribe],
         [{"type": "AUTHENTICATE", "token": "token 3"}, {**subscribe, "after": 3, "epoch": "e"}],
+        [{"type": "AUTHENTICATE", "token": "token 4"}, {**subscribe, "after": 3, "epoch": "e"}],
     ]
-    assert told["lost"] == [False, False, True]
-    assert (told["twice"], told["opened"]) == ([1], 2)
+    assert seen["lost"] == [False, False, False, True]
+    assert (seen["twice"], seen["opened"]) == ([1], 2)
+
+
+async def test_where_no_websocket_leads_it_follows_by_events_and_says_so_once() -> None:
+    async with front(streaming) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "3", "t")
+    assert seen["seqs"] == [5, 6, 7]
+    assert seen["subscribed"] == [[4, False], [5, True], [6, True]]
+    assert seen["fallbacks"] == ["a WebSocket ended with 1006; following by Server-Sent Events instead"]
+    assert set(proxy.tokens) == {"Bearer t"}
+
+
+async def test_where_no_event_stream_leads_either_it_asks_for_the_feed() -> None:
+    async with front(Feed()) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "3", "")
+    assert (seen["seqs"], seen["subscribed"], seen["lost"]) == ([5, 6, 7], [[4, False]], [])
+    [sentence] = seen["fallbacks"]
+    assert "/events answered 502, and not as Quire does" in sentence
+    assert "asking for news" in sentence
+    assert proxy.asked[:3] == ["events", "snapshot", "feed"]
+
+
+async def test_a_feed_that_does_not_go_on_there_is_begun_again() -> None:
+    feed = Feed()
+    feed.gone = True
+    async with front(feed) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "1", "")
+    assert (seen["seqs"], seen["subscribed"]) == ([5], [[4, False], [4, False]])
+
+
+@pytest.mark.parametrize(("status", "code", "final"), [(401, 3500, True), (403, 3503, True), (503, 3004, False)])
+async def test_what_quire_says_is_taken_at_its_word(status: int, code: int, final: bool) -> None:  # noqa: FBT001
+    answers = iter([(status, PROBLEM, {"code": "a_code", "detail": "a sentence"})])
+    async with front(lambda path, query: next(answers, None) or streaming(path, query)) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "1", "")
+    assert seen["lost"] == [[code, "a sentence", final]]
+
+
+async def test_what_is_not_quires_is_named_and_tried_again() -> None:
+    answers = iter([no(403)("", {})] * 2)
+    async with front(lambda path, query: next(answers, None) or streaming(path, query)) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "1", "")
+    [[code, reason, final]] = seen["lost"]
+    assert (code, final) == (1006, False)
+    assert "/snapshot answered 403, and not as Quire does" in reason

@@ -107,7 +107,9 @@ class Subjects(NoLimits):
 def test_a_connection_that_changes_its_subject_is_counted_where_it_is_now() -> None:
     sockets, wire = Sockets(Subjects()), Wire()
     anything: Any = wire
-    session = CentrifugeSession(anything, anything, sockets, anything, ping_seconds=9, max_subscriptions=9)
+    session = CentrifugeSession(
+        anything, anything, sockets, anything, authenticate_seconds=9, ping_seconds=9, max_subscriptions=9
+    )
 
     async def told() -> None:
         for subject in ("ada", "ada", "eve"):

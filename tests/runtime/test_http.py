@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from quire_runtime.http import CannotListen, HttpServer, KnownHosts, Problem, cors, exception_handlers, json_response, problem
 from quire_runtime.ops import OpsServer
+from quire_runtime.settings import HttpSettings
 
 
 async def fine(_request: Request) -> Response:
@@ -81,23 +82,23 @@ async def test_a_taken_port_is_named_with_its_setting():
 
 
 async def test_a_server_stops_when_told_and_frees_its_port():
-    server = HttpServer(APP, "127.0.0.1", 0)
+    server = HttpServer(APP, HttpSettings(port=0))
     async with running(server) as client:
         answer = await client.get("/fine")
         assert "server" not in answer.headers
-    async with running(HttpServer(APP, "127.0.0.1", server.port)) as client:
+    async with running(HttpServer(APP, HttpSettings(port=server.port))) as client:
         assert (await client.get("/fine")).status_code == 200
 
 
 async def test_a_cancelled_server_leaves_nothing_behind():
-    server = HttpServer(APP, "127.0.0.1", 0)
+    server = HttpServer(APP, HttpSettings(port=0))
     task = asyncio.create_task(server.run())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
         assert (await client.get("/fine")).status_code == 200
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    HttpServer(APP, "127.0.0.1", server.port)._socket.close()
+    HttpServer(APP, HttpSettings(port=server.port))._socket.close()
 
 
 async def test_ready_means_that_every_dependency_answers():

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from quire_schemas import client
-from quire_schemas.client import NotifierAway, Refused, socket_url, subscribe
+from quire_schemas.client import NotifierAway, Refused, base_url, subscribe
 from quire_schemas.messages import BatchCreatedMessage, Subscribed
 
 BATCH = "00000000-0000-4000-8000-000000000001"
@@ -167,6 +167,27 @@ async def test_a_token_is_sent_first_and_renewed_when_it_has_expired() -> None:
     ]
 
 
+def error(code: str) -> dict[str, Any]:
+    return {"type": "ERROR", "code": code, "message": "a sentence"}
+
+
+@pytest.mark.parametrize(("code", "close"), [("auth_unavailable", 3004), ("too_many_sockets", 3013)])
+async def test_what_passes_by_itself_is_waited_for(code: str, close: int) -> None:
+    lost: list[str] = []
+    async with notifier(sends(error(code), close=close), sends(close=close), sends(subscribed(4))) as fake:
+        await take(1, fake.url, token="t", on_lost=lambda reason, _pause: lost.append(reason))
+    assert lost[0] == f"a sentence ({code})"
+    assert len(fake.said) == 3
+
+
+async def test_a_token_whose_end_is_told_is_renewed_too() -> None:
+    tokens = iter(["old", "new"])
+    ended = sends(subscribed(4), error("unauthenticated"), close=3500)
+    async with notifier(ended, sends(subscribed(4, recovered=True))) as fake:
+        await take(2, fake.url, token=lambda: next(tokens))
+    assert [words[0]["token"] for words in fake.said] == ["old", "new"]
+
+
 async def test_a_token_that_is_refused_at_once_is_not_renewed() -> None:
     async with notifier(sends(close=3500, reason="bad token")) as fake:
         with pytest.raises(Refused):
@@ -188,11 +209,12 @@ async def test_an_address_that_is_no_notifier_is_refused() -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://host:8000", "ws://host:8000/ws"),
-        ("https://host/quire/", "wss://host/quire/ws"),
-        ("ws://host/ws", "ws://host/ws"),
-        ("host:8000", "ws://host:8000/ws"),
+        ("http://host:8000", "http://host:8000"),
+        ("https://host/quire/", "https://host/quire"),
+        ("ws://host/ws", "http://host"),
+        ("wss://host/quire/ws/", "https://host/quire"),
+        ("host:8000", "http://host:8000"),
     ],
 )
-def test_the_socket_is_found_from_the_url(url: str, expected: str) -> None:
-    assert socket_url(url) == expected
+def test_the_notifier_is_found_from_the_url(url: str, expected: str) -> None:
+    assert base_url(url) == expected

@@ -103,7 +103,7 @@ class Api:
             traceparent=tracing.current(),
         )
         batch_id = _batch_id(request)
-        body = await _body(request, kind)
+        body = await _body(request, kind, self._limits.command_seconds)
         try:
             accepted = await carry_out(batch_id, caller, body)
         except LogUnavailable as error:
@@ -195,13 +195,17 @@ def _batch_id(request: Request) -> str:
         raise Problem(404, "not_found", "There is no such batch: a batch id is a UUID.") from None
 
 
-async def _body(request: Request, kind: type[B]) -> B:
-    """The JSON of a command; nothing at all is an empty object."""
+async def _body(request: Request, kind: type[B], seconds: float) -> B:
+    """The JSON of a command; nothing at all is an empty object. It has to be whole within so many seconds."""
     data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_COMMAND_BYTES:
-            raise Problem(413, "request_too_large", f"A command takes at most {MAX_COMMAND_BYTES} bytes.")
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > MAX_COMMAND_BYTES:
+                    raise Problem(413, "request_too_large", f"A command takes at most {MAX_COMMAND_BYTES} bytes.")
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"The command was not whole after {seconds:g} s. Send it again.") from None
     try:
         return msgspec.json.decode(_without_surrogates(data) if b"\\u" in data else data or b"{}", type=kind)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors

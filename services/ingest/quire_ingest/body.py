@@ -1,14 +1,13 @@
 """From an HTTP request's body to the bytes of its files, as they come. Reading is the only pull: who stops, stops the client."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
-from quire_ingest.filenames import extended, undo_latin1
+from quire_ingest.filenames import extended, parameters, undo_latin1
 from quire_runtime.http import Problem
 
 MAX_FIELDS = 100
@@ -17,15 +16,18 @@ MAX_HEADER_BYTES = 8_192
 MAX_HEADERS = 16
 MAX_BOUNDARY_BYTES = 200
 """RFC 2046 allows 70."""
-_NAMED = re.compile(r";\s*filename\*?\s*=", re.IGNORECASE)
 
 
 class Limits(NamedTuple):
-    """What a request may cost: bytes and files in all, seconds without a byte."""
+    """What a request may cost: bytes and files in all, seconds without a byte, and bytes a second over that time at least. The
+    body of a command has seconds to be whole.
+    """
 
     request_bytes: int
     files: int
     idle_seconds: float
+    bytes_per_second: float
+    command_seconds: float
 
 
 class FileStarts(NamedTuple):
@@ -85,15 +87,43 @@ async def file_events(receive: Receive, boundary: str, limits: Limits) -> AsyncG
         _close(parser)
 
 
-async def _chunks(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
-    received = 0
-    more = True
-    while more:
+class _Pace:
+    """How fast a client sends. Only the time counts that was spent waiting for it: what it sent while the store was slow is there
+    at once.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._waited = 0.0
+        self._got = 0
+
+    async def next(self, receive: Receive) -> Message:
+        """Raises Problem 408."""
+        seconds, loop = self._limits.idle_seconds, asyncio.get_running_loop()
+        began = loop.time()
         try:
-            async with asyncio.timeout(limits.idle_seconds):
+            async with asyncio.timeout(seconds):
                 message = await receive()
         except TimeoutError:
-            raise Problem(408, "too_slow", f"Nothing came for {limits.idle_seconds:g} s. Send the files again.") from None
+            raise _too_slow("Nothing", seconds) from None
+        self._waited += loop.time() - began
+        self._got += len(message.get("body", b""))
+        if self._waited >= seconds:
+            if self._got < seconds * self._limits.bytes_per_second:
+                raise _too_slow(f"Less than {self._limits.bytes_per_second:,.0f} bytes a second", seconds)
+            self._waited, self._got = 0.0, 0
+        return message
+
+
+def _too_slow(what: str, seconds: float) -> Problem:
+    return Problem(408, "too_slow", f"{what} came for {seconds:g} s. Send the files again.")
+
+
+async def _chunks(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
+    received, pace = 0, _Pace(limits)
+    more = True
+    while more:
+        message = await pace.next(receive)
         if message["type"] == "http.disconnect":
             raise ClientLeft
         chunk: bytes = message.get("body", b"")
@@ -132,13 +162,13 @@ def _too_large(limits: Limits) -> Problem:
 
 def _is_file(segment: MultipartSegment) -> bool:
     """A part with a filename; or with a media type other than text, as clients write that know no name."""
-    if _NAMED.search(segment.header("Content-Disposition")):
+    if parameters(segment.header("Content-Disposition")).keys() & {"filename", "filename*"}:
         return True
     return segment.content_type is not None and not segment.content_type.startswith("text/")
 
 
 def _name(segment: MultipartSegment) -> str | None:
-    name = extended(segment.header("Content-Disposition"))
+    name = extended(parameters(segment.header("Content-Disposition")).get("filename*", ""))
     if name is None and segment.filename is not None:
         name = undo_latin1(segment.filename)
     return name

@@ -8,7 +8,10 @@ from quire_schemas.text import scrub, shorten_filename, undeceptive
 UNNAMED = "unnamed.pdf"
 
 _SEPARATORS = re.compile(r"[/\\]")
-_EXTENDED = re.compile(r""";\s*filename\*\s*=\s*"?([\w!#$%&+^`{}~-]+)'[^']*'([^;"\s]+)""", re.IGNORECASE)
+_PARAMETER = re.compile(r""";\s*([^\s;="]+)\s*=\s*("(?:\\.|[^"\\])*"|"[^"]*"|[^\s;"]*)""")
+_EXTENDED = re.compile(r"([^']*)'[^']*'(.+)")
+_CHARSETS = {"utf-8", "iso-8859-1"}
+"""Python keeps every codec name that it was ever asked for: no other name of a client gets so far."""
 
 
 def clean(name: str | None) -> str:
@@ -18,14 +21,19 @@ def clean(name: str | None) -> str:
     return UNNAMED if text in {"", ".", ".."} else shorten_filename(text)
 
 
-def extended(disposition: str) -> str | None:
-    """The name in a `filename*=UTF-8''…` of a Content-Disposition. RFC 7578 forbids it, some clients send it."""
-    found = _EXTENDED.search(disposition)
-    if found is None:
+def parameters(disposition: str) -> dict[str, str]:
+    """The parameters of a Content-Disposition, by their names in lower case. Values are as written, less their quotes."""
+    return {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(disposition)}
+
+
+def extended(value: str) -> str | None:
+    """The name in the value of `filename*`, `UTF-8''…`. RFC 7578 forbids it, some clients send it."""
+    found = _EXTENDED.fullmatch(value)
+    if found is None or found[1].lower() not in _CHARSETS:
         return None
     try:
         return unquote_to_bytes(found[2]).decode(found[1])
-    except (LookupError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return None
 
 

@@ -15,7 +15,7 @@ from quire_ingest.settings import MIB, IngestSettings
 from quire_ingest.standings import Standings
 from quire_ingest.submission import CLEAN_UP_SECONDS, Parts
 from quire_ingest.uploads import Terms
-from quire_runtime import logs, signals, tracing
+from quire_runtime import files, logs, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.http import HttpServer
@@ -34,6 +34,7 @@ async def serve(settings: IngestSettings) -> None:
     """Serve until SIGTERM or SIGINT; running requests may then end, within a bound."""
     return_large_blocks()
     logs.setup(settings.log, "ingest")
+    files.raise_limit()
     stop = signals.stop_event()
     watch_scratch(settings.scratch_dir)
     async with AsyncExitStack() as stack:
@@ -43,10 +44,12 @@ async def serve(settings: IngestSettings) -> None:
         notifier = await stack.enter_async_context(
             httpx.AsyncClient(base_url=settings.notifier_url, timeout=NOTIFIER_SECONDS, trust_env=False)
         )
-        api = _api(settings, store, publisher, notifier)
-        http = HttpServer(api.app(), settings.http.host, settings.http.port, graceful=settings.shutdown_s)
+        authenticator = Authenticator(settings.auth)
+        stack.push_async_callback(authenticator.aclose)
+        api = _api(settings, store, publisher, notifier, authenticator)
+        http = HttpServer(api.app(), settings.http, graceful=settings.shutdown_s)
         ops = OpsServer(settings.ops.host, settings.ops.port)
-        log.info("listening", url=f"http://{settings.http.host}:{http.port}")
+        log.info("listening", url=f"http://{settings.http.host}:{http.port}", connections=http.places.most)
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(ops.run())
             serving = group.create_task(http.run())
@@ -66,7 +69,13 @@ async def _prepare(settings: IngestSettings, store: ObjectStore, publisher: Publ
     ops.checks = {"log": publisher.check, "storage": store.check}
 
 
-def _api(settings: IngestSettings, store: ObjectStore, publisher: Publisher, notifier: httpx.AsyncClient) -> Api:
+def _api(
+    settings: IngestSettings,
+    store: ObjectStore,
+    publisher: Publisher,
+    notifier: httpx.AsyncClient,
+    authenticator: Authenticator,
+) -> Api:
     clock = SystemClock()
     return Api(
         Parts(
@@ -84,7 +93,13 @@ def _api(settings: IngestSettings, store: ObjectStore, publisher: Publisher, not
             max_file_bytes=settings.max_file_mib * MIB,
         ),
         Commands(Standings(notifier, clock), publisher, clock),
-        Authenticator(settings.auth),
-        Limits(settings.max_request_mib * MIB, settings.max_files, settings.idle_timeout_s),
+        authenticator,
+        Limits(
+            request_bytes=settings.max_request_mib * MIB,
+            files=settings.max_files,
+            idle_seconds=settings.idle_timeout_s,
+            bytes_per_second=settings.min_bytes_per_s,
+            command_seconds=settings.command_timeout_s,
+        ),
         settings.origins,
     )

@@ -56,6 +56,13 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_000, description="Files and parts that are sent to the store at the same time.")
     ] = 12
     idle_timeout_s: Annotated[float, Meta(gt=0, description="Seconds without a byte after which an upload is given up.")] = 60.0
+    min_bytes_per_s: Annotated[
+        int,
+        Meta(ge=0, description="Bytes a second below which an upload is given up, on the average of QUIRE_IDLE_TIMEOUT_S."),
+    ] = 1_024
+    command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds in which the body of a cancel or retry has to come.")] = (
+        10.0
+    )
     storage_patience_s: Annotated[
         float, Meta(ge=0, description="Seconds to try again while the object store is away, before the answer is 503.")
     ] = 5.0

@@ -1,13 +1,12 @@
 """The HTTP side of the notifier (DESIGN §6): requests in, answers out; nothing is decided here."""
 
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 from msgspec import Raw
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from quire_notifier import metrics
@@ -15,6 +14,7 @@ from quire_notifier.access import patterns, readable, reader, scope
 from quire_notifier.contents import RETRY_AFTER, Contents
 from quire_notifier.epochs import passes
 from quire_notifier.feed import Feed
+from quire_notifier.hub import Hub
 from quire_notifier.links import Links
 from quire_notifier.paging import place_of
 from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
@@ -54,6 +54,7 @@ class Api:
         feed: Feed,
         contents: Contents,
         streams: Streams,
+        hub: Hub,
         *,
         authenticator: Authenticator,
         links: Links,
@@ -63,6 +64,7 @@ class Api:
         self._feed = feed
         self._contents = contents
         self._streams = streams
+        self._hub = hub
         self._authenticator = authenticator
         self._links = links
         self._config = config
@@ -72,6 +74,7 @@ class Api:
             "/api/collections": self._collections,
             "/api/collections/{collection_id}/feed": self._messages,
             "/api/collections/{collection_id}/events": self._events,
+            "/api/collections/{collection_id}/snapshot": self._snapshot,
             "/api/batches": self._batches,
             "/api/batches/{batch_id}": self._batch,
             "/api/batches/{batch_id}/state": self._state,
@@ -151,8 +154,12 @@ class Api:
 
     async def _events(self, request: Request, principal: Principal) -> Response:
         name = readable(reader(principal), request.path_params["collection_id"])
-        expires = principal.expires_at
-        return self._streams.answer(request, name, None if expires is None else (expires - datetime.now(UTC)).total_seconds())
+        return self._streams.answer(request, name, principal)
+
+    async def _snapshot(self, request: Request, principal: Principal) -> Response:
+        """The messages that a WebSocket is told at first, in a list: for a client that then asks for the feed now and then."""
+        snapshot = await self._hub.snapshot(readable(reader(principal), request.path_params["collection_id"]))
+        return StreamingResponse(_listed(snapshot.texts), media_type="application/json")
 
     async def _stuck(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))
@@ -187,6 +194,13 @@ class Api:
             return await _observed(request, name, answer)
 
         return endpoint
+
+
+async def _listed(texts: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for position, text in enumerate(texts):
+        yield b"," if position else b"["
+        yield text
+    yield b"]"
 
 
 async def _observed(request: Request, name: str, answer: Callable[[], Awaitable[Response]]) -> Response:

@@ -18,7 +18,7 @@ from quire_notifier.hub import Hub
 from quire_notifier.snapshots import SnapshotMessages
 from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
-from quire_notifier.wire import BAD_MESSAGE, FORBIDDEN, UNAUTHENTICATED, TooSlow, Wire
+from quire_notifier.wire import BAD_MESSAGE, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, TooSlow, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
 from quire_schemas.events import COLLECTION
 from quire_schemas.messages import ServerMessage, Subscribed
@@ -71,12 +71,21 @@ class CentrifugeSession:
     """One connection. The first command has to be `connect`."""
 
     def __init__(
-        self, wire: Wire, hub: Hub, sockets: Sockets, authenticator: Authenticator, *, ping_seconds: float, max_subscriptions: int
+        self,
+        wire: Wire,
+        hub: Hub,
+        sockets: Sockets,
+        authenticator: Authenticator,
+        *,
+        authenticate_seconds: float,
+        ping_seconds: float,
+        max_subscriptions: int,
     ) -> None:
         self._wire = wire
         self._hub = hub
         self._sockets = sockets
         self._authenticator = authenticator
+        self._authenticate_seconds = authenticate_seconds
         self._ping_seconds = ping_seconds
         self._max_subscriptions = max_subscriptions
         self._principal: Principal | None = None
@@ -91,6 +100,7 @@ class CentrifugeSession:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self._expire_in(self._authenticate_seconds, "no connect command came in time")
                 pinging = tasks.create_task(self._ping())
                 try:
                     while (message := await receive())["type"] == "websocket.receive":
@@ -104,7 +114,10 @@ class CentrifugeSession:
 
     async def _take(self, text: str) -> None:
         try:
-            for command in protocol.commands(text):
+            for number, command in enumerate(protocol.commands(text)):
+                self._wire.spend(min(number, 1))  # the first one is the frame itself
+                if self._wire.ended:
+                    return
                 await self._obey(command)
             await self._wire.drained()
         except TooSlow:
@@ -141,6 +154,8 @@ class CentrifugeSession:
             return
         except AuthUnavailable as error:
             self._write(protocol.failure(command, protocol.INTERNAL, error.detail))
+            if self._principal is None:
+                self._close(TRY_AGAIN, "auth unavailable")
             return
         if not self._enter(principal):
             return
@@ -155,18 +170,22 @@ class CentrifugeSession:
     def _enter(self, principal: Principal) -> bool:
         if self._principal is None or self._principal.subject != principal.subject:
             if principal.expires_at is not None and not self._sockets.enter(principal.subject):
-                self._close(FORBIDDEN, "too many sockets of this subject")
+                self._close(TOO_MANY, "too many connections of this subject")
                 return False
             self._leave()
         self._principal = principal
         for name in [name for name in self._channels if not principal.may_read(name)]:
             self._unsubscribe(name)
+        if principal.expires_at is not None:
+            self._expire_in((principal.expires_at - datetime.now(UTC)).total_seconds(), "expired")
+        elif self._expiry is not None:
+            self._expiry.cancel()
+        return True
+
+    def _expire_in(self, seconds: float, reason: str) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
-        if principal.expires_at is not None:
-            seconds = max(0.0, (principal.expires_at - datetime.now(UTC)).total_seconds())
-            self._expiry = asyncio.get_running_loop().call_later(seconds, self._close, UNAUTHENTICATED, "expired")
-        return True
+        self._expiry = asyncio.get_running_loop().call_later(max(0.0, seconds), self._close, UNAUTHENTICATED, reason)
 
     def _subscribe(self, command: Command, principal: Principal) -> None:
         wanted = command.subscribe

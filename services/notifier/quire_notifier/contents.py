@@ -1,22 +1,23 @@
 """The contents of files: original, text and thumbnail, streamed from the object store."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from quire_notifier.held import HeldResponse
+from quire_notifier.plain import plain
 from quire_notifier.rows import FileRow
 from quire_runtime.http import Problem
 from quire_runtime.storage import ObjectMissing, ObjectStore, ObjectStream, RangeOutside, StorageUnavailable, content_disposition
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_ETAG = re.compile(r'"[^"]*"|\*')
 RETRY_AFTER = {"Retry-After": "2"}
 _SAFE = {
     "Cache-Control": "private, no-cache",
-    "X-Content-Type-Options": "nosniff",
     # A stranger's file is opened on our origin: whatever is in it, it may do nothing there.
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; plugin-types application/pdf",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -24,43 +25,53 @@ _SAFE = {
 PLAIN = "text/plain; charset=utf-8"
 
 
-class _Page(msgspec.Struct):
-    text: str
-
-
-class _Text(msgspec.Struct):
-    """What is read of a `text.json` artefact."""
-
-    pages: list[_Page]
-
-
 class Content(NamedTuple):
-    """What of a file is wanted."""
+    """What of a file is wanted. `headers` are those of a 200 and of a 304."""
 
     key: str
     media_type: str
-    etag: str
     filename: str
-
-
-_text = msgspec.json.Decoder(_Text)
+    headers: Mapping[str, str]
 
 
 class Contents:
     """Gives what the object store has; `ObjectMissing` and an outage are the client's to know."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, at_once: int) -> None:
+        """`at_once`: contents that are sent at the same time at most; each takes a connection to the object store."""
         self._store = store
+        self._at_once = at_once
+        self._sending = 0
 
     async def answer(self, request: Request, file: FileRow, kind: str) -> Response:
         """`kind`: original, text, thumbnail. Raises Problem: 404, 416, 503."""
-        content = content_of(file, kind)
-        if request.headers.get("if-none-match") == content.etag:
-            return Response(status_code=304, headers={"ETag": content.etag, **_SAFE})
+        content = content_of(file, kind, as_plain=_wants_plain(request))
+        if _known(request.headers.getlist("if-none-match"), content.headers["ETag"]):
+            return Response(status_code=304, headers=content.headers)
+        if self._sending >= self._at_once:
+            raise Problem(503, "busy", "Too many contents are being sent. Try again in a while.", headers=RETRY_AFTER)
+        self._sending += 1
         try:
-            if kind == "text" and _wants_plain(request):
-                return await self._plain(content)
             return await self._streamed(request, content)
+        except BaseException:
+            self._release()
+            raise
+
+    async def _streamed(self, request: Request, content: Content) -> Response:
+        stream = await self._stream(request, content)
+        headers = {**content.headers, "Content-Disposition": _disposition(request, content.filename)}
+        if content.media_type == PLAIN:
+            return HeldResponse(_sent(stream, plain(stream)), 200, headers, PLAIN, self._release)
+        headers |= {"Accept-Ranges": "bytes", "Content-Length": str(stream.size)}
+        if stream.content_range is not None:
+            headers["Content-Range"] = stream.content_range
+        status = 200 if stream.content_range is None else 206
+        return HeldResponse(_sent(stream, stream), status, headers, content.media_type, self._release)
+
+    async def _stream(self, request: Request, content: Content) -> ObjectStream:
+        first, last = (0, None) if content.media_type == PLAIN else _range(request)
+        try:
+            return await self._store.stream(content.key, first=first, last=last)
         except ObjectMissing:
             raise Problem(404, "object_missing", "The object store does not have this any more.") from None
         except RangeOutside:
@@ -69,39 +80,36 @@ class Contents:
             detail = "The object store does not answer. Try again in a while."
             raise Problem(503, "storage_unavailable", detail, headers=RETRY_AFTER) from error
 
-    async def _streamed(self, request: Request, content: Content) -> Response:
-        first, last = _range(request)
-        stream = await self._store.stream(content.key, first=first, last=last)
-        headers = {
-            **_SAFE,
-            "ETag": content.etag,
-            "Accept-Ranges": "bytes",
-            "Content-Length": str(stream.size),
-            "Content-Disposition": _disposition(request, content.filename),
-        }
-        if stream.content_range is not None:
-            headers["Content-Range"] = stream.content_range
-        status = 200 if stream.content_range is None else 206
-        return StreamingResponse(_sent(stream), status, headers, media_type=content.media_type)
-
-    async def _plain(self, content: Content) -> Response:
-        """Pages with a form feed between them."""
-        pages = _text.decode(await self._store.get(content.key)).pages
-        headers = {**_SAFE, "ETag": content.etag, "Vary": "Accept"}
-        return Response("\f\n".join(page.text for page in pages), headers=headers, media_type=PLAIN)
+    def _release(self) -> None:
+        self._sending -= 1
 
 
-def content_of(file: FileRow, kind: str) -> Content:
-    """Raises Problem 404 for what the file does not have (yet)."""
-    stem = file.original_filename.removesuffix(".pdf")
+def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
+    """`as_plain`: text without its JSON, another representation under the same address. Raises Problem 404 for what the file does
+    not have (yet).
+    """
+    name = file.original_filename
+    stem = name[:-4] if name.lower().endswith(".pdf") else name
     match kind:
         case "original":
-            return Content(file.object_key, "application/pdf", f'"{file.sha256}"', file.original_filename)
+            return Content(file.object_key, "application/pdf", name, _headers(file.sha256))
+        case "text" if file.text_key is not None and as_plain:
+            return Content(file.text_key, PLAIN, f"{stem}.txt", _headers(f"{file.text_key};plain", Vary="Accept"))
         case "text" if file.text_key is not None:
-            return Content(file.text_key, "application/json", f'"{file.text_key}"', f"{stem}.json")
+            return Content(file.text_key, "application/json", f"{stem}.json", _headers(file.text_key, Vary="Accept"))
         case "thumbnail" if file.thumbnail_key is not None:
-            return Content(file.thumbnail_key, "image/webp", f'"{file.thumbnail_key}"', f"{stem}.webp")
+            return Content(file.thumbnail_key, "image/webp", f"{stem}.webp", _headers(file.thumbnail_key))
     raise Problem(404, "not_found", f"The file is {file.processing_status}: it has no {kind}.")
+
+
+def _headers(validator: str, **more: str) -> dict[str, str]:
+    return {**_SAFE, "ETag": f'"{validator}"', **more}
+
+
+def _known(given: Sequence[str], etag: str) -> bool:
+    """Whether If-None-Match names the representation, or any; weak validators do as well as strong ones (RFC 9110, 13.1.2)."""
+    named = _ETAG.findall(",".join(given))  # a W/ before it makes no difference
+    return "*" in named or etag in named
 
 
 def _range(request: Request) -> tuple[int, int | None]:
@@ -124,9 +132,10 @@ def _disposition(request: Request, filename: str) -> str:
     return shown.replace("inline", "attachment", 1) if "download" in request.query_params else shown
 
 
-async def _sent(stream: ObjectStream) -> AsyncIterator[bytes]:
+async def _sent(stream: ObjectStream, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """`chunks`, made from the stream; it is let go of however this ends."""
     try:
-        async for chunk in stream:
+        async for chunk in chunks:
             yield chunk
     finally:
         await stream.aclose()

@@ -12,7 +12,7 @@ from quire_notifier.centrifuge import CentrifugeSession
 from quire_notifier.hub import Hub
 from quire_notifier.session import Session
 from quire_notifier.sockets import Sockets
-from quire_notifier.wire import BAD_MESSAGE, DRAINING, FORBIDDEN, UNAUTHENTICATED, Wire, wire_of
+from quire_notifier.wire import BAD_MESSAGE, DRAINING, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire, wire_of
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
 from quire_schemas.messages import Error, Subscribe
 
@@ -37,7 +37,7 @@ class _Refused(Exception):
         self.close, self.code, self.message = close, code, message
 
 
-_TOO_MANY = _Refused(FORBIDDEN, "too_many_sockets", "this address has too many WebSockets open: close some")
+_TOO_MANY = _Refused(TOO_MANY, "too_many_sockets", "this address has too many connections open: close some")
 
 
 class Gateway:
@@ -59,7 +59,6 @@ class Gateway:
         await socket.accept()
         wire, address = wire_of(scope), socket.client.host if socket.client else ""
         if not self._sockets.add(wire, address):
-            metrics.REFUSED.labels("address").inc()
             await _turn_away(wire, receive, _TOO_MANY)
             return
         try:
@@ -78,6 +77,7 @@ class Gateway:
                 self._hub,
                 self._sockets,
                 self._authenticator,
+                authenticate_seconds=self._terms.authenticate_seconds,
                 ping_seconds=self._terms.ping_seconds,
                 max_subscriptions=self._terms.max_subscriptions,
             )
@@ -107,7 +107,7 @@ class Gateway:
         except Unauthenticated as error:
             raise _Refused(UNAUTHENTICATED, "unauthenticated", error.detail) from error
         except AuthUnavailable as error:
-            raise _Refused(DRAINING, "auth_unavailable", error.detail) from error
+            raise _Refused(TRY_AGAIN, "auth_unavailable", error.detail) from error
 
 
 def _subscribed(query: QueryParams) -> Sequence[Subscribe]:

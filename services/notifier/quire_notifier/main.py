@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -17,7 +18,7 @@ from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
 from quire_notifier.hub import Hub
 from quire_notifier.links import Links
 from quire_notifier.page import directory, page_routes
-from quire_notifier.prepare import prepared
+from quire_notifier.prepare import Pools, prepared
 from quire_notifier.projection import Projection
 from quire_notifier.pruning import Pruner
 from quire_notifier.queries import Queries
@@ -27,7 +28,7 @@ from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
 from quire_notifier.unfinished import Unfinished
 from quire_notifier.wire import Wire
-from quire_runtime import logs, postgres, signals, tracing
+from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
@@ -41,6 +42,8 @@ log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest message a client may send; a WebSocket that gets a longer one is closed with 1009."""
+SPARE_CONNECTIONS = 2
+"""To the object store, that slow readers of contents leave for asking whether it answers."""
 SHUTDOWN_SECONDS = 3.0
 """What open HTTP requests have to end, after the WebSockets are gone."""
 
@@ -48,39 +51,49 @@ SHUTDOWN_SECONDS = 3.0
 async def serve(settings: NotifierSettings) -> None:
     """Serve until SIGTERM or SIGINT; then send the WebSockets away, and end."""
     logs.setup(settings.log, "notifier")
+    files.raise_limit()
     stop = signals.stop_event()
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         await stack.enter_async_context(tracing.exporting(settings.traces, "notifier"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
-        pool = await signals.unless(stop, prepared(settings))
-        if pool is not None:
-            stack.callback(pool.terminate)
+        pools = await signals.unless(stop, prepared(settings))
+        if pools is not None:
+            stack.callback(pools.terminate)
             store = await stack.enter_async_context(ObjectStore(settings.s3))
-            await Notifier(settings, pool, store, ops).run(stop)
+            authenticator = Authenticator(settings.auth)
+            stack.push_async_callback(authenticator.aclose)
+            await Notifier(settings, pools, store, authenticator, ops).run(stop)
 
 
 class Notifier:
     """The parts, and the order in which they begin and end."""
 
-    def __init__(self, settings: NotifierSettings, pool: asyncpg.Pool, store: ObjectStore, ops: OpsServer) -> None:
+    def __init__(
+        self, settings: NotifierSettings, pools: Pools, store: ObjectStore, authenticator: Authenticator, ops: OpsServer
+    ) -> None:
         """Raises CannotListen."""
         links = Links(settings.link_key, settings.link_s)
-        feed = Feed(pool)
         self._settings = settings
-        self._hub = Hub(feed, settings.postgres.dsn, links)
+        self._authenticator = authenticator
+        self._hub = Hub(Feed(pools.feed), settings.postgres.dsn, links)
         self._sockets = Sockets(settings)
-        self._streams = Streams(self._hub)
-        self._follower = Follower(pool, lambda: _consumer(settings, pool), lambda: renew(settings, pool))
-        self._pruner = Pruner(pool, settings.retention_seconds)
-        self._unfinished = Unfinished(pool)
+        self._streams = Streams(self._hub, self._sockets)
+        self._follower = Follower(
+            pools.projection,
+            lambda: _consumer(settings, pools.projection),
+            lambda: renew(settings, pools.projection),
+        )
+        self._pruner = Pruner(pools.projection, settings.retention_seconds)
+        self._unfinished = Unfinished(pools.projection)
+        at_once = max(1, settings.s3.pool_size - SPARE_CONNECTIONS)
         self._http = HttpServer(
-            self._app(Queries(pool, links), feed, Contents(store), links),
-            settings.http.host,
-            settings.http.port,
-            ws=Wire,
+            self._app(Queries(pools.readers, links), Feed(pools.readers), Contents(store, at_once), links),
+            settings.http,
+            ws=partial(Wire, frames_per_second=settings.max_frames),
             graceful=SHUTDOWN_SECONDS,
+            trusted_proxies=settings.trusted_proxies,
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_ping_interval=settings.ping_s,
             ws_ping_timeout=settings.ping_s,
@@ -89,14 +102,14 @@ class Notifier:
         ops.checks = {
             "log": self._follower.check_log,
             "upgrade": self._follower.check_upgrade,
-            "database": lambda: postgres.check(pool),
+            "database": partial(postgres.check, pools.projection),
             "storage": store.check,
         }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
         gone = asyncio.Event()
-        log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}")
+        log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}", connections=self._http.places.most)
         async with asyncio.TaskGroup() as group:
             hub = group.create_task(self._hub.run(gone))
             serving = group.create_task(self._http.run())
@@ -112,8 +125,7 @@ class Notifier:
             gone.set()
 
     def _app(self, queries: Queries, feed: Feed, contents: Contents, links: Links) -> Starlette:
-        settings = self._settings
-        authenticator = Authenticator(settings.auth)
+        settings, authenticator = self._settings, self._authenticator
         config = Config(ingest_url=settings.ingest_url, auth=settings.auth.mode, batch_size=settings.batch_size)
         terms = Terms(
             origins=frozenset(settings.page_origins),
@@ -122,10 +134,11 @@ class Notifier:
             ping_seconds=settings.ping_s,
             open_to_all=settings.auth.mode == "none",
         )
+        api = Api(queries, feed, contents, self._streams, self._hub, authenticator=authenticator, links=links, config=config)
         gateway = Gateway(self._hub, self._sockets, authenticator, terms)
         return Starlette(
             routes=[
-                *Api(queries, feed, contents, self._streams, authenticator=authenticator, links=links, config=config).routes(),
+                *api.routes(),
                 WebSocketRoute("/ws", gateway),
                 WebSocketRoute(CENTRIFUGE, gateway),
                 *page_routes(settings.ingest_url, directory()),

@@ -4,7 +4,6 @@ notifiers: whoever projects an event counts it.
 
 from typing import get_args
 
-from quire_notifier.centrifuge_protocol import NO_PONG
 from quire_runtime.metrics import built, counter, gauge, histogram
 from quire_schemas.events import POLICIES, TERMINAL, TYPES, BatchCode, FileCode
 from quire_schemas.messages import AnyFeedMessage
@@ -94,9 +93,11 @@ FEED_READS = counter("quire_notifier_feed_reads_total", "Reads of the feed from 
 CLOSED = counter(
     "quire_notifier_closed_total",
     "Connections closed by us, by the WebSocket's close code. Clients that were too slow: 3008, and sse for an event stream.",
-    code=("3001", "3008", str(NO_PONG), "3500", "3501", "3503", "sse"),
+    code=("3001", "3004", "3008", "3012", "3013", "3500", "3501", "3503", "sse"),
 )
-REFUSED = counter("quire_notifier_refused_total", "WebSockets refused.", reason=("origin", "address"))
+REFUSED = counter(
+    "quire_notifier_refused_total", "WebSockets and event streams refused.", reason=("origin", "address", "subject")
+)
 PRUNED = counter("quire_notifier_pruned_total", "Feed messages removed because they were older than the retention.")
 
 REQUESTS = histogram(

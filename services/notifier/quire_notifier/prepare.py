@@ -1,5 +1,7 @@
 """What has to be there before anything can be projected."""
 
+from typing import NamedTuple
+
 import asyncpg
 
 from quire_notifier.epochs import SCHEMA, ensure_epoch
@@ -9,14 +11,27 @@ from quire_runtime import postgres
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
+PROJECTION_CONNECTIONS = 4
+"""One that projects, one that prunes, one that counts what is unfinished, one that answers whether the database does."""
 
-async def prepared(settings: NotifierSettings, give_up_after: float | None = None) -> asyncpg.Pool:
+
+class Pools(NamedTuple):
+    """Connections to Postgres: however many readers of the API wait for slow answers, events are projected and pushed."""
+
+    projection: asyncpg.Pool
+    feed: asyncpg.Pool
+    readers: asyncpg.Pool
+
+    def terminate(self) -> None:
+        for pool in self:
+            pool.terminate()
+
+
+async def prepared(settings: NotifierSettings) -> Pools:
     """Topic, tables and the first epoch: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
-    await migrated(settings, give_up_after)
-    await ensure_topic(settings.kafka, make=settings.prepare.make, give_up_after=give_up_after)
-    pool = await postgres.connect_pool(settings.postgres, SCHEMA, give_up_after=give_up_after)
-    await ensure_epoch(pool)
-    return pool
+    projection = await _prepared(settings, None)
+    feed = await postgres.connect_pool(settings.postgres, SCHEMA, size=settings.feed_connections)
+    return Pools(projection, feed, await postgres.connect_pool(settings.postgres, SCHEMA))
 
 
 async def migrated(settings: NotifierSettings, give_up_after: float | None = None) -> None:
@@ -25,8 +40,16 @@ async def migrated(settings: NotifierSettings, give_up_after: float | None = Non
 
 async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
     """The command. Tables of an older version of the fold are built anew beside the live ones, which is a switch and no gap."""
-    pool = await prepared(settings, give_up_after)
+    pool = await _prepared(settings, give_up_after)
     try:
         await renew(settings, pool)
     finally:
         await pool.close()
+
+
+async def _prepared(settings: NotifierSettings, give_up_after: float | None) -> asyncpg.Pool:
+    await migrated(settings, give_up_after)
+    await ensure_topic(settings.kafka, make=settings.prepare.make, give_up_after=give_up_after)
+    pool = await postgres.connect_pool(settings.postgres, SCHEMA, give_up_after=give_up_after, size=PROJECTION_CONNECTIONS)
+    await ensure_epoch(pool)
+    return pool

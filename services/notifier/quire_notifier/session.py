@@ -8,7 +8,7 @@ from typing import Any
 from quire_notifier.hub import Hub
 from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
-from quire_notifier.wire import BAD_MESSAGE, FORBIDDEN, UNAUTHENTICATED, TooSlow, Wire
+from quire_notifier.wire import BAD_MESSAGE, FORBIDDEN, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, TooSlow, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
 from quire_schemas.events import COLLECTION
 from quire_schemas.messages import (
@@ -97,7 +97,10 @@ class Session:
         except Unauthenticated as error:
             self._refuse(UNAUTHENTICATED, "unauthenticated", error.detail)
         except AuthUnavailable as error:
-            self._error("auth_unavailable", error.detail)
+            if self._principal is None:
+                self._refuse(TRY_AGAIN, "auth_unavailable", error.detail)
+            else:  # the token that it has is good for a while
+                self._error("auth_unavailable", error.detail)
         else:
             self._enter(principal)
             self._wire.say(Authenticated(expires_at=principal.expires_at))
@@ -106,7 +109,7 @@ class Session:
         """From now on it is this one who asks."""
         if self._principal is None or self._principal.subject != principal.subject:
             if principal.expires_at is not None and not self._sockets.enter(principal.subject):
-                self._refuse(FORBIDDEN, "too_many_sockets", "this subject has too many WebSockets open: close some")
+                self._refuse(TOO_MANY, "too_many_sockets", "this subject has too many connections open: close some")
                 return
             self._leave()
         self._principal = principal
@@ -149,7 +152,7 @@ class Session:
         self._wire.say(Error(code=code, message=message, **about))
 
     def _refuse(self, close: int, code: str, message: str, collection_id: str | None = None) -> None:
-        """Says what was wrong, and ends the connection: trying again the same way does not help."""
+        """Says what was wrong, and ends the connection."""
         self._error(code, message, collection_id)
         self._wire.close(close, code)
         self._stop()

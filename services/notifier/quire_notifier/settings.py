@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
@@ -58,12 +59,22 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     authenticate_s: Annotated[float, Meta(gt=0, description="Seconds that a WebSocket has for sending its token.")] = 10.0
     ping_s: Annotated[float, Meta(gt=0, description="Seconds between pings of a WebSocket.")] = 25.0
     max_subscriptions: Annotated[int, Meta(ge=1, description="Collections of one WebSocket at most.")] = 100
+    max_frames: Annotated[
+        int, Meta(ge=1, description="Frames that a WebSocket's client may send in a second, pings too, on the average of 10 s.")
+    ] = 100
     max_sockets_per_address: Annotated[
-        int, Meta(ge=0, description="WebSockets of one address at most, loopback apart; 0: no limit.")
+        int, Meta(ge=0, description="WebSockets and event streams of one address at most, loopback apart; 0: no limit.")
     ] = 1_000
     max_sockets_per_subject: Annotated[
-        int, Meta(ge=0, description="WebSockets of one token's subject at most, under jwt; 0: no limit.")
+        int, Meta(ge=0, description="WebSockets and event streams of one token's subject at most, under jwt; 0: no limit.")
     ] = 1_000
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Proxies in front: addresses or networks, comma-separated. Their X-Forwarded-For names the client."),
+    ] = ()
+    feed_connections: Annotated[
+        int, Meta(ge=1, le=1_000, description="Connections to Postgres that the feed has, beside QUIRE_POSTGRES_POOL_SIZE.")
+    ] = 4
 
     @property
     def page_origins(self) -> tuple[str, ...]:
@@ -95,7 +106,20 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
             )
         if self.link_secret is not None and len(self.link_secret.encode()) < 32:
             found.append("QUIRE_LINK_SECRET: it needs 32 bytes or more. Set a longer one (openssl rand -hex 32)")
+        found += [
+            f"QUIRE_TRUSTED_PROXIES: {proxy!r} is neither an address nor a network. Set it to something like 10.0.0.0/8,192.0.2.7"
+            for proxy in self.trusted_proxies
+            if not _is_network(proxy)
+        ]
         return found
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def duration(text: str) -> float:

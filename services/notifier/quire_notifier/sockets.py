@@ -1,4 +1,4 @@
-"""Every open WebSocket of this notifier: how many there may be, and how they are sent away at the end."""
+"""Every open WebSocket and event stream of this notifier: how many there may be, and how WebSockets are sent away at the end."""
 
 import asyncio
 import random
@@ -35,21 +35,32 @@ class Sockets:
 
     def add(self, wire: Wire, address: str) -> bool:
         """False when there are too many from this address."""
-        most = self._limits.max_sockets_per_address
-        if most and self._addresses[address] >= most and not is_loopback(address):
+        if not self.admit(address):
             return False
-        self._addresses[address] += 1
         self._open[wire] = None
         return True
 
     def remove(self, wire: Wire, address: str) -> None:
         del self._open[wire]
+        self.dismiss(address)
+
+    def admit(self, address: str) -> bool:
+        """False when there are too many from this address."""
+        most = self._limits.max_sockets_per_address
+        if most and self._addresses[address] >= most and not is_loopback(address):
+            metrics.REFUSED.labels("address").inc()
+            return False
+        self._addresses[address] += 1
+        return True
+
+    def dismiss(self, address: str) -> None:
         _less(self._addresses, address)
 
     def enter(self, subject: str) -> bool:
         """False when there are too many of this subject."""
         most = self._limits.max_sockets_per_subject
         if most and self._subjects[subject] >= most:
+            metrics.REFUSED.labels("subject").inc()
             return False
         self._subjects[subject] += 1
         return True

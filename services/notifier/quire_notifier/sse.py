@@ -5,19 +5,23 @@ The id of an event is `epoch:seq`: what a client sends back as `Last-Event-ID`, 
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from quire_notifier import metrics
 from quire_notifier.groups import Encoding, seq_of
+from quire_notifier.held import HeldResponse
 from quire_notifier.hub import Hub
 from quire_notifier.parameters import MAX_SEQ, number
 from quire_notifier.snapshots import SnapshotMessages
+from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
 from quire_notifier.wire import MOST_WAITING, TooSlow
+from quire_runtime.auth import Principal
 from quire_runtime.http import Problem
 from quire_runtime.logs import get_logger
 from quire_schemas.messages import ServerMessage, encode_message
@@ -26,7 +30,7 @@ log = get_logger(__name__)
 
 COMMENT_SECONDS = 15.0
 """Between two signs of life, so that proxies keep the connection and a dead one is noticed."""
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"X-Accel-Buffering": "no"}
 _RETRY = b"retry: 1000\n\n"
 
 
@@ -121,20 +125,40 @@ class EventStream:
         self._filled.set()
 
 
+def _too_many(whose: str) -> Problem:
+    detail = f"This {whose} has too many connections open. Close some, and try again."
+    return Problem(429, "too_many_sockets", detail, headers={"Retry-After": "5"})
+
+
 class Streams:
     """Every open response."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, sockets: Sockets) -> None:
         self._hub = hub
+        self._sockets = sockets
         self._open: set[EventStream] = set()
         metrics.STREAMS.set_function(lambda: len(self._open))
 
-    def answer(self, request: Request, collection_id: str, seconds: float | None) -> Response:
-        """`seconds`: after which the token has expired. Raises Problem."""
+    def answer(self, request: Request, collection_id: str, principal: Principal) -> Response:
+        """Ends when the token expires. Raises Problem."""
         after, epoch = _place(request)
-        return StreamingResponse(
-            self._events(collection_id, after, epoch, seconds), headers=_HEADERS, media_type="text/event-stream"
-        )
+        address = request.client.host if request.client else ""
+        if not self._sockets.admit(address):
+            raise _too_many("address")
+        if principal.expires_at is None:
+            seconds, subject = None, None
+        elif self._sockets.enter(principal.subject):
+            seconds, subject = (principal.expires_at - datetime.now(UTC)).total_seconds(), principal.subject
+        else:
+            self._sockets.dismiss(address)
+            raise _too_many("token's subject")
+        events = self._events(collection_id, after, epoch, seconds)
+        return HeldResponse(events, 200, _HEADERS, "text/event-stream", partial(self._release, address, subject))
+
+    def _release(self, address: str, subject: str | None) -> None:
+        self._sockets.dismiss(address)
+        if subject is not None:
+            self._sockets.leave(subject)
 
     def drain(self) -> None:
         """Ends all of them."""

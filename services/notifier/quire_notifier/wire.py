@@ -33,9 +33,15 @@ KERNEL_BYTES = 64 * 1024
 CLOSING_SECONDS = 3.0
 """What a client has for taking a close frame and answering it, before the connection is cut."""
 PIECE_BYTES = 32 * 1024
+READ_BYTES = 4 * 1024
+"""What is taken from the network at a time, so that a flood of tiny frames is noticed after some hundred of them."""
+FLOOD_SECONDS = 10.0
+"""Over which the frames of a client are counted."""
 
 DRAINING = 3001
+TRY_AGAIN = 3004
 TOO_SLOW = 3008
+TOO_MANY = 3013
 UNAUTHENTICATED = 3500
 BAD_MESSAGE = 3501
 FORBIDDEN = 3503
@@ -48,12 +54,16 @@ class TooSlow(Exception):
 class Wire(WebSocketsSansIOProtocol):
     """One connection. Nothing that is written waits for the client; `paced` does."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, frames_per_second: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clear_at = 0.0  # the loop's time when nothing was waiting
+        self._most_frames = frames_per_second * FLOOD_SECONDS
+        self._frames, self._counted_since = 0, 0.0
+        self._flooded = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        self._clear_at = self.loop.time()
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             with contextlib.suppress(OSError):
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
@@ -62,6 +72,35 @@ class Wire(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), READ_BYTES):
+            if self._flooded or self.transport.is_closing():
+                return
+            super().data_received(data[start : start + READ_BYTES])
+
+    def handle_events(self) -> None:
+        self.spend(len(self.conn.events))
+        super().handle_events()
+
+    def spend(self, frames: int) -> None:
+        """Counts what a client wants: frames of any kind, as pings and empty fragments cost us no less than messages, and what
+        shares a frame. Too many of them close the connection.
+        """
+        now = self.loop.time()
+        if now - self._counted_since > FLOOD_SECONDS:
+            self._frames, self._counted_since = 0, now
+        self._frames += frames
+        if self._frames > self._most_frames:
+            self._flooded = True
+            if self.handshake_complete:
+                self.close(TOO_MANY, "too many frames: connect again and send fewer")
+            else:
+                self.transport.abort()
+
+    def handle_ping(self) -> None:
+        """A pong waits for the client as everything else does: one who pings and never reads is closed."""
+        self.live(b"".join(self.conn.data_to_send()), self.loop.time())
 
     def keepalive_timeout(self) -> None:
         """The peer is gone, or behaves so: its last frame gets a moment, not the minutes that TCP would wait."""

@@ -1,6 +1,5 @@
 """Who is asking, and what they may: bearer tokens (JWT), or everybody everything (DESIGN §6, Access)."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,13 +8,12 @@ from typing import Any
 import jwt
 
 from quire_runtime.http import Problem
+from quire_runtime.jwks import KeysAway, KeySet
 from quire_runtime.settings import AuthSettings
 
 READ = "quire:read"
 WRITE = "quire:write"
 MAX_TOKEN_BYTES = 16_384
-JWKS_SECONDS = 300.0
-"""How long a fetched key set is good; an unknown key id asks again, at most every 30 s."""
 
 
 class Unauthenticated(Problem):
@@ -67,13 +65,17 @@ EVERYBODY = Principal("everybody", can_read=True, can_write=True, collections=("
 
 
 class Authenticator:
-    """Turns a token into a Principal; with mode `none` everybody is EVERYBODY."""
+    """Turns a token into a Principal; with mode `none` everybody is EVERYBODY. To be closed with `aclose`."""
 
     def __init__(self, settings: AuthSettings) -> None:
         """Reads the key file, if that is where the key is; raises OSError."""
         self._settings = settings
         self._key = settings.secret if settings.key_file is None else settings.key_file.read_text(encoding="utf-8")
-        self._jwks = None if settings.jwks_url is None else jwt.PyJWKClient(settings.jwks_url, lifespan=JWKS_SECONDS, timeout=5)
+        self._keys = None if settings.jwks_url is None else KeySet(settings.jwks_url, keep=settings.jwks_keep)
+
+    async def aclose(self) -> None:
+        if self._keys is not None:
+            await self._keys.aclose()
 
     async def of_headers(self, headers: Mapping[str, str]) -> Principal:
         """From an HTTP request's `Authorization` header (a mapping that ignores case, as Starlette's). Raises Unauthenticated."""
@@ -90,7 +92,7 @@ class Authenticator:
             raise Unauthenticated(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
         try:
             return _principal(self._verified(token, await self._signing_key(token)))
-        except jwt.PyJWKClientConnectionError as error:
+        except KeysAway as error:
             raise AuthUnavailable("the key set cannot be fetched now; try again") from error
         except (jwt.PyJWTError, TypeError, ValueError, OverflowError) as error:
             raise Unauthenticated(f"the token is not valid: {error}") from error
@@ -108,9 +110,14 @@ class Authenticator:
         )
 
     async def _signing_key(self, token: str) -> Any:
-        if self._jwks is None:
+        """Raises KeysAway, and jwt.InvalidTokenError where the token names no key of the set."""
+        if self._keys is None:
             return self._key
-        return await asyncio.to_thread(self._jwks.get_signing_key_from_jwt, token)  # it fetches over HTTP, blocking
+        kid = jwt.get_unverified_header(token).get("kid")
+        key = None if kid is None else await self._keys.key(kid)
+        if key is None:
+            raise jwt.InvalidTokenError("it is signed with none of the keys of the key set")
+        return key
 
 
 def _principal(claims: Mapping[str, Any]) -> Principal:

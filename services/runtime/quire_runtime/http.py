@@ -4,25 +4,28 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 import uvicorn
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from quire_runtime import tracing
+from quire_runtime.connections import Connection
 from quire_runtime.errors import CannotServe
+from quire_runtime.files import BACKLOG, Places, room_for_connections
 from quire_runtime.logs import get_logger
-from quire_runtime.settings import is_loopback
+from quire_runtime.settings import HttpSettings, is_loopback
 
 log = get_logger(__name__)
 
@@ -32,7 +35,7 @@ STALLED_SECONDS = 60
 _CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _encoder = msgspec.json.Encoder()
 
-WebSockets = Literal["none"] | type[asyncio.Protocol]
+WebSockets = Literal["none"] | Callable[..., asyncio.Protocol]
 
 
 class CannotListen(CannotServe):
@@ -122,35 +125,59 @@ class KnownHosts:
         return is_loopback(name) or name.endswith(".localhost") or name in self._more
 
 
+class SafeAnswers:
+    """What every answer says, unless it says otherwise itself: no browser guesses what it is, no cache keeps it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, safe)
+
+
 class HttpServer:
     """uvicorn run by its owner: it takes no signals, binds before anything starts, and ends when `stop` is called."""
 
     def __init__(
         self,
         app: ASGIApp,
-        host: str,
-        port: int,
+        settings: HttpSettings,
         *,
         setting: str = "QUIRE_HTTP_PORT",
         ws: WebSockets = "none",
         graceful: float = 10.0,
+        trusted_proxies: Sequence[str] = (),
         **config: Any,
     ) -> None:
-        """Raises CannotListen, naming `setting`. `graceful`: seconds open requests have to end after `stop`."""
-        self._socket = bind(host, port, setting)
+        """Raises CannotListen, naming `setting`. `graceful`: seconds open requests have to end after `stop`. `trusted_proxies`:
+        addresses and networks; the client of a request that comes through them is whom their X-Forwarded-For names.
+        """
+        self._socket = bind(settings.host, settings.port, setting)
         self.port: int = self._socket.getsockname()[1]
+        self.places: Places[Connection] = Places(settings.max_connections or room_for_connections(), setting)
         self._server = _Server(
             uvicorn.Config(
-                app,
-                host=host,
+                SafeAnswers(app),
+                host=settings.host,
                 port=self.port,
-                ws=ws,
+                http=partial(Connection, settings, self.places),  # type: ignore[arg-type]  # it is called, and nothing else
+                ws=ws,  # type: ignore[arg-type]  # likewise
+                backlog=BACKLOG,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=list(trusted_proxies),
                 ws_per_message_deflate=False,
+                timeout_keep_alive=settings.keep_alive,  # type: ignore[arg-type]  # it goes to loop.call_later as it is
                 timeout_graceful_shutdown=graceful,  # type: ignore[arg-type]  # it goes to asyncio.wait_for as it is
                 **config,
             )
@@ -182,7 +209,7 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
     try:
         sock.bind((host, port))
-        sock.listen(2048)
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:

@@ -12,12 +12,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from quire_runtime.http import HttpServer, exception_handlers, json_response
+from quire_runtime.settings import HttpSettings
 
 Check = Callable[[], Awaitable[None]]
 STARTING = "start"
 """The one check of a service that waits for what it needs; no request leaves it out."""
 CHECK_TIMEOUT = 3.0
 """Seconds that one dependency has to answer; readiness probes usually wait 5 to 10."""
+MOST_CONNECTIONS = 32
+"""They have open files of their own (`files.RESERVED`): it answers however many clients the other port has."""
 
 
 class OpsServer:
@@ -44,7 +47,8 @@ class OpsServer:
             routes=[Route("/livez", self._livez), Route("/readyz", self._readyz), Route("/metrics", self._metrics)],
             exception_handlers=exception_handlers(),
         )
-        self._server = HttpServer(app, host, port, setting="QUIRE_OPS_PORT", graceful=1.0)
+        settings = HttpSettings(host=host, port=port, max_connections=MOST_CONNECTIONS)
+        self._server = HttpServer(app, settings, setting="QUIRE_OPS_PORT", graceful=1.0)
         self.port = self._server.port
 
     async def run(self) -> None:

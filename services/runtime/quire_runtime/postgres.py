@@ -57,17 +57,23 @@ def is_transient(error: BaseException) -> bool:
 
 
 async def connect_pool(
-    settings: PostgresSettings, schema: str, *, application: str | None = None, give_up_after: float | None = None
+    settings: PostgresSettings,
+    schema: str,
+    *,
+    application: str | None = None,
+    give_up_after: float | None = None,
+    size: int | None = None,
 ) -> asyncpg.Pool:
     """A pool whose connections find the schema's tables without a prefix and speak UTC. While Postgres is away it waits, for
-    `give_up_after` seconds at most (None: for ever). JSON columns come as text: msgspec is the one codec.
+    `give_up_after` seconds at most (None: for ever). JSON columns come as text: msgspec is the one codec. `size`: connections at
+    most (None: as the settings say).
     """
 
     async def connect() -> asyncpg.Pool:
         return await asyncpg.create_pool(
             settings.dsn,
             min_size=1,
-            max_size=settings.pool_size,
+            max_size=size or settings.pool_size,
             timeout=CONNECT_SECONDS,
             command_timeout=settings.command_timeout,
             server_settings=session(schema, application or f"quire-{schema}"),

@@ -141,6 +141,15 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="Address of the HTTP port.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The HTTP port.")] = 8000
+    head_timeout: Annotated[float, Meta(gt=0, description="Seconds that a client has to send the head of a request.")] = 10.0
+    keep_alive: Annotated[float, Meta(gt=0, description="Seconds that a connection may be idle between two requests.")] = 5.0
+    stall_timeout: Annotated[
+        float, Meta(gt=0, description="Seconds in which a client has to take 32 KiB of an answer that waits for it.")
+    ] = 30.0
+    max_connections: Annotated[
+        int,
+        Meta(ge=0, description="Connections at most, WebSockets too; 0: as many as the limit of open files has room for."),
+    ] = 0
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
@@ -196,6 +205,9 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
     secret: Annotated[str | None, Meta(description="Shared secret of HS256, 32 bytes or more.", extra={"secret": True})] = None
     key_file: Annotated[Path | None, Meta(description="PEM file with the public key of RS256, ES256 or EdDSA.")] = None
     jwks_url: Annotated[str | None, Meta(description="URL of a JWKS with the public keys of RS256, ES256 or EdDSA.")] = None
+    jwks_keep: Annotated[
+        float, Meta(gt=0, description="Seconds that fetched keys serve at most while the key set cannot be fetched again.")
+    ] = 86_400.0
     audience: Annotated[str | None, Meta(description="The `aud` a token must have; unset: not looked at.")] = None
     issuer: Annotated[str | None, Meta(description="The `iss` a token must have; unset: not looked at.")] = None
     leeway: Annotated[float, Meta(ge=0, le=300, description="Seconds by which clocks may differ.")] = 10.0

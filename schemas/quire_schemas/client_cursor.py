@@ -1,0 +1,112 @@
+"""Where in a feed a client is, and what it takes from each message; and the ways in which a connection can end."""
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from quire_schemas.messages import (
+    AnyFeedMessage,
+    Error,
+    FeedMessage,
+    ServerMessage,
+    Snapshot,
+    Subscribe,
+    Subscribed,
+    decode_server_message,
+)
+from quire_schemas.views import BatchView
+
+Item = Subscribed | AnyFeedMessage
+ANSWER_WITHIN_S = 30.0
+_PASSING = frozenset({"auth_unavailable", "too_many_sockets"})
+"""Codes of ERROR after which the same attempt may succeed."""
+
+
+class Refused(Exception):
+    """The notifier will not have this subscription; trying again does not help."""
+
+    def __init__(self, reason: str, code: str | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Interrupted(Exception):
+    """This connection is of no use any more; a new one may be."""
+
+
+class NoWay(Exception):
+    """This way does not lead to the notifier, though something answers; another one may."""
+
+    def __init__(self, reason: str, *, passing: bool) -> None:
+        """`passing`: the same way may lead there later."""
+        super().__init__(reason)
+        self.passing = passing
+
+
+class Unknown(Struct):
+    """A message of a newer version than this client: counted, not understood."""
+
+    seq: int | None = None
+
+
+class Cursor:
+    """`seq` is None before the first message of all, and when the feed does not go on where it was."""
+
+    def __init__(self, collection: str, after: int | None, epoch: str | None) -> None:
+        self.collection = collection
+        self.seq = after
+        self.epoch = epoch
+        self._parts: list[BatchView] = []
+
+    def question(self) -> Subscribe:
+        self._parts = []
+        return Subscribe(collection_id=self.collection, after=self.seq, epoch=self.epoch)
+
+    def place(self) -> dict[str, str]:
+        """The same as a query; empty at the beginning."""
+        self._parts = []
+        if self.seq is None:
+            return {}
+        return {"after": str(self.seq)} | ({} if self.epoch is None else {"epoch": self.epoch})
+
+    def start_over(self) -> None:
+        self.seq = self.epoch = None
+
+    def take(self, message: ServerMessage | Unknown) -> Item | None:
+        """The message, if it is a new one for the caller. Raises Interrupted where one is missing before it, and Refused."""
+        if isinstance(message, Subscribed):
+            return self._subscribed(message)
+        if isinstance(message, Error):
+            reason = f"{message.message} ({message.code})"
+            raise Interrupted(reason) if message.code in _PASSING else Refused(reason, message.code)
+        if isinstance(message, FeedMessage | Unknown):
+            new = message.seq is not None and self._advance(message.seq)
+            return message if new and not isinstance(message, Unknown) else None
+        return None
+
+    def _advance(self, seq: int) -> bool:
+        if self.seq is not None and seq <= self.seq:
+            return False
+        if self.seq is not None and seq > self.seq + 1:
+            raise Interrupted(f"message {self.seq + 1} is missing")
+        self.seq = seq
+        return True
+
+    def _subscribed(self, frame: Subscribed) -> Subscribed | None:
+        if frame.snapshot is not UNSET:
+            self._parts += frame.snapshot.batches
+        if frame.more is True:
+            return None
+        whole = msgspec.structs.replace(frame, more=UNSET)
+        if not frame.recovered:
+            self.seq = frame.seq
+            whole = msgspec.structs.replace(whole, snapshot=Snapshot(batches=self._parts))
+        self.epoch, self._parts = frame.epoch, []
+        return whole
+
+
+def decoded(frame: str | bytes | msgspec.Raw) -> ServerMessage | Unknown:
+    try:
+        message: ServerMessage = decode_server_message(frame)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(frame, type=Unknown)
+    return message

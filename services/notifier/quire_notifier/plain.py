@@ -1,0 +1,83 @@
+"""The pages' text of a `text.json` artefact while it comes in, never held whole: a slow reader costs a chunk of it.
+
+The artefact is JSON as the processor writes it, `{…, "pages": [{"page": 1, "text": "…"}, …], …}`, its fields in any order.
+"""
+
+import codecs
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+
+import msgspec
+
+BETWEEN_PAGES = "\f\n"
+_MARK = re.compile(r'["{}\[\]:,]')
+_IN_STRING = re.compile(r'(?:[^"\\]+|\\[^u]|\\u[0-9A-Fa-f]{4})*+')
+_TEXT_DEPTH = 3
+"""Of the fields of a page: in the document, in its list of pages, in one of them."""
+
+_decode = msgspec.json.Decoder(str).decode
+
+
+async def plain(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """UTF-8, with BETWEEN_PAGES. Raises what `chunks` raises, and ValueError for what is no such artefact."""
+    decoder, pages = codecs.getincrementaldecoder("utf-8")(), PagesText()
+    async for chunk in chunks:
+        if text := "".join(pages.feed(decoder.decode(chunk))):
+            yield text.encode()
+
+
+class PagesText:
+    """Reads the artefact in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._inside = False  # a string
+        self._wanted = False  # this string is a page's text
+        self._string = ""
+        self._before = ""  # the last mark
+        self._depth = 0
+        self._keys: dict[int, str] = {}
+        self._pages = 0
+
+    def feed(self, piece: str) -> Iterator[str]:
+        """What this piece holds of the pages' text."""
+        text, at = self._rest + piece, 0
+        while at < len(text):
+            if not self._inside:
+                found = _MARK.search(text, at)
+                at = found.end() if found else len(text)
+                if found:
+                    yield from self._mark(found[0])
+                continue
+            some = _IN_STRING.match(text, at)
+            assert some is not None  # noqa: S101 -- it matches nothing at all, too
+            yield from self._more(some[0])
+            at = some.end()
+            if text[at : at + 1] != '"':
+                break  # it goes on in the next piece, perhaps in the middle of an escape
+            self._inside = False
+            at += 1
+        self._rest = text[at:]
+
+    def _mark(self, mark: str) -> Iterator[str]:
+        if mark == '"':
+            self._inside, self._string = True, ""
+            where = (self._depth, self._keys.get(1), self._keys.get(_TEXT_DEPTH))
+            self._wanted = self._before == ":" and where == (_TEXT_DEPTH, "pages", "text")
+            if self._wanted:
+                self._pages += 1
+                yield BETWEEN_PAGES if self._pages > 1 else ""
+        elif mark == ":":
+            self._keys[self._depth] = self._string
+        elif mark in "{[":
+            self._depth += 1
+        elif mark in "}]":
+            self._depth -= 1
+        self._before = mark
+
+    def _more(self, raw: str) -> Iterator[str]:
+        text = _decode(f'"{raw}"') if "\\" in raw else raw
+        if self._wanted:
+            yield text
+        else:
+            self._string += text

@@ -1,0 +1,103 @@
+"""The feed through a proxy that lets no WebSocket through, and one that lets no event stream through either."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.integration.client import Client, serving
+from tests.integration.stack import Stack
+from tests.samples_pdf import simple_pdf
+
+from quire_schemas import client_http
+from quire_schemas.client import subscribe
+from quire_schemas.messages import FeedMessage, Subscribed
+
+FILES = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(30)]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+async def client(stack: Stack) -> AsyncIterator[Client]:
+    async with serving(stack) as one:
+        yield one
+
+
+@asynccontextmanager
+async def proxied(url: str, *refused: bytes) -> AsyncIterator[str]:
+    """Lets one request of each connection through, unless its head holds what is refused."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if any(word in head.lower() for word in refused):
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+            return
+        inner, outer = await asyncio.open_connection("127.0.0.1", httpx.URL(url).port)
+        outer.write(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1).replace(b"Connection: keep-alive\r\n", b""))
+        await asyncio.gather(pump(reader, outer), pump(inner, writer))
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+WAYS = [[b"upgrade: websocket"], [b"upgrade: websocket", b"/events"]]
+
+
+@pytest.mark.parametrize("refused", WAYS, ids=["event stream", "polling"])
+async def test_python_sees_every_message_once(client: Client, refused: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_http, "POLL_S", 0.1)
+    name, told, seqs = f"python{len(refused)}", list[str](), list[int]()
+    async with (
+        proxied(client.quire.notifier_url, *refused) as url,
+        asyncio.timeout(60),
+        aclosing(subscribe(url, name, on_fallback=told.append)) as feed,
+    ):
+        assert isinstance(await anext(feed), Subscribed)
+        for batch_id in await client.accepted(FILES, collection_id=name):
+            await client.ended(batch_id)
+        last = (await client.feed(name))[-1]["seq"]
+        async for message in feed:
+            assert isinstance(message, FeedMessage)
+            seqs.append(message.seq)
+            if message.seq == last:
+                break
+    assert seqs == list(range(1, last + 1))
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("refused", WAYS, ids=["event stream", "polling"])
+async def test_javascript_sees_every_message_once(client: Client, refused: list[bytes]) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node here: the JavaScript client was NOT tried")
+    for batch_id in await client.accepted(FILES, collection_id="c"):
+        await client.ended(batch_id)
+    before = (await client.feed("c"))[-1]["seq"]
+    script = str(ROOT / "tests" / "notifier" / "falling_back.mjs")
+    arguments = [(ROOT / "clients" / "js" / "quire.js").as_uri(), "", "40", ""]
+    async with proxied(client.quire.notifier_url, *refused) as url:
+        arguments[1] = url
+        process = await asyncio.create_subprocess_exec(node, script, *arguments, stdout=subprocess.PIPE)
+        await asyncio.sleep(1)
+        for batch_id in await client.accepted(FILES, collection_id="c"):
+            await client.ended(batch_id)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+    seen = json.loads(output)
+    assert seen["seqs"] == list(range(before + 1, before + 41))
+    assert (seen["subscribed"], len(seen["fallbacks"])) == ([[before, False]], 1)

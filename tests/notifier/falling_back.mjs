@@ -1,0 +1,24 @@
+// The JavaScript client where no WebSocket leads to the notifier: what it has seen until there is enough of it, as JSON.
+const { subscribe } = await import(process.argv[2]);
+const [, , , url, wanted, token] = process.argv;
+
+class Refused {
+  constructor() {
+    setTimeout(() => this.onclose({ code: 1006, reason: "" }), 1);
+  }
+  close() {}
+}
+
+const seen = { seqs: [], subscribed: [], fallbacks: [], lost: [] };
+const feed = subscribe(url, "c", { WebSocket: Refused, token });
+const finish = () => (console.log(JSON.stringify(seen)), process.exit(0));
+feed.addEventListener("subscribed", ({ detail }) => seen.subscribed.push([detail.seq, detail.recovered]));
+feed.addEventListener("fallback", ({ detail }) => seen.fallbacks.push(detail.reason));
+feed.addEventListener("disconnected", ({ detail }) => {
+  seen.lost.push([detail.code, detail.reason, detail.final]);
+  if (detail.final) finish();
+});
+feed.addEventListener("message", ({ detail }) => {
+  seen.seqs.push(detail.seq);
+  if (seen.seqs.length === Number(wanted)) finish();
+});
