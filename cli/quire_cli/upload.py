@@ -13,10 +13,12 @@ from quire_cli import words
 from quire_cli.api import Api, BrokenOff, patiently, read, refusal
 from quire_cli.gather import Chosen
 from quire_cli.multipart import Body
-from quire_schemas.views import Accepted
+from quire_schemas.views import Accepted, Config
 
 MAX_FILES, MAX_BYTES = 1_000, 2 * 1024**3
 """Of one request. What is sent again after an outage is at most so much, and an upload may be larger than ingest's limits."""
+HEAD_BYTES = 1024
+"""Of a part of the body, beside the file itself."""
 ANSWER_WITHIN_S = 600.0
 
 
@@ -47,7 +49,7 @@ async def upload(api: Api, files: Sequence[Chosen], order: Order, watching: Watc
     """Returns when every request is answered. Raises CliError: then those before it are accepted."""
     url = f"{await api.ingest_url()}/api/documents/process"
     before = 0
-    for number, part in enumerate(parts(files, (await api.config()).batch_size)):
+    for number, part in enumerate(parts(files, await api.config())):
         key = order.key if number == 0 else f"{order.key}-{number + 1}"
         answer = await _request(api, url, _Part(part, key, before), order, watching)
         before += sum(file.size for file in part)
@@ -55,17 +57,20 @@ async def upload(api: Api, files: Sequence[Chosen], order: Order, watching: Watc
         watching.sent(part, answer)
 
 
-def parts(files: Sequence[Chosen], batch_size: int) -> Iterator[list[Chosen]]:
+def parts(files: Sequence[Chosen], config: Config) -> Iterator[list[Chosen]]:
     """The files in order, in requests within the limits; whole batches where the size allows it."""
-    most = max(batch_size, MAX_FILES // batch_size * batch_size)
+    most = min(MAX_FILES, config.limits.max_files)
+    most = most // config.batch_size * config.batch_size or most
+    room = min(MAX_BYTES, config.limits.max_request_bytes)
     part: list[Chosen] = []
     size = 0
     for file in files:
-        if part and (len(part) == most or size + file.size > MAX_BYTES):
+        takes = file.size + HEAD_BYTES
+        if part and (len(part) == most or size + takes > room):
             yield part
             part, size = [], 0
         part.append(file)
-        size += file.size
+        size += takes
     if part:
         yield part
 

@@ -4,9 +4,18 @@ from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status, Time
+from quire_schemas.events import MAX_FILENAME_BYTES, BatchCode, FileCode, Policy, Stage, Standing, Status, Time
 
 Item = TypeVar("Item")
+
+
+class UploadLimits(Struct, frozen=True, kw_only=True):
+    """What one upload may be: anything above is refused. The name of a file is shortened to so many bytes of UTF-8."""
+
+    max_file_bytes: int = 2 * 1024**3
+    max_request_bytes: int = 16 * 1024**3
+    max_files: int = 10_000
+    max_filename_bytes: int = MAX_FILENAME_BYTES
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -15,6 +24,7 @@ class Config(Struct, frozen=True, kw_only=True):
     ingest_url: str = ""
     auth: str = "none"
     batch_size: int = 25
+    limits: UploadLimits = UploadLimits()
 
 
 class Links(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,12 @@ from quire_cli.errors import CliError
 from quire_cli.gather import Chosen, gather
 from quire_cli.multipart import Body, escaped
 from quire_cli.upload import MAX_BYTES, MAX_FILES, accepted, parts
+from quire_schemas.views import Config, UploadLimits
+
+
+def config(batch_size: int = 25, max_files: int = 10_000, max_request_bytes: int = 16 * 1024**3) -> Config:
+    limits = UploadLimits(max_file_bytes=1024**3, max_request_bytes=max_request_bytes, max_files=max_files)
+    return Config(batch_size=batch_size, limits=limits)
 
 
 def chosen(*paths: Path) -> list[Chosen]:
@@ -44,11 +50,18 @@ def test_no_filename_can_end_its_header() -> None:
 
 
 def test_requests_hold_whole_batches_within_the_limits() -> None:
-    small, large = Chosen(Path("a.pdf"), 1, 0), Chosen(Path("b.pdf"), MAX_BYTES - 10, 0)
-    assert [len(part) for part in parts([small] * 2_001, 25)] == [1_000, 1_000, 1]
-    assert [len(part) for part in parts([small] * 1_000, 30)] == [990, 10]
-    assert [len(part) for part in parts([large, small, large, small], 25)] == [2, 2]
-    assert list(parts([], 25)) == []
+    small, large = Chosen(Path("a.pdf"), 1, 0), Chosen(Path("b.pdf"), MAX_BYTES - 10_000, 0)
+    assert [len(part) for part in parts([small] * 2_001, config())] == [1_000, 1_000, 1]
+    assert [len(part) for part in parts([small] * 1_000, config(batch_size=30))] == [990, 10]
+    assert [len(part) for part in parts([large, small, large, small], config())] == [2, 2]
+    assert list(parts([], config())) == []
+
+
+def test_no_request_is_beyond_what_ingest_takes() -> None:
+    small = Chosen(Path("small.pdf"), 1_000, 0)
+    assert [len(part) for part in parts([small] * 120, config(max_files=60))] == [50, 50, 20]
+    assert [len(part) for part in parts([small] * 20, config(max_files=7))] == [7, 7, 6]
+    assert [len(part) for part in parts([small] * 20, config(max_request_bytes=10 * 2_024))] == [10, 10]
     assert MAX_FILES % 25 == 0
 
 

@@ -6,6 +6,7 @@ from quire_ingest.records import Manifest, RequestRecord
 from quire_runtime.http import Problem
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.storage import StorageUnavailable
+from quire_schemas.views import CreatedBatch
 
 RETRY_AFTER = {"Retry-After": "5"}
 
@@ -42,6 +43,12 @@ def away(error: StorageUnavailable | LogUnavailable) -> Problem:
     return Problem(503, "storage_unavailable", "The object store is away. Send the same again in a while.", headers=RETRY_AFTER)
 
 
+def internal() -> Problem:
+    return Problem(
+        500, "internal", "Something unexpected went wrong here. Send the same again, and report it if that fails, too."
+    )
+
+
 def disk_full(error: OSError) -> Problem:
     detail = f"Ingest has no room to receive files ({error.strerror or error}). Send the same again in a while."
     return Problem(503, "no_room", detail, headers=RETRY_AFTER)
@@ -53,4 +60,10 @@ def with_batches(problem: Problem, request_id: str, acknowledged: Iterable[Manif
     if not batches and not perhaps:
         return problem
     extra = problem.extra | {"request_id": request_id, "batches": batches, "unknown": perhaps}
-    return Problem(problem.status, problem.code, problem.detail, headers=problem.headers, **extra)
+    detail = " ".join([problem.detail, *_running("Running all the same", batches), *_running("Perhaps running", perhaps)])
+    return Problem(problem.status, problem.code, detail, headers=problem.headers, **extra)
+
+
+def _running(what: str, batches: list[CreatedBatch]) -> list[str]:
+    files = sum(len(batch.files) for batch in batches)
+    return [f"{what}: {len(batches)} of its batches, with {files} files."] if batches else []

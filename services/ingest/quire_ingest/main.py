@@ -11,7 +11,7 @@ from quire_ingest.commands import Commands
 from quire_ingest.malloc import return_large_blocks
 from quire_ingest.prepare import prepared
 from quire_ingest.segments import Memory
-from quire_ingest.settings import MIB, IngestSettings
+from quire_ingest.settings import IngestSettings
 from quire_ingest.standings import Standings
 from quire_ingest.submission import CLEAN_UP_SECONDS, Parts
 from quire_ingest.uploads import Terms
@@ -24,6 +24,7 @@ from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
+from quire_runtime.upload_settings import MIB
 
 log = get_logger(__name__)
 

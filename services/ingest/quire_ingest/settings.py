@@ -18,9 +18,16 @@ from quire_runtime.settings import (
     TracesSettings,
     scratch_problems,
 )
-from quire_schemas.events import MAX_BATCH_SIZE
-
-MIB = 1024 * 1024
+from quire_runtime.upload_settings import (
+    BATCH_SIZE,
+    MAX_FILE_MIB,
+    MAX_FILES,
+    MAX_REQUEST_MIB,
+    BatchSize,
+    MaxFileMib,
+    MaxFiles,
+    MaxRequestMib,
+)
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True):
@@ -40,10 +47,10 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
     origins: Annotated[
         tuple[str, ...], Meta(description="Origins of pages that may use this API from a browser, comma-separated.")
     ] = ("http://localhost:8000", "http://127.0.0.1:8000")
-    batch_size: Annotated[int, Meta(ge=1, le=MAX_BATCH_SIZE, description="Files of a batch at most.")] = 25
-    max_file_mib: Annotated[int, Meta(ge=1, le=65_536, description="Size of a file at most, in MiB.")] = 2_048
-    max_request_mib: Annotated[int, Meta(ge=1, description="Size of an upload at most, in MiB, all files together.")] = 16_384
-    max_files: Annotated[int, Meta(ge=1, le=1_000_000, description="Files of an upload at most.")] = 10_000
+    batch_size: BatchSize = BATCH_SIZE
+    max_file_mib: MaxFileMib = MAX_FILE_MIB
+    max_request_mib: MaxRequestMib = MAX_REQUEST_MIB
+    max_files: MaxFiles = MAX_FILES
     buffer_mib: Annotated[
         int,
         Meta(ge=0, description="Memory for what is received and not yet stored, in MiB, all uploads together; the rest: disk."),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from quire_ingest import metrics
-from quire_ingest.answers import all_rejected, away, conflict, disk_full, no_files, with_batches
+from quire_ingest.answers import all_rejected, away, conflict, disk_full, internal, no_files, with_batches
 from quire_ingest.body import ClientLeft, FileStarts
 from quire_ingest.claims import Claims
 from quire_ingest.filenames import clean
@@ -80,6 +80,11 @@ class Submission:
             raise self._told(disk_full(error)) from error
         except Problem as problem:
             raise self._told(problem) from None
+        except ClientLeft:
+            raise
+        except Exception:
+            log.exception("upload broke", request_id=self._ask.request_id)
+            raise self._told(internal()) from None
         finally:
             await self._clean_up()
         if not record.batches:

@@ -126,7 +126,12 @@ class Notifier:
 
     def _app(self, queries: Queries, feed: Feed, contents: Contents, links: Links) -> Starlette:
         settings, authenticator = self._settings, self._authenticator
-        config = Config(ingest_url=settings.ingest_url, auth=settings.auth.mode, batch_size=settings.batch_size)
+        config = Config(
+            ingest_url=settings.ingest_url,
+            auth=settings.auth.mode,
+            batch_size=settings.batch_size,
+            limits=settings.upload_limits,
+        )
         terms = Terms(
             origins=frozenset(settings.page_origins),
             authenticate_seconds=settings.authenticate_s,

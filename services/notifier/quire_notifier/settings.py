@@ -19,7 +19,18 @@ from quire_runtime.settings import (
     S3Settings,
     TracesSettings,
 )
-from quire_schemas.events import MAX_BATCH_SIZE
+from quire_runtime.upload_settings import (
+    BATCH_SIZE,
+    MAX_FILE_MIB,
+    MAX_FILES,
+    MAX_REQUEST_MIB,
+    MIB,
+    BatchSize,
+    MaxFileMib,
+    MaxFiles,
+    MaxRequestMib,
+)
+from quire_schemas.views import UploadLimits
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -40,7 +51,10 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-notifier"
     poll_records: Annotated[int, Meta(ge=1, le=10_000, description="Records projected in one transaction at most.")] = 1_000
     ingest_url: Annotated[str, Meta(description="Where pages upload to; empty: the same origin as the page's.")] = ""
-    batch_size: Annotated[int, Meta(ge=1, le=MAX_BATCH_SIZE, description="Files of a batch at most, as ingest has it.")] = 25
+    batch_size: BatchSize = BATCH_SIZE
+    max_file_mib: MaxFileMib = MAX_FILE_MIB
+    max_request_mib: MaxRequestMib = MAX_REQUEST_MIB
+    max_files: MaxFiles = MAX_FILES
     origins: Annotated[
         tuple[str, ...],
         Meta(
@@ -75,6 +89,13 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     feed_connections: Annotated[
         int, Meta(ge=1, le=1_000, description="Connections to Postgres that the feed has, beside QUIRE_POSTGRES_POOL_SIZE.")
     ] = 4
+
+    @property
+    def upload_limits(self) -> UploadLimits:
+        """As ingest has them, if both services have the same settings."""
+        return UploadLimits(
+            max_file_bytes=self.max_file_mib * MIB, max_request_bytes=self.max_request_mib * MIB, max_files=self.max_files
+        )
 
     @property
     def page_origins(self) -> tuple[str, ...]:

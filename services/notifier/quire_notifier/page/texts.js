@@ -63,6 +63,8 @@ export const TEXT = {
   cancelNamed: (id) => `Cancel batch ${id}`,
   retryNamed: (id) => `Retry the failed files of batch ${id}`,
   open: "Show its files",
+  tooMany: (files, most) => `These are ${files} files, an upload takes ${most}. Send them in several uploads. Nothing was sent.`,
+  tooMuch: (size, most) => `These are ${size}, an upload takes ${most}. Send the files in several uploads. Nothing was sent.`,
   noPdf: "It does not look like a PDF, and was not sent.",
   nothing: "No files here yet.",
   noActive: "Nothing is being processed.",

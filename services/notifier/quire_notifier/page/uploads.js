@@ -1,6 +1,6 @@
 // From chosen files to the answer: progress, stop, and trying again under the same key.
 
-import { upload } from "./api.js";
+import { config, upload } from "./api.js";
 import { byId, bytes, el, name } from "./dom.js";
 import { TEXT } from "./texts.js";
 
@@ -48,8 +48,17 @@ async function begin(chosen, collection) {
   const checked = await Promise.all(chosen.map(async (file) => [file, await looksLikePdf(file)]));
   const rejected = checked.filter(([, good]) => !good).map(([file]) => ({ filename: file.name, message: TEXT.noPdf }));
   const files = checked.filter(([, good]) => good).map(([file]) => file);
-  reject(rejected);
-  if (files.length) await send(files, { collection, policy: byId("policy").value, key: key() }, rejected);
+  const beyond = aboveLimits(files);
+  reject(beyond ? [...rejected, { filename: "", message: beyond }] : rejected);
+  if (files.length && !beyond) await send(files, { collection, policy: byId("policy").value, key: key() }, rejected);
+}
+
+/** Why ingest would refuse all of them; it can only say so when a part of them runs already. */
+function aboveLimits(files) {
+  const { max_files: most, max_request_bytes: room } = config.limits;
+  if (files.length > most) return TEXT.tooMany(files.length, most);
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  return total > room ? TEXT.tooMuch(bytes(total), bytes(room)) : null;
 }
 
 /** Of 128 random bits; `crypto.randomUUID` is there in secure contexts only. */
