@@ -1,69 +1,76 @@
-"""What a worker process cannot do; each thing is shown to work first where nothing is confined."""
+"""What a worker process cannot do that a file has taken over; each deed is shown to work first where nothing is confined."""
 
+from __future__ import annotations
+
+import json
+import os
+import socket
 import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.processor import deeds
 
-from quire_processor.confine import lacking
-
-DEEDS = {
-    "a file elsewhere": "open('{elsewhere}/x', 'w').close()",
-    "removing a file": "os.unlink('{elsewhere}/there')",
-    "reading what it must not": "open('{elsewhere}/secret').read()",
-    "a link to what only its parent can read": "os.symlink('/proc/self/environ', {own!r} + '/link')",
-    "a pipe on which its parent would wait": "os.mkfifo({own!r} + '/pipe')",
-    "another process": "os._exit(0) if os.fork() == 0 else os.wait()",
-    "a signal by another call": "signal.pthread_kill(threading.get_ident(), 0)",
-    "a ring of system calls": "ring(425, 4, bytes(120))",
-    "a socket": "socket.socket()",
-    "a name looked up": "socket.getaddrinfo('localhost', 80); socket.create_connection(('127.0.0.1', {port}))",
-    "a program": "os.execv('/bin/true', ['true'])",
-    "a signal to its parent": "os.kill(os.getppid(), 0)",
-    "the environment of its parent": "open('/proc/%d/environ' % os.getppid()).read()",
-}
-SCRIPT = """
-import ctypes, os, signal, socket, sys, threading
-from pathlib import Path
-from quire_processor.confine import confine
+from quire_processor import worker
 from quire_processor.limits import Limits
-if sys.argv[1] == "confined":
-    confine(Limits(), Path({own!r}))
-open({own!r} + "/mine", "w").close()
+from quire_processor.pool import WorkerPool
+from quire_processor.sandbox import NotConfined
 
-def ring(*numbers):
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(*numbers) < 0 and ctypes.get_errno() == 1:
-        raise OSError("refused")
-
-try:
-    {deed}
-except OSError as error:
-    print("refused", error)
-    sys.exit(3)
-"""
+LIMITS = Limits(memory_bytes=deeds.MEMORY)
+Outcome = tuple[str, str]
 
 
-def attempt(deed: str, how: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
-    for directory in (own, elsewhere):
-        directory.mkdir(exist_ok=True)
-    (elsewhere / "there").touch()
-    (elsewhere / "secret").write_text("secret")
-    script = SCRIPT.format(own=str(own), deed=deed)
-    return subprocess.run([sys.executable, "-c", script, how], capture_output=True, text=True, check=False, timeout=30)
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Others whom a worker could harm: files, a process, and sockets that take datagrams."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("secret", "there"):
+        (elsewhere / name).write_text("secret")
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract,
+        subprocess.Popen(["sleep", "600"]) as victim,
+    ):
+        named.bind(str(tmp_path / "socket"))
+        abstract.bind("")  # the kernel chooses a name
+        yield {
+            "elsewhere": str(elsewhere),
+            "parent": os.getpid(),
+            "victim": victim.pid,
+            "nice": os.getpriority(os.PRIO_PROCESS, 0),
+            "cores": list(os.sched_getaffinity(0)),
+            "socket": named.getsockname(),
+            "abstract": abstract.getsockname()[1:].decode(),
+        }
+        victim.kill()
 
 
-@pytest.mark.parametrize("name", DEEDS)
-def test_a_worker_cannot(name: str, tmp_path: Path) -> None:
-    if lacks := lacking():
-        pytest.skip(f"on this machine not all of it holds: {'; '.join(lacks)}")
-    import socket  # noqa: PLC0415 -- only here
+async def outcome(deed: str, main: Callable[..., None], scene: dict[str, Any], where: Path, monkeypatch: Any) -> Outcome:
+    """How the deed ends in a worker of a pool of its own, beside the directory of another worker."""
+    monkeypatch.setattr(worker, "main", main)
+    another = where / "scratch" / "worker-of-another"
+    another.mkdir(parents=True)
+    for name in ("original.pdf", "text.json"):
+        (another / name).write_text("of another")
+    source, target = where / "deed.json", where / "made"
+    source.write_text(json.dumps({**scene, "deed": deed}))
+    target.mkdir()
+    async with WorkerPool(1, LIMITS, where / "scratch", sandbox="require") as pool:
+        extracted = await pool.extract(source, target)
+    how, what = json.loads(extracted.text_path.read_text())
+    return how, what
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        deed = DEEDS[name].format(elsewhere=tmp_path / "elsewhere", own=str(tmp_path / "own"), port=server.getsockname()[1])
-        free = attempt(deed, "free", tmp_path)
-        assert free.returncode == 0, free.stderr
-        confined = attempt(deed, "confined", tmp_path)
-        assert confined.returncode == 3, confined.stderr + confined.stdout
+
+@pytest.mark.parametrize("deed", deeds.DEEDS)
+async def test_a_worker_cannot(deed: str, scene: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        how, what = await outcome(deed, deeds.confined_main, scene, tmp_path / "confined", monkeypatch)
+    except NotConfined as error:
+        pytest.skip(str(error))
+    assert how == "refused", what
+    how, what = await outcome(deed, deeds.free_main, scene, tmp_path / "free", monkeypatch)
+    if how == "refused":
+        pytest.skip(f"this machine refuses it to everybody: {what}")

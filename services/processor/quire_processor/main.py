@@ -13,8 +13,8 @@ from tempfile import mkdtemp
 import asyncpg
 import structlog
 
-from quire_processor import confine
 from quire_processor.cleaning import Cleaning
+from quire_processor.confine import keep_secrets
 from quire_processor.documents import Documents
 from quire_processor.limits import Limits
 from quire_processor.pipeline import Pipeline
@@ -72,25 +72,24 @@ async def serve(settings: ProcessorSettings) -> None:
     logs.setup(settings.log, "processor")
     structlog.contextvars.bind_contextvars(worker=name)
     stop = signals.stop_event()
-    confine.keep_secrets()
-    for sentence in confine.lacking():
-        log.warning("this machine confines less than it could", lacking=sentence)
+    keep_secrets()
     for variable in [variable for variable in os.environ if variable.startswith("QUIRE_")]:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
         group.create_task(ops.run())
         stack.callback(ops.stop)
+        directory = stack.enter_context(scratch(settings.scratch_dir))
+        pool_of_workers = WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s, settings.sandbox)
+        workers = await signals.unless(stop, stack.enter_async_context(pool_of_workers))
+        if workers is None:
+            return
         store = await stack.enter_async_context(ObjectStore(settings.s3))
         pool = await signals.unless(stop, prepared(settings, store))
         if pool is None:
             return
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
-        directory = stack.enter_context(scratch(settings.scratch_dir))
-        workers = await stack.enter_async_context(
-            WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s)
-        )
         await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 

@@ -25,3 +25,4 @@ FILES_IN_FLIGHT = Gauge("quire_processor_files_in_flight", "Files between fetch 
 BATCHES_WAITING = Gauge("quire_processor_batches_waiting", "Batches of owned partitions that wait for a turn.")
 PARTITIONS = Gauge("quire_processor_partitions", "Partitions of the topic that this processor owns.")
 WORKER_KILLS = Counter("quire_processor_worker_kills_total", "Worker processes that were killed or died, by reason.", ["reason"])
+SANDBOX = Gauge("quire_processor_sandbox", "1 where this part of the kernel confines worker processes, else 0.", ["part"])

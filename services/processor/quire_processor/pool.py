@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -22,15 +22,21 @@ import msgspec
 from msgspec import Struct
 
 from quire_processor import worker
+from quire_processor.confine import Lacking, Sandbox
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS
+from quire_processor.sandbox import report, sentence
+from quire_processor.workbench import ResultLost, Workbench
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
 
-_PRELOAD = ["quire_processor.worker"]
+_PRELOAD = ["quire_processor.worker", "quire_processor.forkserver"]
+_INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON")
+"""How the variables begin that a worker process inherits. None of the others is its business: credentials have many names."""
 _START_WITHIN = 15.0  # seconds for a worker process to be there
+_LOGGED = 4000  # characters of what a worker says in its last moment
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
 log = get_logger(__name__)
 
@@ -65,13 +71,16 @@ class Extracted(Struct, frozen=True, kw_only=True):
 
 
 class WorkerPool:
-    """`size` workers at most, started as they are needed. They write below `directory` only. A file waits for `patience` seconds
-    where none can be started.
+    """`size` workers at most, started as they are needed, each with a directory of its own below `directory`. A file waits for
+    `patience` seconds where none can be started.
     """
 
-    def __init__(self, size: int, limits: Limits, directory: Path, patience: float = 600.0) -> None:
+    def __init__(
+        self, size: int, limits: Limits, directory: Path, patience: float = 600.0, sandbox: Sandbox = "prefer"
+    ) -> None:
         self.size = size
         self._patience = patience
+        self._sandbox = sandbox
         self._directory = directory
         self._limits = limits
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -82,7 +91,14 @@ class WorkerPool:
         self._busy: set[_Worker] = set()
 
     async def __aenter__(self) -> Self:
-        _ensure_forkserver()
+        """Starts a first worker, to see how it is confined; raises NotConfined."""
+        one = await self._started(self._start)
+        self._idle.append(one)
+        try:
+            report(one.lacking, self._sandbox)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -94,7 +110,7 @@ class WorkerPool:
             try:
                 return await self._once(source, target, on_page)
             except WorkerDied as error:
-                log.warning("worker died", source=str(source), error=str(error))
+                log.warning("worker died", source=str(source), error=str(error)[-_LOGGED:])
             await asyncio.to_thread(_empty, target)
             try:
                 return await self._once(source, target, on_page, fresh=True)
@@ -133,12 +149,26 @@ class WorkerPool:
             if one.alive:
                 return one
             await one.kill()
+        return await self._started(self._confined)
+
+    async def _started(self, start: "Callable[[], Awaitable[_Worker]]") -> "_Worker":
         return await retrying(
-            lambda: _Worker.start(self._context, self._starts, self._limits, self._directory),
+            start,
             transient=lambda error: isinstance(error, CannotStart),
             give_up_after=self._patience,
             on_retry=lambda error, attempt: log.warning("worker not started", error=str(error), attempt=attempt),
         )
+
+    async def _start(self) -> "_Worker":
+        return await _Worker.start(self._context, self._starts, self._limits, self._directory, self._sandbox)
+
+    async def _confined(self) -> "_Worker":
+        """As the first one was, where that is required."""
+        one = await self._start()
+        if one.lacking and self._sandbox == "require":
+            await one.kill()
+            raise CannotStart(f"a worker process is not confined: {sentence(one.lacking)}")
+        return one
 
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
         try:
@@ -167,62 +197,111 @@ class WorkerPool:
 
 
 class _Worker:
-    def __init__(self, process: ForkServerProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, process: ForkServerProcess, bench: Workbench, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._process = process
+        self._bench = bench
         self._reader = reader
         self._writer = writer
         self._decode: Callable[[bytes], worker.Answer] = msgspec.json.Decoder(worker.Answer).decode
+        self.lacking: Lacking = {}
         self.served = 0
         self._ended = False
 
     @classmethod
-    async def start(cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path) -> "_Worker":
+    async def start(
+        cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path, sandbox: Sandbox
+    ) -> "_Worker":
+        """A process that is confined and waits for its first file; raises CannotStart."""
+        try:
+            bench = Workbench.make(directory)
+        except OSError as error:
+            raise CannotStart(f"no directory for a worker process: {error}") from error
         ours, theirs = socket.socketpair()
-        process = context.Process(target=worker.main, args=(theirs, limits, directory), daemon=True)
+        process = context.Process(target=worker.main, args=(theirs, limits, bench.directory, sandbox), daemon=True)
         try:
             _ensure_forkserver()
             async with asyncio.timeout(_START_WITHIN):
                 await asyncio.get_running_loop().run_in_executor(starts, process.start)
         except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just died
             ours.close()
+            bench.remove()
             raise CannotStart(f"no worker process can be started: {error!r}") from error
         except BaseException:
             ours.close()
+            bench.remove()
             raise
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        return cls(process, reader, writer)
+        one = cls(process, bench, *await asyncio.open_connection(sock=ours))
+        try:
+            async with asyncio.timeout(_START_WITHIN):
+                one.lacking = await one._confined()
+        except (OSError, EOFError, WorkerDied) as error:
+            await one.kill()
+            raise CannotStart(f"a worker process does not come up: {error!r}") from error
+        except BaseException:
+            await asyncio.shield(one.kill())
+            raise
+        return one
 
     @property
     def alive(self) -> bool:
         return self._process.is_alive() and not self._reader.at_eof()
 
     async def ask(self, source: Path, target: Path, on_page: OnPage) -> worker.Done | worker.Failed:
-        """The answer to one file; raises WorkerDied where the worker does not give a proper one."""
+        """The answer to one file, its results copied to `target`; raises WorkerDied where the worker does not give a proper one."""
         self.served += 1
-        body = msgspec.json.encode(worker.Request(self.served, str(source), str(target)))
         try:
-            self._writer.write(struct.pack(">I", len(body)) + body)
-            await self._writer.drain()
-            while True:
-                answer = await self._next()
-                if answer.number != self.served:
-                    raise WorkerDied("it answered for another file")
-                if not isinstance(answer, worker.Page):
-                    return answer
-                on_page(answer.page, answer.pages)
+            with self._bench.holding(source):
+                answer = await self._told(on_page)
         except (OSError, EOFError) as error:
             raise WorkerDied(f"its pipe broke: {error!r}") from error
+        if isinstance(answer, worker.Done):
+            await self._copy_results(target)
+        return answer
+
+    async def _copy_results(self, target: Path) -> None:
+        try:
+            await asyncio.to_thread(self._bench.copy_results, target)
+        except ResultLost as error:
+            raise WorkerDied(str(error)) from error
+
+    async def _told(self, on_page: OnPage) -> worker.Done | worker.Failed:
+        request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
+        body = msgspec.json.encode(request)
+        self._writer.write(struct.pack(">I", len(body)) + body)
+        await self._writer.drain()
+        while True:
+            answer = await self._next()
+            if answer.number != self.served:
+                raise WorkerDied("it answered for another file")
+            if isinstance(answer, worker.Done | worker.Failed):
+                return answer
+            if isinstance(answer, worker.Page):
+                on_page(answer.page, answer.pages)
+
+    async def _confined(self) -> Lacking:
+        answer = await self._next()
+        if not isinstance(answer, worker.Confined):
+            raise WorkerDied(f"its first answer was {answer}")
+        return answer.lacking
 
     async def _next(self) -> worker.Answer:
+        try:
+            answer = self._decode(await self._frame())
+        except msgspec.DecodeError as error:
+            raise WorkerDied(f"it sent nonsense: {error}") from error
+        if isinstance(answer, worker.Broke):
+            raise WorkerDied(answer.traceback)
+        return answer
+
+    async def _frame(self) -> bytes:
         (length,) = struct.unpack(">I", await self._reader.readexactly(4))
         if length > worker.MAX_FRAME:
             raise WorkerDied(f"it sent a frame of {length} bytes")
-        try:
-            return self._decode(await self._reader.readexactly(length))
-        except msgspec.DecodeError as error:
-            raise WorkerDied(f"it sent nonsense: {error}") from error
+        return await self._reader.readexactly(length)
 
     async def kill(self) -> None:
         """End and reap the process, close the pipe; once."""
@@ -236,6 +315,7 @@ class _Worker:
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         if self._process.exitcode is not None:
             self._process.close()
+        await asyncio.to_thread(self._bench.remove)
 
 
 def _ensure_forkserver() -> None:
@@ -246,8 +326,8 @@ def _ensure_forkserver() -> None:
 
 @contextlib.contextmanager
 def _without_secrets() -> Iterator[None]:
-    """What is started inside inherits no credentials of the libraries that this process uses."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG"))}
+    """What is started inside inherits the variables of `_INHERITED` only."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if not name.startswith(_INHERITED)}
     try:
         yield
     finally:

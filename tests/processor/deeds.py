@@ -1,0 +1,211 @@
+"""What a worker process that was taken over by a file may try. It is a real one that WorkerPool starts: only that it reads no PDF, but
+does the deed that its file names.
+"""
+
+import errno
+import fcntl
+import json
+import mmap
+import os
+import resource
+import signal
+import socket
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from quire_processor import worker
+from quire_processor.extract import Reading
+from quire_processor.kernel import call
+from quire_processor.limits import Limits
+
+Scene = dict[str, Any]
+READING = Reading(page_count=1, title=None, metadata={}, truncated=False, characters=0, thumbnail=False)
+MEMORY = 512 * 1024**2  # bytes that a worker may have
+CLONE_NEWUSER, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, F_SETSIG = 0x10000000, 1, 4, 10
+
+
+def confined_main(pipe: socket.socket, *arguments: Any) -> None:
+    """In the place of worker.main."""
+    worker.extract = commit
+    worker.main(pipe, *arguments)
+
+
+def free_main(pipe: socket.socket, *arguments: Any) -> None:
+    """The same, but nothing is given up."""
+    worker.confine = lambda *_: {}
+    confined_main(pipe, *arguments)
+
+
+def commit(source: Path, target: Path, _limits: Limits, _on_page: object) -> Reading:
+    scene = json.loads(source.read_bytes())
+    scene.update(original=source, own=target, elsewhere=Path(scene["elsewhere"]), scratch=target.parent)
+    with (target / "text.json").open("w") as answer:
+        try:
+            came = "done", repr({**DEEDS, **DEEDS_OF_OTHER_TESTS}[scene["deed"]](scene))
+        except OSError as error:
+            came = "refused", errno.errorcode[error.errno or 0]
+        except (RuntimeError, MemoryError, ValueError) as error:
+            came = "refused", repr(error)
+        json.dump(came, answer)
+    return READING
+
+
+def tried(attempt: Callable[[], object]) -> str:
+    """The kernel looked at it and found it to be nonsense: so it was not refused."""
+    try:
+        attempt()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EFAULT, errno.EINVAL):
+            raise
+    return "it got that far"
+
+
+def datagram(address: str | bytes) -> int:
+    ours, _theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    return ours.sendto(b"<14>hello", address)
+
+
+def forked() -> object:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    return os.waitpid(child, 0)
+
+
+def signalled(victim: int) -> str:
+    """Kills without kill(): the kernel sends the signal of a descriptor's owner."""
+    ours, theirs = socket.socketpair()
+    fcntl.fcntl(ours, fcntl.F_SETOWN, victim)
+    fcntl.fcntl(ours, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(ours, fcntl.F_SETFL, os.O_ASYNC)
+    theirs.send(b"x")
+    return "sent"
+
+
+def own_pipe() -> int:
+    """The descriptor of the socket by which this worker talks to its parent."""
+    return next(fd for fd in range(3, 64) if _kind(fd) == "socket")
+
+
+def descriptors() -> list[str]:
+    return [kind for fd in range(256) if (kind := _kind(fd))]
+
+
+def _kind(descriptor: int) -> str | None:
+    try:
+        mode = os.fstat(descriptor)
+    except OSError:
+        return None
+    if stat.S_ISCHR(mode.st_mode) and mode.st_rdev == os.stat(os.devnull).st_rdev:
+        return "null"
+    return {stat.S_IFSOCK: "socket", stat.S_IFIFO: "pipe", stat.S_IFREG: "file"}.get(stat.S_IFMT(mode.st_mode), "other")
+
+
+def forge() -> str:
+    line = b"2026-11-26T00:00:00Z [info] forged by a worker\n"
+    for descriptor in range(64):
+        if _kind(descriptor) not in ("socket", None):
+            try:
+                os.write(descriptor, line)
+            except OSError:
+                continue
+    return "written"
+
+
+def memory_by(file: Callable[[], int]) -> str:
+    """More than the worker may have of memory, of which its own address space holds nothing."""
+    held = file()
+    for _ in range(2 * MEMORY // 1024**2):
+        os.write(held, b"x" * 1024**2)
+    return f"{os.fstat(held).st_size} bytes"
+
+
+def thread() -> object:
+    started = threading.Thread(target=int)
+    started.start()
+    return started.join()
+
+
+def spin(pid_file: Path) -> None:
+    pid_file.write_text(str(os.getpid()))
+    while True:
+        pass
+
+
+def read(path: Path | str) -> object:
+    return Path(path).read_bytes()[:10]
+
+
+DEEDS: dict[str, Callable[[Scene], object]] = {
+    # The network, and other processes by it
+    "a socket": lambda _: socket.socket(),
+    "a netlink socket": lambda _: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
+    "a pair of sockets": lambda _: socket.socketpair(),
+    "a datagram to another process": lambda scene: datagram(scene["socket"]),
+    "a datagram to an abstract socket": lambda scene: datagram(b"\0" + scene["abstract"].encode()),
+    "a ring of system calls": lambda _: tried(lambda: call("syscall", 425, 0, None)),
+    # Other processes
+    "another process": lambda _: forked(),
+    "a thread": lambda _: thread(),
+    "a program": lambda _: tried(lambda: os.execv("/nowhere", ["nowhere"])),
+    "a signal to its parent": lambda scene: os.kill(scene["parent"], 0),
+    "a signal to its process group": lambda _: os.kill(0, 0),
+    "killing by a descriptor's owner": lambda scene: signalled(scene["victim"]),
+    "an owner for its pipe": lambda scene: fcntl.fcntl(own_pipe(), fcntl.F_SETOWN, scene["victim"]),
+    "a handle on its parent": lambda scene: os.pidfd_open(scene["parent"]),
+    "the environment of its parent": lambda scene: read(f"/proc/{scene['parent']}/environ"),
+    "limits of its parent": lambda scene: resource.prlimit(scene["parent"], resource.RLIMIT_NOFILE),
+    "the priority of its parent": lambda scene: os.setpriority(os.PRIO_PROCESS, scene["parent"], scene["nice"]),
+    "the cores of its parent": lambda scene: os.sched_setaffinity(scene["parent"], scene["cores"]),
+    "outliving its parent": lambda _: call("prctl", PR_SET_PDEATHSIG, 0, 0, 0, 0),
+    "being looked into": lambda _: call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0),
+    "namespaces of its own": lambda _: call("unshare", CLONE_NEWUSER),
+    # Files of others
+    "a file elsewhere": lambda scene: (scene["elsewhere"] / "new").touch(),
+    "a file of another worker": lambda scene: read(scene["scratch"] / "worker-of-another" / "original.pdf"),
+    "changing a result of another worker": lambda scene: (scene["scratch"] / "worker-of-another" / "text.json").write_text("lies"),
+    "a file in the scratch directory": lambda scene: (scene["scratch"] / "new").touch(),
+    "the names in the scratch directory": lambda scene: os.listdir(scene["scratch"]),  # noqa: PTH208
+    "reading a secret": lambda scene: read(scene["elsewhere"] / "secret"),
+    "the names in the root directory": lambda _: os.listdir("/"),  # noqa: PTH208
+    "who has an account": lambda _: read("/etc/passwd"),
+    "removing": lambda scene: (scene["elsewhere"] / "there").unlink(),
+    "renaming": lambda scene: (scene["elsewhere"] / "there").rename(scene["own"] / "there"),
+    "truncating": lambda scene: os.truncate(scene["elsewhere"] / "there", 0),
+    "truncating what may be read": lambda scene: os.open(scene["original"], os.O_RDONLY | os.O_TRUNC),
+    "changing a mode": lambda scene: (scene["elsewhere"] / "there").chmod(0o777),
+    "changing an owner": lambda scene: os.chown(scene["elsewhere"] / "there", os.getuid(), os.getgid()),
+    "changing times": lambda scene: os.utime(scene["elsewhere"] / "there", (1, 1)),
+    "an attribute": lambda scene: os.setxattr(scene["elsewhere"] / "there", "user.quire", b"1"),
+    "a lock": lambda scene: fcntl.flock(os.open(scene["original"], os.O_RDONLY), fcntl.LOCK_EX),
+    "a mount": lambda _: tried(lambda: call("mount", b"none", b"/nowhere", b"tmpfs", 0, None)),
+    # Files of its own
+    "changing the original": lambda scene: scene["original"].write_bytes(b"another"),
+    "one more file": lambda scene: (scene["own"] / "new").touch(),
+    "a file without a name": lambda scene: os.open(scene["own"], os.O_TMPFILE | os.O_RDWR),
+    "a directory": lambda scene: (scene["own"] / "new").mkdir(),
+    "a symbolic link": lambda scene: (scene["own"] / "new").symlink_to("/proc/self/environ"),
+    "a hard link": lambda scene: (scene["own"] / "new").hardlink_to(scene["elsewhere"] / "secret"),
+    "a pipe": lambda scene: os.mkfifo(scene["own"] / "new"),
+    "the socket file of a server": lambda scene: os.mknod(scene["own"] / "new", 0o600 | stat.S_IFSOCK),
+    "another file in the place of a result": lambda scene: (scene["own"] / "pages.tsv").replace(scene["own"] / "pages.tsv"),
+    # Memory and code
+    "memory by memfd_create": lambda _: memory_by(lambda: os.memfd_create("more")),
+    "memory by /dev/shm": lambda _: memory_by(lambda: os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR)),  # noqa: S108
+    "more memory": lambda _: len(bytearray(2 * MEMORY)),
+    "higher limits": lambda _: resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
+    "code made while it runs": lambda _: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC),
+    "many open files": lambda scene: [os.open(scene["original"], os.O_RDONLY) for _ in range(100)],
+}
+# What it may do, or what shows in another place
+DEEDS_OF_OTHER_TESTS: dict[str, Callable[[Scene], object]] = {
+    "its descriptors": lambda _: descriptors(),
+    "its environment": lambda _: sorted(os.environ),
+    "forging": lambda _: forge(),
+    "its pid": lambda _: os.getpid(),
+    "spinning": lambda scene: spin(Path(scene["pid_file"])),
+    "the memory of the process that forked it": lambda scene: os.open(f"/proc/{scene['forkserver']}/mem", os.O_RDWR),
+}
