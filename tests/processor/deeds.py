@@ -16,12 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from quire_processor import worker
+from quire_processor import landlock, seccomp, worker
 from quire_processor.extract import Reading
 from quire_processor.kernel import call
 from quire_processor.limits import Limits
 
 Scene = dict[str, Any]
+Deed = Callable[[Scene], object]
+Outcome = tuple[str, str]
 READING = Reading(page_count=1, title=None, metadata={}, truncated=False, characters=0, thumbnail=False)
 MEMORY = 512 * 1024**2  # bytes that a worker may have
 CLONE_NEWUSER, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, F_SETSIG = 0x10000000, 1, 4, 10
@@ -33,6 +35,16 @@ def confined_main(pipe: socket.socket, *arguments: Any) -> None:
     worker.main(pipe, *arguments)
 
 
+def only_landlock_main(pipe: socket.socket, *arguments: Any) -> None:
+    seccomp.restrict = lambda _calls: None
+    confined_main(pipe, *arguments)
+
+
+def only_seccomp_main(pipe: socket.socket, *arguments: Any) -> None:
+    landlock.restrict = lambda _readable, _writable: None
+    confined_main(pipe, *arguments)
+
+
 def free_main(pipe: socket.socket, *arguments: Any) -> None:
     """The same, but nothing is given up."""
     worker.confine = lambda *_: {}
@@ -40,17 +52,21 @@ def free_main(pipe: socket.socket, *arguments: Any) -> None:
 
 
 def commit(source: Path, target: Path, _limits: Limits, _on_page: object) -> Reading:
+    """Writes down how each deed of the scene ended: done or refused, and what came of it."""
     scene = json.loads(source.read_bytes())
     scene.update(original=source, own=target, elsewhere=Path(scene["elsewhere"]), scratch=target.parent)
     with (target / "text.json").open("w") as answer:
-        try:
-            came = "done", repr({**DEEDS, **DEEDS_OF_OTHER_TESTS}[scene["deed"]](scene))
-        except OSError as error:
-            came = "refused", errno.errorcode[error.errno or 0]
-        except (RuntimeError, MemoryError, ValueError) as error:
-            came = "refused", repr(error)
-        json.dump(came, answer)
+        json.dump({name: committed((DEEDS | OBSERVATIONS)[name], scene) for name in scene["deeds"]}, answer)
     return READING
+
+
+def committed(deed: Deed, scene: Scene) -> Outcome:
+    try:
+        return "done", repr(deed(scene))
+    except OSError as error:
+        return "refused", errno.errorcode[error.errno or 0]
+    except (RuntimeError, MemoryError, ValueError) as error:
+        return "refused", repr(error)
 
 
 def tried(attempt: Callable[[], object]) -> str:
@@ -91,7 +107,7 @@ def own_pipe() -> int:
 
 
 def descriptors() -> list[str]:
-    return [kind for fd in range(256) if (kind := _kind(fd))]
+    return sorted(kind for fd in range(256) if (kind := _kind(fd)))
 
 
 def _kind(descriptor: int) -> str | None:
@@ -123,6 +139,31 @@ def memory_by(file: Callable[[], int]) -> str:
     return f"{os.fstat(held).st_size} bytes"
 
 
+def large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.seek(600 * 1024**2)
+        file.write(b"x")
+
+
+def many_open(path: Path) -> None:
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(path, os.O_RDONLY) for _ in range(100))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def locked(path: Path) -> None:
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def replaced(path: Path) -> None:
+    path.unlink()
+    path.touch()
+
+
 def thread() -> object:
     started = threading.Thread(target=int)
     started.start()
@@ -130,7 +171,7 @@ def thread() -> object:
 
 
 def spin(pid_file: Path) -> None:
-    pid_file.write_text(str(os.getpid()))
+    pid_file.write_text(f"{os.getpid()}\n")
     while True:
         pass
 
@@ -139,7 +180,32 @@ def read(path: Path | str) -> object:
     return Path(path).read_bytes()[:10]
 
 
-DEEDS: dict[str, Callable[[Scene], object]] = {
+LANDLOCK: dict[str, Deed] = {
+    # Files of others
+    "a file elsewhere": lambda scene: (scene["elsewhere"] / "new").touch(),
+    "a file of another worker": lambda scene: read(scene["scratch"] / "worker-of-another" / "original.pdf"),
+    "a result of another worker": lambda scene: (scene["scratch"] / "worker-of-another" / "text.json").write_text("lies"),
+    "a file in the scratch directory": lambda scene: (scene["scratch"] / "new").touch(),
+    "the names in the scratch directory": lambda scene: os.listdir(scene["scratch"]),  # noqa: PTH208
+    "reading a secret": lambda scene: read(scene["elsewhere"] / "secret"),
+    "the names in the root directory": lambda _: os.listdir("/"),  # noqa: PTH208
+    "who has an account": lambda _: read("/etc/passwd"),
+    "the environment of its parent": lambda scene: read(f"/proc/{scene['parent']}/environ"),
+    "removing": lambda scene: (scene["elsewhere"] / "there").unlink(),
+    "renaming": lambda scene: (scene["elsewhere"] / "there").rename(scene["elsewhere"] / "new"),
+    # Files of its own
+    "changing the original": lambda scene: scene["original"].write_bytes(b"another"),
+    "one more file": lambda scene: (scene["own"] / "new").touch(),
+    "a file without a name": lambda scene: os.open(scene["own"], os.O_TMPFILE | os.O_RDWR),
+    "a directory": lambda scene: (scene["own"] / "new").mkdir(),
+    "a symbolic link": lambda scene: (scene["own"] / "new").symlink_to("/proc/self/environ"),
+    "a hard link": lambda scene: (scene["own"] / "new").hardlink_to(scene["elsewhere"] / "secret"),
+    "a pipe": lambda scene: os.mkfifo(scene["own"] / "new"),
+    "the socket file of a server": lambda scene: os.mknod(scene["own"] / "new", 0o600 | stat.S_IFSOCK),
+    "removing a result": lambda scene: replaced(scene["own"] / "pages.tsv"),
+    "memory by /dev/shm": lambda _: memory_by(lambda: os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR)),  # noqa: S108
+}
+SECCOMP: dict[str, Deed] = {
     # The network, and other processes by it
     "a socket": lambda _: socket.socket(),
     "a netlink socket": lambda _: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
@@ -156,56 +222,36 @@ DEEDS: dict[str, Callable[[Scene], object]] = {
     "killing by a descriptor's owner": lambda scene: signalled(scene["victim"]),
     "an owner for its pipe": lambda scene: fcntl.fcntl(own_pipe(), fcntl.F_SETOWN, scene["victim"]),
     "a handle on its parent": lambda scene: os.pidfd_open(scene["parent"]),
-    "the environment of its parent": lambda scene: read(f"/proc/{scene['parent']}/environ"),
     "limits of its parent": lambda scene: resource.prlimit(scene["parent"], resource.RLIMIT_NOFILE),
     "the priority of its parent": lambda scene: os.setpriority(os.PRIO_PROCESS, scene["parent"], scene["nice"]),
     "the cores of its parent": lambda scene: os.sched_setaffinity(scene["parent"], scene["cores"]),
     "outliving its parent": lambda _: call("prctl", PR_SET_PDEATHSIG, 0, 0, 0, 0),
     "being looked into": lambda _: call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0),
     "namespaces of its own": lambda _: call("unshare", CLONE_NEWUSER),
-    # Files of others
-    "a file elsewhere": lambda scene: (scene["elsewhere"] / "new").touch(),
-    "a file of another worker": lambda scene: read(scene["scratch"] / "worker-of-another" / "original.pdf"),
-    "changing a result of another worker": lambda scene: (scene["scratch"] / "worker-of-another" / "text.json").write_text("lies"),
-    "a file in the scratch directory": lambda scene: (scene["scratch"] / "new").touch(),
-    "the names in the scratch directory": lambda scene: os.listdir(scene["scratch"]),  # noqa: PTH208
-    "reading a secret": lambda scene: read(scene["elsewhere"] / "secret"),
-    "the names in the root directory": lambda _: os.listdir("/"),  # noqa: PTH208
-    "who has an account": lambda _: read("/etc/passwd"),
-    "removing": lambda scene: (scene["elsewhere"] / "there").unlink(),
-    "renaming": lambda scene: (scene["elsewhere"] / "there").rename(scene["own"] / "there"),
+    "a mount": lambda _: tried(lambda: call("mount", b"none", b"/nowhere", b"tmpfs", 0, None)),
+    # Files
     "truncating": lambda scene: os.truncate(scene["elsewhere"] / "there", 0),
     "truncating what may be read": lambda scene: os.open(scene["original"], os.O_RDONLY | os.O_TRUNC),
     "changing a mode": lambda scene: (scene["elsewhere"] / "there").chmod(0o777),
     "changing an owner": lambda scene: os.chown(scene["elsewhere"] / "there", os.getuid(), os.getgid()),
     "changing times": lambda scene: os.utime(scene["elsewhere"] / "there", (1, 1)),
     "an attribute": lambda scene: os.setxattr(scene["elsewhere"] / "there", "user.quire", b"1"),
-    "a lock": lambda scene: fcntl.flock(os.open(scene["original"], os.O_RDONLY), fcntl.LOCK_EX),
-    "a mount": lambda _: tried(lambda: call("mount", b"none", b"/nowhere", b"tmpfs", 0, None)),
-    # Files of its own
-    "changing the original": lambda scene: scene["original"].write_bytes(b"another"),
-    "one more file": lambda scene: (scene["own"] / "new").touch(),
-    "a file without a name": lambda scene: os.open(scene["own"], os.O_TMPFILE | os.O_RDWR),
-    "a directory": lambda scene: (scene["own"] / "new").mkdir(),
-    "a symbolic link": lambda scene: (scene["own"] / "new").symlink_to("/proc/self/environ"),
-    "a hard link": lambda scene: (scene["own"] / "new").hardlink_to(scene["elsewhere"] / "secret"),
-    "a pipe": lambda scene: os.mkfifo(scene["own"] / "new"),
-    "the socket file of a server": lambda scene: os.mknod(scene["own"] / "new", 0o600 | stat.S_IFSOCK),
-    "another file in the place of a result": lambda scene: (scene["own"] / "pages.tsv").replace(scene["own"] / "pages.tsv"),
+    "a lock": lambda scene: locked(scene["original"]),
     # Memory and code
     "memory by memfd_create": lambda _: memory_by(lambda: os.memfd_create("more")),
-    "memory by /dev/shm": lambda _: memory_by(lambda: os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR)),  # noqa: S108
-    "more memory": lambda _: len(bytearray(2 * MEMORY)),
-    "higher limits": lambda _: resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
+    "higher limits": lambda _: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
     "code made while it runs": lambda _: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC),
-    "many open files": lambda scene: [os.open(scene["original"], os.O_RDONLY) for _ in range(100)],
 }
-# What it may do, or what shows in another place
-DEEDS_OF_OTHER_TESTS: dict[str, Callable[[Scene], object]] = {
-    "its descriptors": lambda _: descriptors(),
-    "its environment": lambda _: sorted(os.environ),
+RLIMITS: dict[str, Deed] = {
+    "more memory": lambda _: len(bytearray(2 * MEMORY)),
+    "a large file": lambda scene: large(scene["own"] / "pages.tsv"),
+    "many open files": lambda scene: many_open(scene["original"]),
+}
+DEEDS = LANDLOCK | SECCOMP | RLIMITS
+OBSERVATIONS: dict[str, Deed] = {
+    "what it has open": lambda _: descriptors(),
+    "its environment": lambda _: dict(os.environ),
     "forging": lambda _: forge(),
-    "its pid": lambda _: os.getpid(),
-    "spinning": lambda scene: spin(Path(scene["pid_file"])),
+    "spinning": lambda scene: spin(scene["own"] / "pages.tsv"),
     "the memory of the process that forked it": lambda scene: os.open(f"/proc/{scene['forkserver']}/mem", os.O_RDWR),
 }

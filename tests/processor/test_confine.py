@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
+import multiprocessing.forkserver
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.processor import deeds
+from tests.processor.deeds import DEEDS, LANDLOCK, SECCOMP, Outcome, Scene
 
 from quire_processor import worker
 from quire_processor.limits import Limits
@@ -19,22 +23,21 @@ from quire_processor.pool import WorkerPool
 from quire_processor.sandbox import NotConfined
 
 LIMITS = Limits(memory_bytes=deeds.MEMORY)
-Outcome = tuple[str, str]
 
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Others whom a worker could harm: files, a process, and sockets that take datagrams."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    for name in ("secret", "there"):
-        (elsewhere / name).write_text("secret")
+@contextlib.contextmanager
+def others(where: Path) -> Iterator[Scene]:
+    """Whom a worker could harm: files, another worker's among them, a process, and sockets that take datagrams."""
+    elsewhere, another = where / "elsewhere", where / "scratch" / "worker-of-another"
+    for directory, names in ((elsewhere, ("secret", "there")), (another, ("original.pdf", "text.json"))):
+        directory.mkdir(parents=True)
+        for name in names:
+            (directory / name).write_text("of another")
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract,
         subprocess.Popen(["sleep", "600"]) as victim,
     ):
-        named.bind(str(tmp_path / "socket"))
+        named.bind(str(where / "socket"))
         abstract.bind("")  # the kernel chooses a name
         yield {
             "elsewhere": str(elsewhere),
@@ -48,29 +51,56 @@ def scene(tmp_path: Path) -> Iterator[dict[str, Any]]:
         victim.kill()
 
 
-async def outcome(deed: str, main: Callable[..., None], scene: dict[str, Any], where: Path, monkeypatch: Any) -> Outcome:
-    """How the deed ends in a worker of a pool of its own, beside the directory of another worker."""
-    monkeypatch.setattr(worker, "main", main)
-    another = where / "scratch" / "worker-of-another"
-    another.mkdir(parents=True)
-    for name in ("original.pdf", "text.json"):
-        (another / name).write_text("of another")
-    source, target = where / "deed.json", where / "made"
-    source.write_text(json.dumps({**scene, "deed": deed}))
-    target.mkdir()
-    async with WorkerPool(1, LIMITS, where / "scratch", sandbox="require") as pool:
-        extracted = await pool.extract(source, target)
-    how, what = json.loads(extracted.text_path.read_text())
-    return how, what
+async def outcomes(deeds: Iterable[str], main: Callable[..., None], where: Path, **more: object) -> dict[str, Outcome]:
+    """How the deeds end, one after the other in one worker process; skips where a worker cannot be confined."""
+    source, target = where / "deeds.json", where / "made"
+    with others(where) as scene, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "main", main)
+        source.write_text(json.dumps({**scene, **more, "deeds": list(deeds)}))
+        target.mkdir()
+        try:
+            async with WorkerPool(1, LIMITS, where / "scratch", sandbox="require") as pool:
+                extracted = await pool.extract(source, target)
+        except NotConfined as error:
+            pytest.skip(str(error))
+    return {name: (how, what) for name, (how, what) in json.loads(extracted.text_path.read_text()).items()}
 
 
-@pytest.mark.parametrize("deed", deeds.DEEDS)
-async def test_a_worker_cannot(deed: str, scene: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        how, what = await outcome(deed, deeds.confined_main, scene, tmp_path / "confined", monkeypatch)
-    except NotConfined as error:
-        pytest.skip(str(error))
+@pytest.fixture(scope="module")
+async def confined(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    return await outcomes(DEEDS, deeds.confined_main, tmp_path_factory.mktemp("confined"))
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_a_worker_cannot(deed: str, confined: dict[str, Outcome], tmp_path: Path) -> None:
+    how, what = confined[deed]
     assert how == "refused", what
-    how, what = await outcome(deed, deeds.free_main, scene, tmp_path / "free", monkeypatch)
+    how, what = (await outcomes([deed], deeds.free_main, tmp_path))[deed]
     if how == "refused":
         pytest.skip(f"this machine refuses it to everybody: {what}")
+
+
+@pytest.mark.parametrize(
+    ("main", "refused"),
+    [(deeds.only_landlock_main, LANDLOCK), (deeds.only_seccomp_main, SECCOMP)],
+    ids=["Landlock", "seccomp"],
+)
+async def test_each_part_refuses_its_deeds_without_the_other(main: Any, refused: Any, tmp_path: Path) -> None:
+    how = await outcomes(refused, main, tmp_path)
+    assert [name for name, (ended, _) in how.items() if ended == "done"] == []
+
+
+async def test_a_worker_has_nothing_open_but_its_pipe(tmp_path: Path) -> None:
+    how = await outcomes(["what it has open"], deeds.confined_main, tmp_path)
+    assert how == {"what it has open": ("done", "['file', 'null', 'null', 'null', 'socket']")}  # the file is its answer
+
+
+async def test_a_worker_inherits_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUIRE_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "DATABASE_URL", "KAFKA_PASSWORD"):
+        monkeypatch.setenv(name, "secret-of-the-processor")
+    monkeypatch.setenv("LC_TIME", "C")
+    multiprocessing.forkserver._forkserver._stop()
+    how = await outcomes(["its environment"], deeds.confined_main, tmp_path)
+    environment = ast.literal_eval(how["its environment"][1])
+    assert environment.keys() >= {"PATH", "LC_TIME"}
+    assert "secret-of-the-processor" not in environment.values()
