@@ -24,6 +24,7 @@ from quire_processor.sandbox import NotConfined
 
 LIMITS = Limits(memory_bytes=deeds.MEMORY)
 
+
 @contextlib.contextmanager
 def others(where: Path) -> Iterator[Scene]:
     """Whom a worker could harm: files, another worker's among them, a process, and sockets that take datagrams."""

@@ -39,7 +39,9 @@ def processor(where: Path, deed: str, main: str, **scene: object) -> subprocess.
     plan = json.dumps({"deeds": [deed], "elsewhere": str(where), **scene})
     command = [sys.executable, "-c", PROCESSOR, str(where), plan, main]
     root = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    return subprocess.Popen(
+        command, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
 
 
 @pytest.mark.parametrize(("main", "forged"), [("free_main", True), ("confined_main", False)])

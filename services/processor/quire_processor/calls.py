@@ -81,7 +81,9 @@ def allowed(pid: int) -> tuple[Call, ...]:
         Call("recvfrom", 45, 207, ((_without(3, ~socket.MSG_WAITALL & _INT), _null(4)),)),
         Call("sendto", 44, 206, ((_is(3, 0), _null(4)),)),
         # Locks within the process, its time, its signals, itself.
-        Call("futex", 202, 98, tuple((Condition(1, _FUTEX_COMMAND, of),) for of in (_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_WAIT_BITSET))),
+        Call(
+            "futex", 202, 98, tuple((Condition(1, _FUTEX_COMMAND, of),) for of in (_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_WAIT_BITSET))
+        ),
         Call("sched_yield", 24, 124),
         Call("clock_gettime", 228, 113),
         Call("clock_getres", 229, 114),

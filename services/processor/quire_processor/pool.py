@@ -75,9 +75,7 @@ class WorkerPool:
     `patience` seconds where none can be started.
     """
 
-    def __init__(
-        self, size: int, limits: Limits, directory: Path, patience: float = 600.0, sandbox: Sandbox = "prefer"
-    ) -> None:
+    def __init__(self, size: int, limits: Limits, directory: Path, patience: float = 600.0, sandbox: Sandbox = "prefer") -> None:
         self.size = size
         self._patience = patience
         self._sandbox = sandbox

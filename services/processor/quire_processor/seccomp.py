@@ -85,5 +85,8 @@ def _body(alternatives: tuple[tuple[Condition, ...], ...], refuse: Instruction) 
 def _words(condition: Condition) -> list[tuple[int, int, int]]:
     """The condition cut into words of 32 bits: offset, mask, value. The lower one comes first on both architectures."""
     offset = _ARGUMENTS + 8 * condition.argument
-    halves = [(offset, condition.mask & _WORD, condition.value & _WORD), (offset + 4, condition.mask >> 32, condition.value >> 32)]
+    halves = [
+        (offset, condition.mask & _WORD, condition.value & _WORD),
+        (offset + 4, condition.mask >> 32, condition.value >> 32),
+    ]
     return [half for half in halves if half[1]]
