@@ -2,11 +2,15 @@
 does the deed that its file names.
 """
 
+import codecs
+import encodings.aliases
 import errno
 import fcntl
+import importlib
 import json
 import mmap
 import os
+import pkgutil
 import resource
 import signal
 import socket
@@ -15,6 +19,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import PIL
+import pypdf
+import pypdfium2
 
 from quire_processor import landlock, seccomp, worker
 from quire_processor.extract import Reading
@@ -170,6 +178,25 @@ def thread() -> object:
     return started.join()
 
 
+def unloadable() -> list[str]:
+    """What the libraries may load late, when a file asks for it, and cannot."""
+    modules = [module.name for of in (pypdf, pypdfium2) for module in pkgutil.walk_packages(of.__path__, f"{of.__name__}.")]
+    modules += [f"PIL.{module.name}" for module in pkgutil.iter_modules(PIL.__path__) if module.name.endswith("Plugin")]
+    modules.remove("pypdfium2.__main__")
+    codings = sorted(set(encodings.aliases.aliases.values()))
+    return [name for name in modules if not _works(importlib.import_module, name)] + [
+        name for name in codings if not _works(codecs.lookup, name)
+    ]
+
+
+def _works(load: Callable[[str], object], name: str) -> bool:
+    try:
+        load(name)
+    except Exception:  # noqa: BLE001 -- whatever a module raises
+        return False
+    return True
+
+
 def spin(pid_file: Path) -> None:
     pid_file.write_text(f"{os.getpid()}\n")
     while True:
@@ -251,6 +278,7 @@ DEEDS = LANDLOCK | SECCOMP | RLIMITS
 OBSERVATIONS: dict[str, Deed] = {
     "what it has open": lambda _: descriptors(),
     "its environment": lambda _: dict(os.environ),
+    "loading": lambda _: unloadable(),
     "forging": lambda _: forge(),
     "spinning": lambda scene: spin(scene["own"] / "pages.tsv"),
     "the memory of the process that forked it": lambda scene: os.open(f"/proc/{scene['forkserver']}/mem", os.O_RDWR),

@@ -105,3 +105,8 @@ async def test_a_worker_inherits_no_credentials(tmp_path: Path, monkeypatch: pyt
     environment = ast.literal_eval(how["its environment"][1])
     assert environment.keys() >= {"PATH", "LC_TIME"}
     assert "secret-of-the-processor" not in environment.values()
+
+
+async def test_what_the_libraries_load_late_is_there_all_the_same(tmp_path: Path) -> None:
+    free = await outcomes(["loading"], deeds.free_main, tmp_path / "free")
+    assert await outcomes(["loading"], deeds.confined_main, tmp_path / "confined") == free

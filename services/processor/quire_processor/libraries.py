@@ -8,6 +8,7 @@ from importlib import import_module
 from PIL import Image
 
 _LOADED_LATE = (
+    "_multibytecodec",
     *(f"_codecs_{where}" for where in ("cn", "hk", "iso2022", "jp", "kr", "tw")),
     "_elementtree",
 )

@@ -14,7 +14,7 @@ class NotConfined(CannotServe):
     def __init__(self, lacking: Lacking) -> None:
         super().__init__(
             f"QUIRE_SANDBOX=require, but worker processes are not confined on this machine: {sentence(lacking)}. "
-            "Run on Linux 5.13 or later with Landlock and seccomp, on x86-64 or arm64, or set QUIRE_SANDBOX=prefer."
+            "Run on Linux 5.13 or later with Landlock and seccomp, on x86-64 or arm64, or set QUIRE_SANDBOX=prefer"
         )
 
 

@@ -63,8 +63,7 @@ def _opened(result: Path) -> BinaryIO:
         descriptor = os.open(result, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise ResultLost(f"it left no {result.name}: {error}") from error
-    file = os.fdopen(descriptor, "rb")
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return file
-    file.close()
-    raise ResultLost(f"its {result.name} is no plain file")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ResultLost(f"its {result.name} is no plain file")
+    return os.fdopen(descriptor, "rb")
