@@ -1,5 +1,6 @@
-"""What a worker process that was taken over by a file may try. It is a real one that WorkerPool starts: only that it reads no PDF, but
-does the deed that its file names.
+"""What a worker process may try that a file has taken over.
+
+It is a real one, started by WorkerPool: only that it reads no PDF, but does the deeds that its file names.
 """
 
 import codecs
@@ -123,7 +124,7 @@ def _kind(descriptor: int) -> str | None:
         mode = os.fstat(descriptor)
     except OSError:
         return None
-    if stat.S_ISCHR(mode.st_mode) and mode.st_rdev == os.stat(os.devnull).st_rdev:
+    if stat.S_ISCHR(mode.st_mode) and mode.st_rdev == Path(os.devnull).stat().st_rdev:
         return "null"
     return {stat.S_IFSOCK: "socket", stat.S_IFIFO: "pipe", stat.S_IFREG: "file"}.get(stat.S_IFMT(mode.st_mode), "other")
 
@@ -141,10 +142,11 @@ def forge() -> str:
 
 def memory_by(file: Callable[[], int]) -> str:
     """More than the worker may have of memory, of which its own address space holds nothing."""
-    held = file()
-    for _ in range(2 * MEMORY // 1024**2):
-        os.write(held, b"x" * 1024**2)
-    return f"{os.fstat(held).st_size} bytes"
+    held = [file() for _ in range(3)]
+    for descriptor in held:
+        for _ in range(MEMORY // 2 // 1024**2):
+            os.write(descriptor, b"x" * 1024**2)
+    return f"{sum(os.fstat(descriptor).st_size for descriptor in held)} bytes"
 
 
 def large(path: Path) -> None:
@@ -243,7 +245,7 @@ SECCOMP: dict[str, Deed] = {
     # Other processes
     "another process": lambda _: forked(),
     "a thread": lambda _: thread(),
-    "a program": lambda _: tried(lambda: os.execv("/nowhere", ["nowhere"])),
+    "a program": lambda _: tried(lambda: os.execv("/nowhere", ["nowhere"])),  # noqa: S606
     "a signal to its parent": lambda scene: os.kill(scene["parent"], 0),
     "a signal to its process group": lambda _: os.kill(0, 0),
     "killing by a descriptor's owner": lambda scene: signalled(scene["victim"]),

@@ -30,4 +30,4 @@ if __name__ == "__main__":
     libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if libc.prctl(SET_SECCOMP, 2, filters, 0, 0):
         sys.exit(f"no filter: {os.strerror(ctypes.get_errno())}")
-    os.execvp(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606

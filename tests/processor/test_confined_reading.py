@@ -1,4 +1,4 @@
-"""That PDFs are read the same, confined or not: the project's samples, those of the tests, and a corpus where QUIRE_CORPUS names one."""
+"""That PDFs are read the same, confined or not: the samples, those of the tests, and those below the directory QUIRE_CORPUS."""
 
 from __future__ import annotations
 

@@ -16,26 +16,26 @@ OF_ABI_1 = (1 << 13) - 1
 
 
 @pytest.mark.parametrize(
-    ("abi", "files", "tcp", "scopes"),
+    ("abi", "handled"),  # rights over files, over TCP, and scopes
     [
-        (1, OF_ABI_1, 0, 0),
-        (2, OF_ABI_1 | REFER, 0, 0),
-        (3, OF_ABI_1 | REFER | TRUNCATE, 0, 0),
-        (4, OF_ABI_1 | REFER | TRUNCATE, 3, 0),
-        (5, OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV, 3, 0),
-        (6, OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV, 3, 3),
-        (99, OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV, 3, 3),
+        (1, (OF_ABI_1, 0, 0)),
+        (2, (OF_ABI_1 | REFER, 0, 0)),
+        (3, (OF_ABI_1 | REFER | TRUNCATE, 0, 0)),
+        (4, (OF_ABI_1 | REFER | TRUNCATE, 3, 0)),
+        (5, (OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV, 3, 0)),
+        (6, (OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV, 3, 3)),
+        (99, (OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV, 3, 3)),
     ],
 )
 def test_a_kernel_is_asked_for_what_it_knows(
-    abi: int, files: int, tcp: int, scopes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    abi: int, handled: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = Kernel(abi)
     monkeypatch.setattr(landlock, "call", kernel)
     (tmp_path / "result").touch()
     landlock.restrict([tmp_path, tmp_path / "not there"], [tmp_path / "result"])
-    assert kernel.handled == (files, tcp, scopes)
-    assert kernel.rules == [READ_FILE | READ_DIR, files & (READ_FILE | WRITE_FILE | TRUNCATE)]
+    assert kernel.handled == handled
+    assert kernel.rules == [READ_FILE | READ_DIR, handled[0] & (READ_FILE | WRITE_FILE | TRUNCATE)]
     assert kernel.restricted
 
 

@@ -8,14 +8,13 @@ import os
 import platform
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-
-from quire_local.ports import free_ports
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
@@ -35,8 +34,14 @@ SERVERS = {
 @contextlib.asynccontextmanager
 async def processor(sandbox: str, missing: str, where: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """A processor that never finds its servers, and its ops port."""
-    [port] = free_ports(1)
-    settings = {"QUIRE_SANDBOX": sandbox, "QUIRE_OPS_PORT": str(port), "QUIRE_SCRATCH_DIR": str(where), "QUIRE_LOG_FORMAT": "json"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {
+        "QUIRE_SANDBOX": sandbox,
+        "QUIRE_OPS_PORT": str(port),
+        "QUIRE_SCRATCH_DIR": str(where),
+        "QUIRE_LOG_FORMAT": "json",
+    }
     command = [*([sys.executable, WITHOUT, missing] if missing else []), sys.executable, "-m", "quire_processor"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **SERVERS, **settings}, stderr=pipe)
@@ -53,7 +58,7 @@ async def gauges(port: int) -> dict[str, float]:
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(OSError):
-                text = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())  # noqa: S310
+                text = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
                 if found := re.findall(r'^quire_processor_sandbox\{part="(\w+)"\} (\S+)$', text, re.MULTILINE):
                     return {part: float(value) for part, value in found}
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What the filter of system calls decides: by an interpreter of its program for both architectures, and by the kernel for this one."""
+"""What the filter of system calls decides: by an interpreter of its program for each architecture, by the kernel for this one."""
 
 from __future__ import annotations
 

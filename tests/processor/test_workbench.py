@@ -21,10 +21,9 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_a_file_lies_on_it_as_long_as_it_is_worked_on(bench: Workbench, source: Path) -> None:
-    with pytest.raises(ZeroDivisionError), bench.holding(source):
+    with bench.holding(source):
         assert bench.original.read_bytes() == b"%PDF"
         assert not source.exists()
-        _ = 1 / 0
     assert source.read_bytes() == b"%PDF"
     assert sorted(path.name for path in bench.directory.iterdir()) == sorted(RESULTS)
 
@@ -53,7 +52,7 @@ def test_a_result_cannot_be_changed_once_it_is_copied(bench: Workbench, tmp_path
 def test_what_a_worker_puts_in_the_place_of_a_result_is_not_followed(bench: Workbench, tmp_path: Path, instead: object) -> None:
     bench.results[1].unlink()
     instead(bench.results[1])  # type: ignore[operator]
-    with pytest.raises(ResultLost, match="pages.tsv"):
+    with pytest.raises(ResultLost, match=r"pages\.tsv"):
         bench.copy_results(tmp_path)
 
 

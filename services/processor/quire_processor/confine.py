@@ -1,7 +1,7 @@
 """What a worker process gives up before it opens a stranger's file: none of this needs root, and none can be undone.
 
-Everywhere: rlimits, and all descriptors but its pipe. On Linux besides: a life longer than its parent's, new privileges, capabilities,
-and what Landlock and seccomp refuse.
+Everywhere: rlimits, and all descriptors but its pipe. On Linux besides: a life longer than its parent's, privileges, and what
+Landlock and seccomp refuse.
 """
 
 import ctypes
@@ -35,8 +35,8 @@ _FONTS = ("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts") 
 
 
 def confine(limits: Limits, bench: Workbench, pipe: int, sandbox: Sandbox) -> Lacking:
-    """For the calling process and for good; `pipe` is the one descriptor that stays. Returns which parts do not hold. Raises OSError
-    where the kernel refuses what every Linux has.
+    """For the calling process and for good; `pipe` is the one descriptor that stays. Returns the parts that do not hold. Raises
+    OSError where the kernel refuses what every Linux has.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     _drop_descriptors(pipe)
@@ -78,7 +78,7 @@ def _sandboxed(bench: Workbench, sandbox: Sandbox) -> Lacking:
 def _readable(bench: Workbench) -> list[Path]:
     """Its own directory, fonts, and what Python may import yet: packages, not the rest of `sys.path`, where anything may lie."""
     packages = {path for name, module in sys.modules.items() if "." not in name for path in getattr(module, "__path__", ())}
-    return [bench.directory, *map(Path, {*_FONTS, *packages, os.path.dirname(os.__file__)})]
+    return [bench.directory, *map(Path, {*_FONTS, *packages, Path(os.__file__).parent})]
 
 
 def _drop_descriptors(pipe: int) -> None:
@@ -86,9 +86,8 @@ def _drop_descriptors(pipe: int) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
-    for name in os.listdir("/dev/fd"):
-        if int(name) not in (0, 1, 2, pipe):
-            os.closerange(int(name), int(name) + 1)  # the list's own descriptor is closed already
+    for inherited in {int(path.name) for path in Path("/dev/fd").iterdir()} - {0, 1, 2, pipe}:
+        os.closerange(inherited, inherited + 1)  # ignores the one by which the list was read
 
 
 def _drop_capabilities() -> None:

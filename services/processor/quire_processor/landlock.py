@@ -1,7 +1,7 @@
 """Landlock (linux/landlock.h): which files this process and its threads may still open, whatever the user may.
 
-Besides, from the kernel's ABI 4 on, no TCP; from ABI 5 on, no ioctl on devices; from ABI 6 on, no abstract Unix socket and no signal to
-processes outside. Rights that a kernel does not know are left out.
+Besides, from the kernel's ABI 4 on, no TCP; from ABI 5 on, no ioctl on devices; from ABI 6 on, no abstract Unix socket and no
+signal to processes outside. Rights that a kernel does not know are left out.
 """
 
 import os
@@ -22,8 +22,8 @@ _SCOPES, _SCOPES_SINCE = 0b11, 6  # abstract Unix sockets, signals
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Leaves this process what lies in or below `readable`, to be read, and the files `writable`, to be read, written and truncated. No
-    file is made, removed or executed any more. Raises OSError where the kernel has no Landlock or refuses.
+    """Leaves this process what lies in or below `readable`, to be read, and the files `writable`, to be read, written and
+    truncated. No file is made, removed or executed any more. Raises OSError where the kernel has no Landlock or refuses.
     """
     abi = call("syscall", _CREATE_RULESET, None, 0, _ASK_FOR_ABI)
     files = sum(rights for since, rights in _FILE_RIGHTS_SINCE.items() if since <= abi)

@@ -23,6 +23,7 @@ from quire_processor.prepare import prepared
 from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
+from quire_processor.trial import read_a_page
 from quire_runtime import logs, postgres, signals
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
@@ -80,10 +81,10 @@ async def serve(settings: ProcessorSettings) -> None:
         group.create_task(ops.run())
         stack.callback(ops.stop)
         directory = stack.enter_context(scratch(settings.scratch_dir))
-        pool_of_workers = WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s, settings.sandbox)
-        workers = await signals.unless(stop, stack.enter_async_context(pool_of_workers))
+        workers = await signals.unless(stop, stack.enter_async_context(_workers(settings, directory)))
         if workers is None:
             return
+        await signals.unless(stop, read_a_page(workers, directory))
         store = await stack.enter_async_context(ObjectStore(settings.s3))
         pool = await signals.unless(stop, prepared(settings, store))
         if pool is None:
@@ -143,8 +144,8 @@ async def _close(pool: asyncpg.Pool) -> None:
         pool.terminate()
 
 
-def _limits(settings: ProcessorSettings) -> Limits:
-    return Limits(
+def _workers(settings: ProcessorSettings, directory: Path) -> WorkerPool:
+    limits = Limits(
         memory_bytes=settings.memory_limit_mib * 1024 * 1024,
         cpu_seconds=settings.cpu_limit_s,
         wall_seconds=settings.wall_limit_s,
@@ -152,3 +153,4 @@ def _limits(settings: ProcessorSettings) -> Limits:
         characters=settings.max_characters,
         files_per_worker=settings.files_per_worker,
     )
+    return WorkerPool(settings.pool_size, limits, directory, settings.outage_limit_s, settings.sandbox)

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -26,7 +26,7 @@ from quire_processor.confine import Lacking, Sandbox
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS
-from quire_processor.sandbox import report, sentence
+from quire_processor.sandbox import NotConfined, report
 from quire_processor.workbench import ResultLost, Workbench
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
@@ -90,13 +90,9 @@ class WorkerPool:
 
     async def __aenter__(self) -> Self:
         """Starts a first worker, to see how it is confined; raises NotConfined."""
-        one = await self._started(self._start)
+        one = await self._started()
         self._idle.append(one)
-        try:
-            report(one.lacking, self._sandbox)
-        except BaseException:
-            await self.aclose()
-            raise
+        report(one.lacking)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -147,26 +143,16 @@ class WorkerPool:
             if one.alive:
                 return one
             await one.kill()
-        return await self._started(self._confined)
+        return await self._started(NotConfined)
 
-    async def _started(self, start: "Callable[[], Awaitable[_Worker]]") -> "_Worker":
+    async def _started(self, *also: type[Exception]) -> "_Worker":
+        """A worker; tried again for `patience` seconds after CannotStart and `also`."""
         return await retrying(
-            start,
-            transient=lambda error: isinstance(error, CannotStart),
+            lambda: _Worker.start(self._context, self._starts, self._limits, self._directory, self._sandbox),
+            transient=lambda error: isinstance(error, (CannotStart, *also)),
             give_up_after=self._patience,
             on_retry=lambda error, attempt: log.warning("worker not started", error=str(error), attempt=attempt),
         )
-
-    async def _start(self) -> "_Worker":
-        return await _Worker.start(self._context, self._starts, self._limits, self._directory, self._sandbox)
-
-    async def _confined(self) -> "_Worker":
-        """As the first one was, where that is required."""
-        one = await self._start()
-        if one.lacking and self._sandbox == "require":
-            await one.kill()
-            raise CannotStart(f"a worker process is not confined: {sentence(one.lacking)}")
-        return one
 
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
         try:
@@ -211,7 +197,7 @@ class _Worker:
     async def start(
         cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path, sandbox: Sandbox
     ) -> "_Worker":
-        """A process that is confined and waits for its first file; raises CannotStart."""
+        """A process that is confined and waits for its first file; raises CannotStart or NotConfined."""
         try:
             bench = Workbench.make(directory)
         except OSError as error:
@@ -242,6 +228,9 @@ class _Worker:
         except BaseException:
             await asyncio.shield(one.kill())
             raise
+        if one.lacking and sandbox == "require":
+            await one.kill()
+            raise NotConfined(one.lacking)
         return one
 
     @property
@@ -249,7 +238,7 @@ class _Worker:
         return self._process.is_alive() and not self._reader.at_eof()
 
     async def ask(self, source: Path, target: Path, on_page: OnPage) -> worker.Done | worker.Failed:
-        """The answer to one file, its results copied to `target`; raises WorkerDied where the worker does not give a proper one."""
+        """The answer to one file, its results copied to `target`; raises WorkerDied where it is not a proper one."""
         self.served += 1
         try:
             with self._bench.holding(source):

@@ -1,6 +1,6 @@
-"""What the processor makes of a worker that is less confined than it could be: a metric, a warning, or no start at all."""
+"""What the processor makes of worker processes that are less confined than they could be: a metric, a warning, or no start."""
 
-from quire_processor.confine import PARTS, Lacking, Sandbox
+from quire_processor.confine import PARTS, Lacking
 from quire_processor.metrics import SANDBOX
 from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
@@ -13,21 +13,18 @@ class NotConfined(CannotServe):
 
     def __init__(self, lacking: Lacking) -> None:
         super().__init__(
-            f"QUIRE_SANDBOX=require, but worker processes are not confined on this machine: {sentence(lacking)}. "
+            f"QUIRE_SANDBOX=require, but worker processes are not confined on this machine: {_sentence(lacking)}. "
             "Run on Linux 5.13 or later with Landlock and seccomp, on x86-64 or arm64, or set QUIRE_SANDBOX=prefer"
         )
 
 
-def report(lacking: Lacking, sandbox: Sandbox) -> None:
-    """Tells operators what workers lack; raises NotConfined where they must not lack it."""
+def report(lacking: Lacking) -> None:
+    """Tells operators by the metric, and where something is lacking by a warning."""
     for part in PARTS:
         SANDBOX.labels(part).set(part not in lacking)
-    if lacking and sandbox == "require":
-        raise NotConfined(lacking)
     if lacking:
-        log.warning("worker processes are not confined as docs/secure.md describes it", lacking=sentence(lacking))
+        log.warning("worker processes are not confined as docs/secure.md describes it", lacking=_sentence(lacking))
 
 
-def sentence(lacking: Lacking) -> str:
-    """The parts and their reasons in one line."""
+def _sentence(lacking: Lacking) -> str:
     return "; ".join(f"no {part} ({reason})" for part, reason in lacking.items())

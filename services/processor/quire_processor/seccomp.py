@@ -1,7 +1,7 @@
 """Seccomp: the system calls that this process may still make, and with which arguments. Assembles the kernel's filter program.
 
-A program reads `struct seccomp_data` (linux/seccomp.h) word by word: the number of the call, the architecture, and from byte 16 on the
-six arguments, 64 bits each.
+A program reads `struct seccomp_data` (linux/seccomp.h) word by word: the number of the call, the architecture, and from byte 16
+on the six arguments, 64 bits each.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
 _ADDED_SINCE_2019 = 424
-"""Calls from this number on are younger than Linux 5.1. The C library tries them and goes another way at ENOSYS, but not at EPERM."""
+"""Calls from this number on came with Linux 5.1 or later. The C library tries them, and at ENOSYS (not at EPERM) an older one."""
 
 
 class Condition(NamedTuple):
@@ -76,7 +76,7 @@ def _body(alternatives: tuple[tuple[Condition, ...], ...], refuse: Instruction) 
     for conditions in alternatives:
         words = [word for condition in conditions for word in _words(condition)]
         for left, (offset, mask, value) in zip(range(len(words), 0, -1), words, strict=True):
-            # Where it is false, on to the next alternative: past the words that are left, three instructions each, and the return.
+            # Where it is false, on to the next alternative: past the words that are left, of three instructions, and the return.
             body += [(_LOAD, 0, 0, offset), (_AND, 0, 0, mask), (_IF_EQUAL, 0, 3 * (left - 1) + 1, value)]
         body.append((_RETURN, 0, 0, _ALLOW))
     return [*body, refuse]

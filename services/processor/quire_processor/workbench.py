@@ -44,7 +44,8 @@ class Workbench:
         try:
             yield
         finally:
-            self.original.rename(source)
+            with contextlib.suppress(FileNotFoundError):
+                self.original.rename(source)
 
     def copy_results(self, target: Path) -> None:
         """Copies the results into the directory `target`. Raises ResultLost; OSError where there is no room for them."""
