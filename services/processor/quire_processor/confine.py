@@ -86,7 +86,7 @@ def _drop_descriptors(pipe: int) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
-    for inherited in {int(path.name) for path in Path("/dev/fd").iterdir()} - {0, 1, 2, pipe}:
+    for inherited in {int(path.name) for path in Path("/proc/self/fd" if _ON_LINUX else "/dev/fd").iterdir()} - {0, 1, 2, pipe}:
         os.closerange(inherited, inherited + 1)  # ignores the one by which the list was read
 
 
