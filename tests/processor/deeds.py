@@ -17,6 +17,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,11 @@ def signalled(victim: int) -> str:
     fcntl.fcntl(ours, F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(ours, fcntl.F_SETFL, os.O_ASYNC)
     theirs.send(b"x")
-    return "sent"
+    for _ in range(100):
+        if " Z " in Path(f"/proc/{victim}/stat").read_text():
+            return "killed"
+        time.sleep(0.1)
+    raise RuntimeError("it lives")
 
 
 def own_pipe() -> int:
@@ -279,6 +284,7 @@ RLIMITS: dict[str, Deed] = {
 DEEDS = LANDLOCK | SECCOMP | RLIMITS
 OBSERVATIONS: dict[str, Deed] = {
     "what it has open": lambda _: descriptors(),
+    "the size of core dumps": lambda _: resource.getrlimit(resource.RLIMIT_CORE),
     "its environment": lambda _: dict(os.environ),
     "loading": lambda _: unloadable(),
     "forging": lambda _: forge(),

@@ -96,6 +96,11 @@ async def test_a_worker_has_nothing_open_but_its_pipe(tmp_path: Path) -> None:
     assert how == {"what it has open": ("done", "['file', 'null', 'null', 'null', 'socket']")}  # the file is its answer
 
 
+async def test_a_worker_dumps_no_core(tmp_path: Path) -> None:
+    how = await outcomes(["the size of core dumps"], deeds.confined_main, tmp_path)
+    assert how == {"the size of core dumps": ("done", "(0, 0)")}
+
+
 async def test_a_worker_inherits_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("QUIRE_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "DATABASE_URL", "KAFKA_PASSWORD"):
         monkeypatch.setenv(name, "secret-of-the-processor")
