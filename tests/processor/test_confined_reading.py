@@ -26,7 +26,6 @@ MADE = {
     "giant metadata": samples_pdf.giant_metadata_pdf(),
     "many pages": samples_pdf.many_pages_pdf(),
     "NUL and surrogates": samples_pdf.nul_and_surrogate_pdf(),
-    "bomb": samples_pdf.bomb_pdf(),
     "nothing": b"",
 }
 
