@@ -105,7 +105,7 @@ async def test_a_worker_inherits_no_credentials(tmp_path: Path, monkeypatch: pyt
     for name in ("QUIRE_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "DATABASE_URL", "KAFKA_PASSWORD"):
         monkeypatch.setenv(name, "secret-of-the-processor")
     monkeypatch.setenv("LC_TIME", "C")
-    multiprocessing.forkserver._forkserver._stop()
+    multiprocessing.forkserver._forkserver._stop()  # the next one is started with these
     how = await outcomes(["its environment"], deeds.confined_main, tmp_path)
     environment = ast.literal_eval(how["its environment"][1])
     assert environment.keys() >= {"PATH", "LC_TIME"}

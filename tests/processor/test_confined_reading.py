@@ -1,4 +1,4 @@
-"""That PDFs are read the same, confined or not: the samples, those of the tests, and those below the directory QUIRE_CORPUS."""
+"""That PDFs are read the same, confined or not: the samples, those of the tests, and a corpus where there is one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from quire_processor.limits import Limits
 from quire_processor.pool import ExtractionFailed, WorkerPool
 from quire_processor.sandbox import NotConfined
 
-CORPUS = os.environ.get("QUIRE_CORPUS")
+ROOT = Path(__file__).parents[2]
+CORPUS = Path(os.environ.get("QUIRE_CORPUS", ROOT.parent / "shared" / "corpus"))
 LIMITS = Limits(cpu_seconds=3_600.0, wall_seconds=300.0, pages=30)  # no outcome depends on how fast this machine is
 MADE = {
     "simple": samples_pdf.simple_pdf(pages=3),
@@ -32,9 +33,8 @@ MADE = {
 
 def pdfs() -> dict[str, bytes]:
     """Contents by name."""
-    samples = sorted((Path(__file__).parents[2] / "samples" / "pdfs").glob("*.pdf"))
-    corpus = sorted(Path(CORPUS).rglob("*.pdf")) if CORPUS else []
-    return {**MADE, **{str(path): path.read_bytes() for path in (*samples, *corpus)}}
+    paths = sorted([*(ROOT / "samples" / "pdfs").glob("*.pdf"), *CORPUS.rglob("*.pdf")])
+    return {**MADE, **{str(path): path.read_bytes() for path in paths}}
 
 
 async def readings(sandbox: Sandbox, where: Path) -> dict[str, object]:
