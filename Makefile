@@ -12,10 +12,10 @@ MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos bench lint fmt clean
+.PHONY: help setup run demo test test-deploy chaos bench images requirements manifests docs lint fmt clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 setup: $(READY) ## Build the environment in .venv, without starting anything
 
@@ -28,6 +28,9 @@ demo: $(READY) ## Submit the samples to the running stack and check every outcom
 test: $(READY) ## Run all tests; ARGS="tests/schemas -k fold" for some
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-deploy: $(READY) ## Run the tests of images, Compose and Kubernetes too, on the Docker engine and the cluster that are reachable
+	@$(BIN)/python -m pytest -m 'live or not live' tests/deploy $(ARGS)
+
 chaos: $(READY) ## Kill, freeze and cut off for ten minutes, then check every promise from outside; SEED=… repeats a run
 	@QUIRE_CHAOS_SECONDS=$(or $(SECONDS),600) QUIRE_CHAOS_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -s tests/chaos
 
@@ -36,6 +39,18 @@ bench: $(READY) ## Measure the running stack: batches, control, push, a large up
 	@$(BIN)/python bench/control.py $(ARGS)
 	@$(BIN)/python bench/push.py $(ARGS)
 	@$(BIN)/python bench/upload.py $(ARGS)
+
+images: ## Build the container images, and list what is in each in sbom/; ARGS="--build-arg BASE=python:3.12-slim"
+	@deploy/docker/build $(ARGS)
+
+requirements: $(READY) ## Cut each image's share out of requirements/all.txt
+	@$(BIN)/python requirements/shares.py
+
+manifests: $(READY) ## Make again what follows from chart and settings: deploy/kubernetes/quire.yaml, the values' schema
+	@$(BIN)/python -m tests.deploy.manifests
+
+docs: $(READY) ## Write docs/metrics.md from the declarations of the metrics
+	@$(BIN)/python docs/generate.py
 
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -48,7 +63,7 @@ fmt: $(READY) ## Format the code and sort its imports
 	$(BIN)/ruff format
 
 clean: ## Remove the environment, caches and the local stack's data
-	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	rm -rf $(VENV) .quire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache sbom
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): $(MANIFESTS)

@@ -2,7 +2,7 @@
 
 The order of the log is the only lock. Processor, notifier and every other reader use this function and nothing else to
 know where a batch stands, so all of them agree at each offset. An event that is not accepted returns the very same
-object: it is history without effect. Bump `FOLD_VERSION` with every change of meaning; the notifier then asks for a rebuild.
+object: it is history without effect.
 """
 
 from collections.abc import Callable, Iterable
@@ -37,7 +37,14 @@ from quire_schemas.events import (
     Status,
 )
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
+"""Bump it with every change of a state's fields or of their meaning. Whoever reads a state that an older version has stored
+upcasts it (`quire_schemas.stored`).
+"""
+CARRIES_ON_FROM = 1
+"""The oldest version whose states can be carried on once they are upcast: raise it to FOLD_VERSION where the log has to be
+folded anew, as events mean something else. The notifier does that by itself.
+"""
 
 
 class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):

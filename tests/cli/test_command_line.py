@@ -7,15 +7,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
+from tests.cli.feed import view
 
 from quire_cli.main import LIGHT, main
+from quire_schemas.views import Page
 
 NOBODY = "http://127.0.0.1:1"
+BATCHES = "0190e3a4-0000-4000-8000-000000000001", "7f0e3a45-0000-4000-8000-000000000002"
 
 
 class Done(NamedTuple):
@@ -143,9 +149,9 @@ def test_what_is_wrong_in_the_settings_is_said_by_check_config(quire: Quire, mon
     assert re.search(r"^# ingest\nQUIRE_KAFKA_BOOTSTRAP ", plain.out)
 
 
-def completed(*words: str) -> list[str]:
-    """What bash offers for the last of these."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("QUIRE_")}
+def completed(*words: str, url: str = NOBODY) -> list[str]:
+    """What bash offers for the last of these; ids come from whoever answers at the address."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QUIRE_")} | {"QUIRE_URL": url}
     asked = {"_QUIRE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     command = [sys.executable, "-c", "import sys; sys.argv = ['quire']; from quire_cli.main import main; main()"]
     done = subprocess.run(command, env=environment | asked, capture_output=True, text=True, check=False)
@@ -159,8 +165,32 @@ def test_a_shell_completes_commands_options_and_values() -> None:
     assert completed("quire", "submit", "--policy", "all") == ["all_or_nothing"]
 
 
-def test_a_shell_offers_no_ids_and_no_error_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUIRE_URL", NOBODY)
+class Listing(BaseHTTPRequestHandler):
+    """A notifier that knows two batches."""
+
+    def do_GET(self) -> None:
+        body = msgspec.json.encode(Page(items=[view(batch_id) for batch_id in BATCHES], next_cursor=None))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def listing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listing) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+def test_a_shell_offers_the_ids_of_the_address_that_is_meant_and_nothing_where_nobody_answers(listing: str) -> None:
+    assert completed("quire", "batch", "", url=listing) == list(BATCHES)
+    assert completed("quire", "batch", "019", url=listing) == [BATCHES[0]]
     assert completed("quire", "batch", "") == []
 
 

@@ -3,7 +3,7 @@
 import subprocess
 from functools import cache
 
-REPOSITORIES = KAFKA, POSTGRES, S3 = "apache/kafka", "postgres", "andrewgaul/s3proxy"
+REPOSITORIES = KAFKA, POSTGRES, S3 = "apache/kafka", "postgres", "chrislusf/seaweedfs"
 
 
 @cache

@@ -43,15 +43,18 @@ class Consumer:
         await self._stop.wait()
 
 
+async def nobody() -> None: ...
+
+
 async def test_a_rebuild_that_switched_before_it_was_waited_for_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     epochs, stop = Epochs(), asyncio.Event()
     monkeypatch.setattr(follower, "live_epoch", epochs.of)
     nowhere: Any = None
-    follows = Follower(nowhere, lambda: Consumer(epochs))  # type: ignore[arg-type, return-value]
+    follows = Follower(nowhere, lambda: Consumer(epochs), nobody)  # type: ignore[arg-type, return-value]
     running = asyncio.create_task(follows.run(stop))
     async with asyncio.timeout(5):
         while Consumer.made < 2:
             await asyncio.sleep(0.01)
-    await follows.check()
+    await follows.check_log()
     stop.set()
     await running

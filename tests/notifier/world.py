@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from quire_notifier.wire import TooSlow
 from quire_schemas.messages import ServerMessage, Subscribed
 
 NAME = "c"
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def line(text: bytes) -> bytes:
@@ -64,7 +66,7 @@ class MemoryFeed:
     async def read(self, _name: str, after: int, limit: int, *, kind: str) -> Stretch:
         await self._before()
         first = max(after, self.pruned_to)
-        some = [Message(first + n + 1, text) for n, text in enumerate(self.texts[first : first + limit])]
+        some = [Message(first + n + 1, text, NOW) for n, text in enumerate(self.texts[first : first + limit])]
         stretch = Stretch(str(self.epoch), some)
         await self._after()
         return stretch

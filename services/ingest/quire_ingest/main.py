@@ -15,11 +15,12 @@ from quire_ingest.settings import MIB, IngestSettings
 from quire_ingest.standings import Standings
 from quire_ingest.submission import CLEAN_UP_SECONDS, Parts
 from quire_ingest.uploads import Terms
-from quire_runtime import logs, signals
+from quire_runtime import logs, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.http import HttpServer
 from quire_runtime.logs import get_logger
+from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
@@ -34,7 +35,9 @@ async def serve(settings: IngestSettings) -> None:
     return_large_blocks()
     logs.setup(settings.log, "ingest")
     stop = signals.stop_event()
+    watch_scratch(settings.scratch_dir)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "ingest"))
         store = await stack.enter_async_context(ObjectStore(settings.s3))
         publisher = await stack.enter_async_context(Publisher(settings.kafka, "quire-ingest"))
         notifier = await stack.enter_async_context(

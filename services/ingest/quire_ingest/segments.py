@@ -16,18 +16,17 @@ class Memory:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.taken = 0
+        metrics.BUFFERED.labels("memory").set_function(lambda: self.taken)
 
     def take(self, size: int) -> bool:
         """Whether there was room for so many more bytes; they are taken then."""
         if self.taken + size > self.limit:
             return False
         self.taken += size
-        metrics.BUFFERED.labels("memory").set(self.taken)
         return True
 
     def give_back(self, size: int) -> None:
         self.taken -= size
-        metrics.BUFFERED.labels("memory").set(self.taken)
 
 
 class Segment:
@@ -49,7 +48,7 @@ class Segment:
             self._on_disk = True
         if self._on_disk:
             await asyncio.to_thread(self._file.write, data)
-            metrics.BUFFERED.labels("disk").inc(len(data))
+            metrics.BUFFERED_ON_DISK.inc(len(data))
         else:
             self._file.write(data)
         self._held += len(data)
@@ -74,7 +73,7 @@ class Segment:
 
     def _release(self) -> None:
         if self._on_disk:
-            metrics.BUFFERED.labels("disk").dec(self._held)
+            metrics.BUFFERED_ON_DISK.dec(self._held)
         else:
             self._memory.give_back(self._held)
         self._held = 0

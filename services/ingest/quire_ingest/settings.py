@@ -15,6 +15,7 @@ from quire_runtime.settings import (
     OpsSettings,
     PrepareSettings,
     S3Settings,
+    TracesSettings,
     scratch_problems,
 )
 from quire_schemas.events import MAX_BATCH_SIZE
@@ -30,6 +31,7 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
     http: HttpSettings = field(default_factory=lambda: HttpSettings(port=8001))
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9100))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     auth: AuthSettings = AuthSettings()
     prepare: PrepareSettings = PrepareSettings()
     notifier_url: Annotated[str, Meta(description="Where the notifier is asked how a batch stands, for cancel and retry.")] = (

@@ -8,16 +8,17 @@ import httpx
 import msgspec
 
 from quire_ingest.answers import RETRY_AFTER
+from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
 from quire_schemas.batch import BatchState
+from quire_schemas.stored import decode_state
 
 ASK_AGAIN_SECONDS = 0.1
 LAG_SECONDS = 2.0
 """How long the projection may lag before its answer is taken as it is."""
 REMEMBERED = 10_000
-
-_decoder = msgspec.json.Decoder(BatchState)
+_PORTS = {"http": 80, "https": 443}
 
 
 class _Command(NamedTuple):
@@ -69,14 +70,31 @@ class Standings:
     async def _ask(self, batch_id: str, authorization: str | None) -> BatchState | Problem:
         headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}  # the bytes as they came
         try:
-            answer = await self._client.get(f"/api/batches/{batch_id}/state", headers=headers)
+            answer = await self._get(f"/api/batches/{batch_id}/state", headers)
             if answer.status_code == 200:
-                return _decoder.decode(answer.content)
+                return decode_state(answer.content)
         except (httpx.HTTPError, msgspec.DecodeError) as error:
             raise _away() from error
         if answer.status_code in {401, 403, 404}:
             return _passed_on(answer)
         raise _away()
+
+    async def _get(self, path: str, headers: dict[bytes, bytes]) -> httpx.Response:
+        """In the trace of the caller's request."""
+        address = self._client.base_url
+        attributes: tracing.Attributes = {
+            "http.request.method": "GET",
+            "url.full": f"{address}{path.lstrip('/')}",
+            "server.address": address.host,
+            "server.port": address.port or _PORTS[address.scheme],
+        }
+        with tracing.span("GET", attributes, kind="client") as span:
+            trace = span.traceparent or tracing.current()
+            answer = await self._client.get(
+                path, headers=headers if trace is None else {**headers, b"traceparent": trace.encode()}
+            )
+            span.set({"http.response.status_code": answer.status_code})
+            return answer
 
 
 def _passed_on(answer: httpx.Response) -> Problem:

@@ -21,14 +21,13 @@ from quire_runtime.scan import LogScan
 from quire_runtime.storage import DELETE_AT_ONCE, ObjectInfo, ObjectMissing, ObjectStore
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import Event
+from quire_schemas.stored import decode_state, encode_state
 
 log = get_logger(__name__)
 
 ORIGINALS, ARTEFACTS, MANIFESTS = "originals/", "artefacts/", "manifests/"
 CLOCKS_DIFFER = timedelta(seconds=10)
 """By how much the store's clock may be ahead of ours."""
-
-_state = msgspec.json.Decoder(BatchState)
 
 
 class LogNotWhole(CannotServe):
@@ -72,13 +71,13 @@ class Named:
         self._open.pop(after.batch_id, None)
         self._ended.pop(after.batch_id, None)
         if after.terminal:
-            self._ended[after.batch_id] = zlib.compress(msgspec.json.encode(after), 1)
+            self._ended[after.batch_id] = zlib.compress(encode_state(after), 1)
         else:
             self._open[after.batch_id] = after
 
     def state(self, batch_id: str) -> BatchState | None:
         ended = self._ended.get(batch_id)
-        return self._open.get(batch_id) if ended is None else _state.decode(zlib.decompress(ended))
+        return self._open.get(batch_id) if ended is None else decode_state(zlib.decompress(ended))
 
     def knows(self, batch_id: str) -> bool:
         return batch_id in self._open or batch_id in self._ended

@@ -19,13 +19,15 @@ from quire_notifier.links import Links
 from quire_notifier.paging import place_of
 from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.queries import Queries
-from quire_notifier.rows import FileRow, encode_state, file_view, state_view
+from quire_notifier.rows import FileRow, file_view, state_view
 from quire_notifier.sse import Streams
+from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal
-from quire_runtime.http import Problem, json_response
+from quire_runtime.http import Problem, answered, json_response, request_span
 from quire_runtime.logs import get_logger
 from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES
+from quire_schemas.stored import encode_state
 from quire_schemas.views import Config
 
 log = get_logger(__name__)
@@ -138,7 +140,7 @@ class Api:
             return await self._contents.answer(request, await self._found(request, principal), kind)
 
         if self._links.allows(request.url.path, request.query_params):
-            return await _observed(f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
+            return await _observed(request, f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
         return await self._guarded(f"/api/files/{{file_id}}/{kind}", lambda request, who: answer(request, reader(who)))(request)
 
     async def _found(self, request: Request, principal: Principal | None) -> FileRow:
@@ -182,13 +184,15 @@ class Api:
             async def answer() -> Response:
                 return await operation(request, await self._authenticator.of_headers(request.headers))
 
-            return await _observed(name, answer)
+            return await _observed(request, name, answer)
 
         return endpoint
 
 
-async def _observed(name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
+async def _observed(request: Request, name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
+    """A query has a span only where it is part of a caller's trace that is recorded."""
     started, status = time.monotonic(), 500
+    span = request_span(request, name) if tracing.sampled(request.headers.get("traceparent")) else tracing.OFF
     try:
         response = await answer()
         status = response.status_code
@@ -204,4 +208,6 @@ async def _observed(name: str, answer: Callable[[], Awaitable[Response]]) -> Res
         raise Problem(503, "database_unavailable", detail, headers=RETRY_AFTER) from error
     finally:
         metrics.REQUESTS.labels(name, str(status)).observe(time.monotonic() - started)
+        answered(span, status)
+        span.end()
     return response

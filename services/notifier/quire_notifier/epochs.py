@@ -21,6 +21,17 @@ class NeedsRebuild(Exception):
         super().__init__(f"{reason}. Run `quire rebuild`")
 
 
+class Outdated(Exception):
+    """The live epoch was folded by an older version. `renewal` carries it on, or builds a new one beside it."""
+
+    def __init__(self) -> None:
+        super().__init__("the tables of this version are being built beside those of an older one")
+
+
+class Superseded(Exception):
+    """The live epoch was folded by a newer version: notifiers of that one project. This one serves what they have projected."""
+
+
 def passes(error: BaseException) -> bool:
     """Whether to wait helps: Postgres is away, or the tables are lost until `quire rebuild` has made them again."""
     return is_transient(error) or isinstance(error, asyncpg.UndefinedTableError)
@@ -33,11 +44,11 @@ class Epoch(NamedTuple):
     fold_version: int
 
     def check(self) -> None:
-        """Raises NeedsRebuild when it was folded by another meaning of events than ours."""
-        if self.fold_version != FOLD_VERSION:
-            raise NeedsRebuild(
-                f"the tables were folded by version {self.fold_version} of the fold, this is version {FOLD_VERSION}"
-            )
+        """Raises Outdated or Superseded when it is of another version of the fold than ours."""
+        if self.fold_version < FOLD_VERSION:
+            raise Outdated
+        if self.fold_version > FOLD_VERSION:
+            raise Superseded
 
 
 async def ensure_epoch(pool: asyncpg.Pool) -> None:

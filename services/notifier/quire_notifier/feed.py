@@ -1,14 +1,15 @@
 """Reads the feed: messages in order, heads, snapshots. Every answer names the epoch it is from."""
 
 from collections.abc import AsyncGenerator, Collection
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
 from quire_notifier import metrics
-from quire_notifier.rows import decode_state
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
+from quire_schemas.stored import decode_state
 
 _SQL = statements("quire_notifier", "feed")
 _PREFETCH = 50
@@ -16,10 +17,11 @@ _PREFETCH = 50
 
 
 class Message(NamedTuple):
-    """A feed message: `text` is its JSON in UTF-8, as every subscriber gets it."""
+    """A feed message: `text` is its JSON in UTF-8, as every subscriber gets it; `at` the time of its event."""
 
     seq: int
     text: bytes
+    at: datetime
 
 
 class Stretch(NamedTuple):
@@ -55,7 +57,8 @@ class Feed:
         """At most `limit` messages after the given seq. They begin with the oldest that is kept: look at the first seq."""
         metrics.FEED_READS.labels(kind).inc()
         rows = await self._pool.fetch(_SQL["read"], collection_id, after, limit)
-        return Stretch(rows[0]["epoch"], [Message(row["seq"], row["message"].encode()) for row in rows if row["seq"] is not None])
+        messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
+        return Stretch(rows[0]["epoch"], messages)
 
     async def snapshot(self, collection_id: str) -> AsyncGenerator[Head | BatchState, None]:
         """First the head, then every active batch as of exactly that place in the feed; oldest first."""

@@ -32,6 +32,7 @@ class Group:
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.first, self.last = messages[0].seq, messages[-1].seq
+        self.since = messages[0].at
         self.size = sum(len(message.text) for message in messages)
         self._messages = messages
         self._encoded: dict[Encoding, list[bytes]] = {}

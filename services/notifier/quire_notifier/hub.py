@@ -41,6 +41,7 @@ class Hub:
         self._tasks: asyncio.TaskGroup
         self._shared: Shared
         self.history: History
+        metrics.SUBSCRIPTIONS.set_function(lambda: sum(self._users.values()))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
@@ -60,7 +61,6 @@ class Hub:
         if tail is None:
             tail = self._tails[collection_id] = Tail(collection_id, self._feed)
             self._running[collection_id] = self._tasks.create_task(tail.run())
-        metrics.SUBSCRIPTIONS.inc()
         try:
             await tail.opened.wait()
         except asyncio.CancelledError:
@@ -69,7 +69,6 @@ class Hub:
         return tail
 
     def release(self, tail: Tail) -> None:
-        metrics.SUBSCRIPTIONS.dec()
         name = tail.collection_id
         self._users[name] -= 1
         if not self._users[name]:
@@ -114,7 +113,7 @@ class Hub:
         for name, last_seq in heads.last_seqs.items():
             tail = self._tails.get(name)
             if tail is not None:
-                tail.heard(heads.epoch, last_seq)
+                tail.heard(heads.epoch, last_seq, heads.traces.get(name, ()))
 
     def _wake_all(self) -> None:
         for tail in self._tails.values():

@@ -21,11 +21,13 @@ from quire_notifier.prepare import prepared
 from quire_notifier.projection import Projection
 from quire_notifier.pruning import Pruner
 from quire_notifier.queries import Queries
+from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_notifier.sockets import Sockets
 from quire_notifier.sse import Streams
+from quire_notifier.unfinished import Unfinished
 from quire_notifier.wire import Wire
-from quire_runtime import logs, postgres, signals
+from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
@@ -49,6 +51,7 @@ async def serve(settings: NotifierSettings) -> None:
     stop = signals.stop_event()
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "notifier"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
         pool = await signals.unless(stop, prepared(settings))
@@ -69,8 +72,9 @@ class Notifier:
         self._hub = Hub(feed, settings.postgres.dsn, links)
         self._sockets = Sockets(settings)
         self._streams = Streams(self._hub)
-        self._follower = Follower(pool, lambda: _consumer(settings, pool))
+        self._follower = Follower(pool, lambda: _consumer(settings, pool), lambda: renew(settings, pool))
         self._pruner = Pruner(pool, settings.retention_seconds)
+        self._unfinished = Unfinished(pool)
         self._http = HttpServer(
             self._app(Queries(pool, links), feed, Contents(store), links),
             settings.http.host,
@@ -82,7 +86,12 @@ class Notifier:
             ws_ping_timeout=settings.ping_s,
         )
         self._ops = ops
-        ops.checks = {"log": self._follower.check, "database": lambda: postgres.check(pool), "storage": store.check}
+        ops.checks = {
+            "log": self._follower.check_log,
+            "upgrade": self._follower.check_upgrade,
+            "database": lambda: postgres.check(pool),
+            "storage": store.check,
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
@@ -93,6 +102,7 @@ class Notifier:
             serving = group.create_task(self._http.run())
             following = group.create_task(self._follower.run(stop))
             group.create_task(self._pruner.run(stop))
+            group.create_task(self._unfinished.run(stop))
             await signals.until(stop, hub, serving, following)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)

@@ -3,6 +3,7 @@
 import asyncpg
 
 from quire_notifier.epochs import SCHEMA, ensure_epoch
+from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import postgres
 from quire_runtime.migrations import ensure_tables
@@ -23,6 +24,9 @@ async def migrated(settings: NotifierSettings, give_up_after: float | None = Non
 
 
 async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
-    """The command."""
+    """The command. Tables of an older version of the fold are built anew beside the live ones, which is a switch and no gap."""
     pool = await prepared(settings, give_up_after)
-    await pool.close()
+    try:
+        await renew(settings, pool)
+    finally:
+        await pool.close()

@@ -10,6 +10,7 @@ from quire_notifier import measure, metrics, tables
 from quire_notifier.epochs import Connection, Epoch, NeedsRebuild, live_epoch
 from quire_notifier.fold import Folded, fold
 from quire_notifier.tables import Heads, Span
+from quire_notifier.traces import Projected, projecting
 from quire_runtime.consumer import Handler, LogRecord, SeekTo
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
@@ -82,14 +83,15 @@ class Projection(Handler):
 
     async def _attempt(self, records: Sequence[LogRecord], spans: Mapping[int, Span]) -> None:
         try:
-            await self._project(records, spans)
+            with projecting(records) as projected:
+                await self._project(records, spans, projected)
         except _ConflictError:
             metrics.CONFLICTS.inc()
             positions = await self._placed(frozenset(spans))  # not before the transaction is rolled back: it has moved some
             log.info("going on from where the projection stands", positions=positions)
             raise SeekTo(positions) from None
 
-    async def _project(self, records: Sequence[LogRecord], spans: Mapping[int, Span]) -> None:
+    async def _project(self, records: Sequence[LogRecord], spans: Mapping[int, Span], projected: Projected) -> None:
         started = time.monotonic()
         try:
             async with self._pool.acquire() as connection, connection.transaction():
@@ -99,7 +101,7 @@ class Projection(Handler):
                 folded = await self._fold(connection, records)
                 last_seqs = await tables.write(connection, epoch.id, folded)
                 if last_seqs:
-                    await tables.notify(connection, Heads(epoch.id, last_seqs))
+                    await tables.notify(connection, Heads(epoch.id, last_seqs, projected.onward(folded)))
         except BaseException:
             self._forget()
             raise

@@ -7,9 +7,10 @@ import asyncpg
 from msgspec import Struct
 
 from quire_notifier.paging import Place, cursor_of
-from quire_notifier.rows import BatchRow, FileRow, Linker, batch_view, decode_state, file_view
+from quire_notifier.rows import BatchRow, FileRow, Linker, batch_view, file_view
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
+from quire_schemas.stored import decode_state
 from quire_schemas.views import BatchView, FileView, Page
 
 _SQL = statements("quire_notifier", "queries")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 from msgspec import UNSET
 
 from quire_schemas.batch import BatchState, FileState
@@ -16,9 +15,6 @@ UPLOADED = 100
 
 Linker = Callable[[str, str], str]
 """From a file's id and one of `original`, `text`, `thumbnail` to the link that is shown."""
-
-encode_state = msgspec.json.Encoder().encode
-decode_state = msgspec.json.Decoder(BatchState).decode
 
 
 class BatchRow(NamedTuple):

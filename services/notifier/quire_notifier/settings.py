@@ -16,6 +16,7 @@ from quire_runtime.settings import (
     PostgresSettings,
     PrepareSettings,
     S3Settings,
+    TracesSettings,
 )
 from quire_schemas.events import MAX_BATCH_SIZE
 
@@ -32,6 +33,7 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings(port=8000)
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9101))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     auth: AuthSettings = AuthSettings()
     prepare: PrepareSettings = PrepareSettings()
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-notifier"

@@ -31,6 +31,7 @@ class Sockets:
         self._open: dict[Wire, None] = {}
         self._addresses: Counter[str] = Counter()
         self._subjects: Counter[str] = Counter()
+        metrics.SOCKETS.set_function(lambda: len(self._open))
 
     def add(self, wire: Wire, address: str) -> bool:
         """False when there are too many from this address."""
@@ -39,13 +40,11 @@ class Sockets:
             return False
         self._addresses[address] += 1
         self._open[wire] = None
-        metrics.SOCKETS.inc()
         return True
 
     def remove(self, wire: Wire, address: str) -> None:
         del self._open[wire]
         _less(self._addresses, address)
-        metrics.SOCKETS.dec()
 
     def enter(self, subject: str) -> bool:
         """False when there are too many of this subject."""

@@ -127,6 +127,7 @@ class Streams:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._open: set[EventStream] = set()
+        metrics.STREAMS.set_function(lambda: len(self._open))
 
     def answer(self, request: Request, collection_id: str, seconds: float | None) -> Response:
         """`seconds`: after which the token has expired. Raises Problem."""

@@ -10,10 +10,11 @@ from msgspec import structs
 
 from quire_notifier.epochs import Connection
 from quire_notifier.fold import Change, Folded
-from quire_notifier.rows import batch_row, changed_files, decode_state, encode_state
+from quire_notifier.rows import batch_row, changed_files
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.messages import AnyFeedMessage, encode_message
+from quire_schemas.stored import decode_state, encode_state
 
 CHANNEL = "quire_feed"
 """The channel of NOTIFY. The payload is a Heads, or empty: look everywhere."""
@@ -29,11 +30,12 @@ class Span(NamedTuple):
     next: int
 
 
-class Heads(msgspec.Struct, frozen=True):
-    """Which collections have something new: their last seq."""
+class Heads(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which collections have something new: their last seq, and the traceparents of what has appended it, if it is traced."""
 
     epoch: str
     last_seqs: dict[str, int]
+    traces: dict[str, list[str]] = {}
 
 
 async def begin(connection: Connection | asyncpg.Pool, epoch: str, offsets: Mapping[int, int], *, live: bool) -> None:
@@ -110,8 +112,12 @@ def number(messages: Iterable[AnyFeedMessage], first: Mapping[str, int]) -> list
 
 
 async def notify(connection: Connection, heads: Heads | None) -> None:
-    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere."""
+    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere. Without traces where
+    they would make it too long.
+    """
     payload = "" if heads is None else encode_message(heads).decode()
+    if heads is not None and heads.traces and len(payload) > _LONGEST_PAYLOAD:
+        payload = encode_message(structs.replace(heads, traces={})).decode()
     await connection.execute(_SQL["notify"], CHANNEL, payload if len(payload) <= _LONGEST_PAYLOAD else "")
 
 

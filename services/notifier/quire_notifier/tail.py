@@ -1,12 +1,13 @@
 """The end of a collection's feed: new messages are read once, encoded once, and written to every live subscriber."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from quire_notifier import metrics
+from quire_notifier import measure, metrics
 from quire_notifier.feed import Feed, Head
 from quire_notifier.groups import Encoding, Group, Ring, groups_of
+from quire_notifier.traces import Pushes
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 
@@ -46,6 +47,7 @@ class Tail:
         self._live: dict[Subscriber, None] = {}
         self._wake = asyncio.Event()
         self._lookers: list[asyncio.Future[None]] = []
+        self._pushes = Pushes()
 
     async def run(self) -> None:
         """Until cancelled. While Postgres is away it waits."""
@@ -65,8 +67,11 @@ class Tail:
             else:
                 await asyncio.sleep(max(0.0, began + GROUP_SECONDS - asyncio.get_running_loop().time()))
 
-    def heard(self, epoch: str, last_seq: int) -> None:
-        """Somebody says that the feed stands there."""
+    def heard(self, epoch: str, last_seq: int, traces: Sequence[str] = ()) -> None:
+        """Somebody says that the feed stands there; `traces` are the traceparents of what has brought it there."""
+        if traces:
+            self._pushes.begin(self.collection_id, last_seq, traces)
+            self._pushes.written(self.last_seq, len(self._live))  # it may have been read since it was said
         if epoch != self.epoch or last_seq > self.last_seq:
             self._wake.set()
 
@@ -103,6 +108,7 @@ class Tail:
     def _start(self, head: Head) -> None:
         self.epoch, self.last_seq = head.epoch, head.last_seq
         self.ring.clear()
+        self._pushes.clear()
         live, self._live = self._live, {}
         for subscriber in live:
             subscriber.lost()
@@ -124,6 +130,9 @@ class Tail:
             if number % WRITE_AT_ONCE == 0:
                 await asyncio.sleep(0)
                 now = asyncio.get_running_loop().time()
+        self._pushes.written(group.last, len(subscribers))
+        if subscribers:
+            measure.pushed(group.since)
 
 
 async def _patiently(fn: Callable[[], Awaitable[T]]) -> T:

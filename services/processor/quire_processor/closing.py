@@ -50,8 +50,8 @@ class Closing:
 
     def note(self, entry: Entry) -> None:
         """The batch has ended."""
-        if entry.state is not None:
-            self._endings[entry.state.batch_id] = Ending(entry.state, frozenset(entry.runs))
+        if (state := entry.state) is not None:
+            self._endings[state.batch_id] = Ending(state, entry.runs)
             self._wake.set()
 
     def run_ended(self, run: Run) -> None:

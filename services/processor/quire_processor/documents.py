@@ -10,9 +10,9 @@ import msgspec
 from quire_processor.pool import Extracted
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState, FileState
+from quire_schemas.stored import decode_state, encode_state
 
 _SQL = statements("quire_processor", "documents")
-_state = msgspec.json.Decoder(BatchState)
 _CHUNK = 256 * 1024  # bytes of rows handed to Postgres at a time
 
 
@@ -69,13 +69,13 @@ class Documents:
             [state.generation for state in ended],
             [state.status for state in ended],
             [state.ended_at for state in ended],
-            [msgspec.json.encode(state) for state in ended],
+            [encode_state(state) for state in ended],
         )
 
     async def recall(self, batch_ids: Iterable[str]) -> dict[str, BatchState]:
         """The state at their last end of those of the batches that have ended."""
         rows = await self._pool.fetch(_SQL["recall"], list(batch_ids))
-        states = (_state.decode(row["state"]) for row in rows)
+        states = (decode_state(row["state"]) for row in rows)
         return {state.batch_id: state for state in states}
 
 

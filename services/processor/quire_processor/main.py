@@ -23,11 +23,13 @@ from quire_processor.prepare import prepared
 from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
+from quire_processor.shares import Shares, Turns
 from quire_processor.trial import read_a_page
-from quire_runtime import logs, postgres, signals
+from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.logs import get_logger
+from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore
@@ -78,9 +80,11 @@ async def serve(settings: ProcessorSettings) -> None:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
     ops = OpsServer(settings.ops.host, settings.ops.port)
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing.exporting(settings.traces, "processor"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
         directory = stack.enter_context(scratch(settings.scratch_dir))
+        watch_scratch(settings.scratch_dir)
         workers = await signals.unless(stop, stack.enter_async_context(_workers(settings, directory)))
         if workers is None:
             return
@@ -107,6 +111,7 @@ async def _run(
     directory: Path,
 ) -> None:
     clock = SystemClock()
+    shares = Shares(clock)
     documents = Documents(pool)
     processor = Processor(
         publisher=publisher,
@@ -114,6 +119,7 @@ async def _run(
             store=store,
             documents=documents,
             pool=workers,
+            turns=Turns(settings.pool_size, shares),
             clock=clock,
             directory=directory,
             outage_limit=settings.outage_limit_s,
@@ -122,7 +128,8 @@ async def _run(
         cleaning=Cleaning(store, documents),
         clock=clock,
         terms=Terms(worker=name, heartbeat=settings.heartbeat_s, max_fruitless_runs=settings.max_fruitless_runs),
-        slots=settings.slots,
+        shares=shares,
+        places=settings.places,
         hand_over=settings.hand_over_s,
     )
     consumer = LogConsumer(settings.kafka, settings.group, processor, client=name)

@@ -9,6 +9,7 @@ wait in the order of the log meanwhile, so nothing is decided on half the histor
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from quire_processor.packing import PackedEvent, pack_event, pack_state, unpack_event, unpack_state
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import BatchCreated, BatchRetryRequested, BatchStarted, Event
 
@@ -18,16 +19,26 @@ class Entry:
     """A batch of an owned partition. `runs` are all that this generation has seen started, accepted or not.
 
     `start` is where a later owner has to begin: the record that opened the batch, or, while the end before a retry is not
-    remembered yet (`reopened` is that end), the one that had opened it then.
+    remembered yet (`reopened` is that end), the one that had opened it then. The state of a queued batch is kept packed: there
+    may be a million files that wait.
     """
 
     partition: int
     start: int
-    waiting: list[tuple[int, Event]] | None
-    state: BatchState | None = None
+    waiting: list[tuple[int, Event | PackedEvent]] | None
     reopened: BatchState | None = None
-    runs: set[str] = field(default_factory=set)
+    runs: frozenset[str] = frozenset()
     traceparent: str | None = None
+    _kept: BatchState | bytes | None = None
+
+    @property
+    def state(self) -> BatchState | None:
+        """None while the batch is not confirmed. A queued batch gives an equal object each time, not the same."""
+        return unpack_state(self._kept) if isinstance(self._kept, bytes) else self._kept
+
+    @state.setter
+    def state(self, state: BatchState | None) -> None:
+        self._kept = pack_state(state) if state is not None and state.status == "queued" else state
 
 
 @dataclass(slots=True)
@@ -91,7 +102,7 @@ class Ownership:
                 self._await_confirmation(view, partition, offset, event)
             return None
         if entry.waiting is not None:
-            entry.waiting.append((offset, event))
+            entry.waiting.append((offset, pack_event(event)))
             return None
         return event.batch_id if _apply(entry, offset, event) else None
 
@@ -108,10 +119,10 @@ class Ownership:
             self._unconfirmed.discard(batch_id)
             entry = self._where[batch_id].batches[batch_id]
             waiting, entry.waiting = entry.waiting or [], None
-            entry.state = None if _outdated(ended, waiting[0][1]) else ended
-            for offset, event in waiting:
-                _apply(entry, offset, event)
-            if entry.state is ended or entry.state is None:
+            entry.state = None if _outdated(ended, unpack_event(waiting[0][1])) else ended
+            for offset, packed in waiting:
+                _apply(entry, offset, unpack_event(packed))
+            if (state := entry.state) is ended or state is None:
                 self.drop(batch_id)
                 continue
             if ended is not None:
@@ -130,19 +141,19 @@ class Ownership:
     def batches(self, partition: int) -> Iterator[str]:
         """The confirmed batches of a partition."""
         view = self._views.get(partition)
-        return iter(()) if view is None else (key for key, entry in view.batches.items() if entry.state is not None)
+        return iter(()) if view is None else (key for key, entry in view.batches.items() if entry.waiting is None)
 
     def remembered(self, ended: BatchState) -> None:
         """This end of a batch is remembered elsewhere: what led to it need not be read again, and where nothing followed, the
         batch is forgotten here.
         """
         entry = self.entry(ended.batch_id)
-        if entry is None or entry.state is None:
+        if entry is None or (state := entry.state) is None:
             return
-        if entry.state is ended:
+        if state is ended:
             self.drop(ended.batch_id)
         elif entry.reopened is ended:
-            entry.start, entry.reopened = entry.state.start_offset, None
+            entry.start, entry.reopened = state.start_offset, None
 
     def drop(self, batch_id: str) -> None:
         """Forget a batch that has ended and is remembered elsewhere."""
@@ -160,7 +171,7 @@ class Ownership:
         }
 
     def _await_confirmation(self, view: View, partition: int, offset: int, event: Event) -> None:
-        view.batches[event.batch_id] = Entry(partition, offset, [(offset, event)])
+        view.batches[event.batch_id] = Entry(partition, offset, [(offset, pack_event(event))])
         self._where[event.batch_id] = view
         self._unconfirmed.add(event.batch_id)
 
@@ -175,15 +186,14 @@ def _outdated(ended: BatchState | None, first: Event) -> bool:
 
 
 def _apply(entry: Entry, offset: int, event: Event) -> bool:
-    after = evolve(entry.state, event, offset)
-    if after is None or after is entry.state:
-        if isinstance(event.data, BatchStarted):
-            entry.runs.add(event.data.run_id)
+    before = entry.state
+    after = evolve(before, event, offset)
+    if isinstance(event.data, BatchStarted):
+        entry.runs |= {event.data.run_id}
+    if after is None or after is before:
         return False
     if after.start_offset == offset:
-        entry.reopened, entry.traceparent = entry.state, event.traceparent
-        entry.runs = set()
-    elif isinstance(event.data, BatchStarted):
-        entry.runs.add(event.data.run_id)
+        entry.reopened, entry.traceparent = before, event.traceparent
+        entry.runs = frozenset()
     entry.state = after
     return True

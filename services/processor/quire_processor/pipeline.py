@@ -17,6 +17,8 @@ from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.metrics import FILE_STAGE_SECONDS
 from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
+from quire_processor.shares import Turns
+from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
@@ -27,6 +29,8 @@ from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed
 
 T = TypeVar("T")
 log = get_logger(__name__)
+
+_INSERT = {"db.system.name": "postgresql", "db.collection.name": "document"}
 
 
 class Watcher(Protocol):
@@ -60,11 +64,20 @@ class Pipeline:
     """`outage_limit` in seconds; `directory` is where originals and results lie while they are worked on."""
 
     def __init__(
-        self, *, store: ObjectStore, documents: Documents, pool: WorkerPool, clock: Clock, directory: Path, outage_limit: float
+        self,
+        *,
+        store: ObjectStore,
+        documents: Documents,
+        pool: WorkerPool,
+        turns: Turns,
+        clock: Clock,
+        directory: Path,
+        outage_limit: float,
     ) -> None:
         self._store = store
         self._documents = documents
         self._pool = pool
+        self._turns = turns
         self._clock = clock
         self._directory = directory
         self._outage_limit = outage_limit
@@ -85,17 +98,17 @@ class Pipeline:
         source, target = workplace / "original.pdf", workplace / "made"
         target.mkdir()
         watcher.at(job.file.file_id, "fetching")
-        with FILE_STAGE_SECONDS.labels("fetch").time():
+        with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
             await self._fetch(job, watcher, source)
         watcher.at(job.file.file_id, "extracting")
-        with FILE_STAGE_SECONDS.labels("extract").time():
+        with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
             extracted = await self._extract(job, watcher, source, target)
         watcher.at(job.file.file_id, "inserting")
-        with FILE_STAGE_SECONDS.labels("insert").time():
+        with tracing.span("insert", _INSERT, kind="client"), FILE_STAGE_SECONDS.labels("insert").time():
             await self._insert(job, watcher, extracted)
         watcher.inserted(job.file.file_id)
         watcher.at(job.file.file_id, "uploading")
-        with FILE_STAGE_SECONDS.labels("upload").time():
+        with tracing.span("upload"), FILE_STAGE_SECONDS.labels("upload").time():
             text, thumbnail = await self._upload(job, watcher, extracted)
         watcher.uploaded(job.file.file_id, tuple(key for key in (text, thumbnail) if key is not None))
         return FileProcessed(
@@ -134,7 +147,8 @@ class Pipeline:
 
         async def extract() -> Extracted:
             try:
-                return await self._pool.extract(source, target, on_page)
+                async with self._turns.of(job.batch.collection_id):
+                    return await self._pool.extract(source, target, on_page)
             except ExtractionFailed as error:
                 if error.code == "disk_full":
                     raise OSError(errno.ENOSPC, str(error)) from error

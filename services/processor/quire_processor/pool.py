@@ -25,7 +25,7 @@ from quire_processor import worker
 from quire_processor.confine import Lacking, Sandbox
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
-from quire_processor.metrics import WORKER_KILLS
+from quire_processor.metrics import WORKER_KILLS, WORKERS, WORKERS_LIMIT
 from quire_processor.sandbox import NotConfined, report
 from quire_processor.workbench import ResultLost, Workbench
 from quire_runtime.logs import get_logger
@@ -87,6 +87,9 @@ class WorkerPool:
         self._starts = ThreadPoolExecutor(size, "starts a worker")  # one that hangs must not take threads from others' work
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
+        WORKERS.labels("busy").set_function(lambda: len(self._busy))
+        WORKERS.labels("idle").set_function(lambda: len(self._idle))
+        WORKERS_LIMIT.set(size)
 
     async def __aenter__(self) -> Self:
         """Starts a first worker, to see how it is confined; raises NotConfined."""
@@ -104,11 +107,12 @@ class WorkerPool:
             try:
                 return await self._once(source, target, on_page)
             except WorkerDied as error:
-                log.warning("worker died", source=str(source), error=str(error)[-_LOGGED:])
+                log.warning("worker died, the file is read once more", error=str(error)[-_LOGGED:])
             await asyncio.to_thread(_empty, target)
             try:
                 return await self._once(source, target, on_page, fresh=True)
             except WorkerDied as error:
+                log.warning("worker died again, the file fails", error=str(error)[-_LOGGED:])
                 message = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
                 raise ExtractionFailed("worker_crashed", message) from error
 
@@ -127,6 +131,9 @@ class WorkerPool:
         except ExtractionFailed as error:
             sound = error.code not in ("timeout", "out_of_memory")
             raise
+        except asyncio.CancelledError:
+            WORKER_KILLS.labels("cancelled").inc()
+            raise
         else:
             sound = True
             return extracted
@@ -142,6 +149,7 @@ class WorkerPool:
             one = self._idle.pop()
             if one.alive:
                 return one
+            WORKER_KILLS.labels("idle").inc()
             await one.kill()
         return await self._started(NotConfined)
 
@@ -160,12 +168,16 @@ class WorkerPool:
                 answer = await one.ask(source, target, on_page or _nobody)
         except TimeoutError as error:
             WORKER_KILLS.labels("timeout").inc()
+            log.warning("worker killed for time", seconds=self._limits.wall_seconds)
             message = f"The file took longer than {self._limits.wall_seconds:g} s. Simplify or split it, and upload that."
             raise ExtractionFailed("timeout", message) from error
         except WorkerDied:
             WORKER_KILLS.labels("died").inc()
             raise
         if isinstance(answer, worker.Failed):
+            if answer.code == "out_of_memory":
+                WORKER_KILLS.labels("out_of_memory").inc()
+                log.warning("worker killed for memory", mib=self._limits.memory_bytes // 2**20)
             raise ExtractionFailed(answer.code, answer.message)
         reading = answer.reading
         return Extracted(

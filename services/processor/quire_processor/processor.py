@@ -7,6 +7,8 @@ its run, or brought to its end. Nothing here waits inside the poll loop.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import get_args
 from uuid import uuid4
 
 from quire_processor import metrics
@@ -17,6 +19,7 @@ from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
 from quire_processor.run import Run, Terms
 from quire_processor.schedule import Open, Schedule, Work
+from quire_processor.shares import Shares
 from quire_runtime.clock import Clock
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
 from quire_runtime.kafka import LogUnavailable
@@ -26,6 +29,7 @@ from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_runtime.signals import until
 from quire_schemas.batch import BatchState
+from quire_schemas.events import Dependency
 
 log = get_logger(__name__)
 
@@ -39,7 +43,7 @@ _LOOK_EVERY = 0.05  # seconds between looks at what is still in work
 
 
 class Processor(Handler):
-    """Handler of the log, and owner of all runs of this process. `slots` bounds the files in flight; `hand_over` is how
+    """Handler of the log, and owner of all runs of this process. `places` bounds the files in flight; `hand_over` is how
     many seconds they have to be finished when the process is told to stop.
     """
 
@@ -52,7 +56,8 @@ class Processor(Handler):
         cleaning: Cleaning,
         clock: Clock,
         terms: Terms,
-        slots: int,
+        shares: Shares,
+        places: int,
         hand_over: float,
     ) -> None:
         self._publisher = publisher
@@ -61,10 +66,10 @@ class Processor(Handler):
         self._cleaning = cleaning
         self._clock = clock
         self._terms = terms
-        self._slots = asyncio.Semaphore(slots)
+        self._places = places
         self._hand_over_within = hand_over
         self._ownership = Ownership()
-        self._schedule = Schedule()
+        self._schedule = Schedule(places, shares)
         self._runs: dict[str, Run] = {}
         self._lives: set[asyncio.Task[None]] = set()
         self._closing = Closing(documents, cleaning, self._ownership, self._runs)
@@ -74,6 +79,10 @@ class Processor(Handler):
         self._proved = float("-inf")
         self._wake = asyncio.Event()
         self._ask = asyncio.Event()
+        metrics.BATCHES_WAITING.set_function(lambda: len(self._schedule))
+        metrics.RUNS_OPEN.set_function(lambda: len(self._runs))
+        for dependency in get_args(Dependency):
+            metrics.WAITING.labels(dependency).set_function(partial(self._waiting_for, dependency))
 
     async def run(self, consumer: LogConsumer, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand over and leave the group."""
@@ -121,7 +130,6 @@ class Processor(Handler):
                 log.info("run given up", batch_id=batch_id, run_id=run.run_id, reason="partition lost")
                 run.give_up()
         self._catching_up &= partitions
-        metrics.PARTITIONS.set(len(partitions))
 
     async def records(self, records: Sequence[LogRecord]) -> None:
         for record in records:
@@ -140,12 +148,12 @@ class Processor(Handler):
 
     def _changed(self, batch_id: str) -> None:
         entry = self._ownership.entry(batch_id)
-        if entry is None or entry.state is None:
+        if entry is None or (state := entry.state) is None:
             return
-        if entry.state.terminal:
+        if state.terminal:
             self._closing.note(entry)
         if (run := self._runs.get(batch_id)) is not None:
-            run.observe(entry.state)
+            run.observe(state)
         else:
             self._consider(batch_id)
 
@@ -154,12 +162,14 @@ class Processor(Handler):
         entry = self._ownership.entry(batch_id)
         if batch_id in self._runs or self._stopping:
             return
-        if entry is None or entry.state is None or entry.state.terminal:
+        if entry is None or (state := entry.state) is None or state.terminal:
             self._schedule.withdraw(batch_id)
         elif self._ownership.live(entry.partition):
-            self._schedule.offer(batch_id, entry.state.collection_id, entry.state.request_id)
-            metrics.BATCHES_WAITING.set(len(self._schedule))
+            self._offer(state)
             self._wake.set()
+
+    def _offer(self, state: BatchState) -> None:
+        self._schedule.offer(state.batch_id, state.collection_id, state.request_id, state.created_at)
 
     async def _confirming(self) -> None:
         """Look up which of the new batches are old ones come again."""
@@ -178,27 +188,34 @@ class Processor(Handler):
         """Files go on while a batch is being opened: a group that rebalances, or a broker that is away, holds up nobody else."""
         async with asyncio.TaskGroup() as opening:
             while True:
-                await self._slots.acquire()
                 turn = await self._turn()
                 if isinstance(turn, Work):
                     metrics.FILES_IN_FLIGHT.inc()
-                    self._runs[turn.batch_id].work(turn.file_id, self._file_done)
+                    run = self._runs[turn.batch_id]
+                    run.work(turn.file_id, partial(self._file_done, run.state.collection_id))
                 else:
-                    self._slots.release()
                     self._opening += 1
                     opening.create_task(self._open(turn.batch_id))
 
-    def _file_done(self) -> None:
+    def _waiting_for(self, dependency: Dependency) -> int:
+        return sum(run.waiting_count(dependency) for run in self._runs.values())
+
+    def _file_done(self, collection_id: str) -> None:
         metrics.FILES_IN_FLIGHT.dec()
-        self._slots.release()
+        self._schedule.done(collection_id)
+        self._wake.set()
 
     async def _turn(self) -> Open | Work:
         while True:
             self._wake.clear()
-            starting = self._opening + sum(not run.accepted for run in self._runs.values())
-            if (turn := self._schedule.next(may_open=starting < _MOST_STARTING)) is not None:
+            if (turn := self._schedule.next(may_open=self._may_open())) is not None:
                 return turn
             await self._wake.wait()
+
+    def _may_open(self) -> bool:
+        """Few at a time, and in all one more than there are places: batches end before others begin."""
+        starting = self._opening + sum(not run.accepted for run in self._runs.values())
+        return starting < _MOST_STARTING and self._opening + len(self._runs) <= self._places
 
     async def _open(self, batch_id: str) -> None:
         try:
@@ -219,11 +236,12 @@ class Processor(Handler):
             self._consider(batch_id)
             return
         entry = self._ownership.entry(batch_id)
-        if entry is None or entry.state is None or entry.state.terminal or not self._ownership.live(entry.partition):
+        state = None if entry is None else entry.state
+        if entry is None or state is None or state.terminal or not self._ownership.live(entry.partition):
             self._schedule.withdraw(batch_id)  # it changed while we asked; who changed it considers it
             return
         run = Run(
-            entry.state,
+            state,
             str(uuid4()),
             terms=self._terms,
             publisher=self._publisher,
@@ -233,15 +251,14 @@ class Processor(Handler):
             traceparent=entry.traceparent,
         )
         self._runs[batch_id] = run
-        metrics.RUNS.labels("takeover" if entry.state.status == "processing" else "fresh").inc()
-        metrics.RUNS_OPEN.set(len(self._runs))
+        metrics.RUNS.labels("takeover" if state.status == "processing" else "fresh").inc()
         task = self._group.create_task(self._live(run))
         self._lives.add(task)
         task.add_done_callback(self._lives.discard)
 
     def _ready(self, batch_id: str, file_ids: tuple[str, ...]) -> None:
         state = self._runs[batch_id].state
-        self._schedule.offer(batch_id, state.collection_id, state.request_id)  # it may have been withdrawn while it was opened
+        self._offer(state)  # it may have been withdrawn while it was opened
         self._schedule.ready(batch_id, file_ids)
         self._wake.set()
 
@@ -267,7 +284,6 @@ class Processor(Handler):
         self._wake.set()
         how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
         metrics.RUNS_ENDED.labels(how).inc()
-        metrics.RUNS_OPEN.set(len(self._runs))
         log.info("run ended", batch_id=run.batch_id, run_id=run.run_id, attempt=run.attempt, how=how, status=run.state.status)
 
     async def _take_back(self, run: Run) -> None:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from structlog.contextvars import bound_contextvars
+
 from quire_processor.documents import Fenced
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.verdict import verdict
+from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
@@ -80,6 +83,7 @@ class Run:
         self._clock = clock
         self._ready = ready
         self._traceparent = traceparent
+        self._span = tracing.OFF
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self.given_up = False
@@ -119,6 +123,13 @@ class Run:
 
     async def live(self) -> None:
         """Run the batch until it ends, is taken over, or is given up."""
+        with tracing.span("run", self._attributes(), kind="consumer", parent=self._traceparent or "") as self._span:
+            await self._live()
+            self._span.set({"quire.batch.status": self.state.status})
+            if self.state.error_code is not None:
+                self._span.fail(self.state.error_code, self.state.error_message or "")
+
+    async def _live(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -160,6 +171,10 @@ class Run:
         else:
             self._waiting[file_id] = dependency
 
+    def waiting_count(self, dependency: Dependency) -> int:
+        """Files and events of this run that wait for `dependency`."""
+        return sum(one == dependency for one in self._waiting.values())
+
     def inserted(self, file_id: str) -> None:
         self._reach(self._milestones.inserted(file_id))
 
@@ -187,17 +202,21 @@ class Run:
             await self._progress("heartbeat")
 
     async def _file(self, file: FileState, slot: ExitStack) -> None:
-        with slot:
-            outcome = await self._outcome(file)
-        if outcome is not None:
-            await self._settle(outcome)
+        with tracing.span("file", {"quire.file.id": file.file_id, "quire.file.size": file.size}, parent=self._span) as span:
+            with slot:
+                outcome = await self._outcome(file)
+            if isinstance(outcome, FileFailed):
+                span.fail(outcome.code, outcome.message)
+            if outcome is not None:
+                await self._settle(outcome)
         self._positions.pop(file.file_id, None)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
         """What became of the file; None where a later run has it."""
         job = Job(batch=self.state, run_id=self.run_id, file=file, position=self._order[file.file_id])
         try:
-            return await self._pipeline.process(job, self)
+            with bound_contextvars(batch_id=self.batch_id, file_id=file.file_id):  # in whatever is logged on its way
+                return await self._pipeline.process(job, self)
         except Fenced:
             log.warning("file fenced", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             return None
@@ -269,6 +288,18 @@ class Run:
             msg = "a run spawns tasks only while it lives"
             raise RuntimeError(msg)
         return self._group.create_task(coroutine)
+
+    def _attributes(self) -> tracing.Attributes:
+        return {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "run",
+            "quire.batch.id": self.batch_id,
+            "quire.collection.id": self.state.collection_id,
+            "quire.request.id": self.state.request_id,
+            "quire.run.id": self.run_id,
+            "quire.run.attempt": self.attempt,
+        }
 
     def _superseded(self) -> bool:
         return self.state.attempt >= self.attempt or self.state.terminal

@@ -1,12 +1,16 @@
 """Which file is worked on next (DESIGN §4). Pure.
 
-Turns go round the collections, within a collection round the requests, and within a request to its oldest batch: a
-drop of 5,000 files takes every other turn from somebody's 3 files, never all of them.
+The turn goes to the collection that has had the least of the workers. Within a collection, requests go in their order, and files
+of batches that are open before another batch is opened: so batches end one after the other, and few of them are open.
 """
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass
+from bisect import insort
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
+
+from quire_processor.shares import Shares
 
 
 class Open(NamedTuple):
@@ -16,84 +20,143 @@ class Open(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The file is next."""
+    """The file is next; `Schedule.done` is to be called once it needs neither disk nor worker any more."""
 
     batch_id: str
     file_id: str
+
+
+class Place(NamedTuple):
+    """Where a batch stands in the order of its collection."""
+
+    created_at: datetime
+    request_id: str
+    batch_id: str
 
 
 @dataclass(slots=True)
 class _Waiting:
     """A batch in hand. `files` is None until it is started; `starting` while that is under way."""
 
-    lane: tuple[str, str]
+    collection_id: str
+    place: Place
     starting: bool = False
     files: deque[str] | None = None
 
 
-_Lane = OrderedDict[str, _Waiting]
+@dataclass(slots=True)
+class _Collection:
+    """Its batches in hand in their order, those whose files may be worked on, and how many files are on their way."""
+
+    unopened: list[Place] = field(default_factory=list)
+    opened: list[Place] = field(default_factory=list)
+    in_flight: int = 0
+
+    @property
+    def idle(self) -> bool:
+        return not (self.unopened or self.opened or self.in_flight)
 
 
 class Schedule:
-    """Whose turn it is. Pure; a turn is handed out once, by `next`."""
+    """Whose turn it is; a turn is handed out once, by `next`. `places` bounds the files in flight; a collection that has none in
+    flight gets one beyond, and at most as many again are given so: nobody waits until all that was begun before is done.
+    """
 
-    def __init__(self) -> None:
-        self._collections: OrderedDict[str, OrderedDict[str, _Lane]] = OrderedDict()
+    def __init__(self, places: int, shares: Shares) -> None:
+        self._places = places
+        self._shares = shares
+        self._collections: dict[str, _Collection] = {}
         self._batches: dict[str, _Waiting] = {}
+        self._in_flight = 0
 
     def __len__(self) -> int:
         return len(self._batches)
 
-    def offer(self, batch_id: str, collection_id: str, request_id: str) -> None:
+    def offer(self, batch_id: str, collection_id: str, request_id: str, created_at: datetime) -> None:
         """Take a batch in that needs a run; one that is in already keeps its place."""
         if batch_id in self._batches:
             return
-        waiting = self._batches[batch_id] = _Waiting((collection_id, request_id))
-        lanes = self._collections.setdefault(collection_id, OrderedDict())
-        lanes.setdefault(request_id, OrderedDict())[batch_id] = waiting
+        place = Place(created_at, request_id, batch_id)
+        self._batches[batch_id] = _Waiting(collection_id, place)
+        insort(self._collection(collection_id).unopened, place)
 
     def ready(self, batch_id: str, files: tuple[str, ...]) -> None:
         """The batch is started: these files may be worked on."""
-        if (waiting := self._batches.get(batch_id)) is not None:
-            waiting.files = deque(files)
-            waiting.starting = False
-            self._drop_if_drained(batch_id)
+        waiting = self._batches.get(batch_id)
+        if waiting is None:
+            return
+        if waiting.files is None:
+            collection = self._collection(waiting.collection_id)
+            collection.unopened.remove(waiting.place)
+            insort(collection.opened, waiting.place)
+        waiting.files = deque(files)
+        waiting.starting = False
+        self._drop_if_drained(waiting)
 
     def withdraw(self, batch_id: str) -> None:
         """Forget the batch."""
         waiting = self._batches.pop(batch_id, None)
         if waiting is None:
             return
-        collection_id, request_id = waiting.lane
-        lanes = self._collections[collection_id]
-        del lanes[request_id][batch_id]
-        if not lanes[request_id]:
-            del lanes[request_id]
-        if not lanes:
-            del self._collections[collection_id]
+        collection = self._collections[waiting.collection_id]
+        (collection.unopened if waiting.files is None else collection.opened).remove(waiting.place)
+        self._drop_if_idle(waiting.collection_id)
+
+    def done(self, collection_id: str) -> None:
+        """A file of the collection needs no place any more."""
+        self._in_flight -= 1
+        self._collections[collection_id].in_flight -= 1
+        self._drop_if_idle(collection_id)
 
     def next(self, *, may_open: bool) -> Open | Work | None:
         """Take the next turn; None where nothing can be done now. `may_open` allows starting one more batch."""
-        for collection_id, lanes in self._collections.items():
-            for request_id, lane in lanes.items():
-                turn = self._turn(lane, may_open=may_open)
-                if turn is not None:
-                    lanes.move_to_end(request_id)
-                    self._collections.move_to_end(collection_id)
-                    self._drop_if_drained(turn.batch_id)
-                    return turn
+        for collection_id in sorted(self._collections, key=self._expected):
+            turn = self._turn(self._collections[collection_id], may_open=may_open)
+            if turn is not None:
+                return turn
         return None
 
-    def _turn(self, lane: _Lane, *, may_open: bool) -> Open | Work | None:
-        for batch_id, waiting in lane.items():
-            if waiting.files:
-                return Work(batch_id, waiting.files.popleft())
-            if may_open and waiting.files is None and not waiting.starting:
+    def _turn(self, collection: _Collection, *, may_open: bool) -> Open | Work | None:
+        if collection.opened and self._has_place(collection):
+            return self._work(collection)
+        if not may_open or self._left(collection) >= self._places:
+            return None
+        for place in collection.unopened:
+            waiting = self._batches[place.batch_id]
+            if not waiting.starting:
                 waiting.starting = True
-                return Open(batch_id)
+                return Open(place.batch_id)
         return None
 
-    def _drop_if_drained(self, batch_id: str) -> None:
-        waiting = self._batches[batch_id]
-        if waiting.files is not None and not waiting.files:
-            self.withdraw(batch_id)
+    def _left(self, collection: _Collection) -> int:
+        """Files of its open batches that wait for a place: when they get few, the next batch is opened."""
+        return sum(len(self._batches[place.batch_id].files or ()) for place in collection.opened)
+
+    def _work(self, collection: _Collection) -> Work:
+        waiting = self._batches[collection.opened[0].batch_id]
+        assert waiting.files  # noqa: S101 -- drained ones are dropped
+        file_id = waiting.files.popleft()
+        collection.in_flight += 1
+        self._in_flight += 1
+        self._drop_if_drained(waiting)
+        return Work(waiting.place.batch_id, file_id)
+
+    def _has_place(self, collection: _Collection) -> bool:
+        most = self._places if collection.in_flight else 2 * self._places
+        return self._in_flight < most
+
+    def _expected(self, collection_id: str) -> float:
+        return self._shares.expected(collection_id, self._collections[collection_id].in_flight)
+
+    def _collection(self, collection_id: str) -> _Collection:
+        self._shares.enter(collection_id)
+        return self._collections.setdefault(collection_id, _Collection())
+
+    def _drop_if_drained(self, waiting: _Waiting) -> None:
+        if not waiting.files:
+            self.withdraw(waiting.place.batch_id)
+
+    def _drop_if_idle(self, collection_id: str) -> None:
+        if self._collections[collection_id].idle:
+            del self._collections[collection_id]
+            self._shares.leave(collection_id)

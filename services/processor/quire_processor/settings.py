@@ -16,6 +16,7 @@ from quire_runtime.settings import (
     PostgresSettings,
     PrepareSettings,
     S3Settings,
+    TracesSettings,
     scratch_problems,
 )
 
@@ -28,6 +29,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     s3: S3Settings
     ops: OpsSettings = field(default_factory=lambda: OpsSettings(port=9111))
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
     prepare: PrepareSettings = PrepareSettings()
     worker_name: Annotated[
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
@@ -70,5 +72,5 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         return self.workers or os.cpu_count() or 1
 
     @property
-    def slots(self) -> int:
+    def places(self) -> int:
         return self.files_in_flight or 2 * self.pool_size + 2

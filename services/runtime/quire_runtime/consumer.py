@@ -79,9 +79,14 @@ class LogConsumer:
         self._unplaced: set[int] = set()  # paused until their position is known
         self._sought: dict[int, int] = {}  # positions of unplaced ones that are known already
         self._next: dict[int, int] = {}  # the offset after the last handled record
+        self._ends: dict[int, int] = {}  # high watermarks as of the last time that positions were asked for
         self._failures = 0
         self._ask_again_at = 0.0
         self._broken: Exception | None = None
+        self._consumed = metrics.CONSUMED.labels(group)
+        metrics.LAG.labels(group).set_function(self._lag)
+        metrics.ASSIGNED.labels(group).set_function(lambda: len(self._assigned) if self._is_connected() else 0)
+        metrics.UNPLACED.labels(group).set_function(lambda: len(self._unplaced))
 
     async def run(self) -> None:
         """Reads until `stop`, then leaves the group. While Kafka is away it waits and says so. Raises OffsetOutOfRange, and what
@@ -219,7 +224,6 @@ class LogConsumer:
         self._rebalances += 1
         self._joined = True
         metrics.REBALANCES.inc()
-        metrics.ASSIGNED.set(len(partitions))
         log.info("partitions assigned", group=self._group, partitions=sorted(partitions))
         self._guard(self._handler.assigned, partitions)
 
@@ -230,7 +234,6 @@ class LogConsumer:
         self._unplaced.clear()
         self._sought.clear()
         self._next.clear()
-        metrics.ASSIGNED.set(0)
 
     def _guard(self, callback: Callable[[frozenset[int]], None], partitions: frozenset[int]) -> None:
         """What a callback raises aiokafka would log and forget: it is kept for the poll loop to raise."""
@@ -269,6 +272,7 @@ class LogConsumer:
         for partition, offset in positions.items():
             if not begins[partition] <= offset <= ends[partition]:
                 raise OffsetOutOfRange(self._settings.topic, partition, offset, begins[partition], ends[partition])
+        self._ends |= ends
         return positions
 
     def _start_at(self, partition: int, offset: int) -> None:
@@ -300,7 +304,7 @@ class LogConsumer:
         except (NotAMember, LogUnavailable) as error:
             self._ask_anew({record.partition for record in records}, error)
             return
-        metrics.CONSUMED.inc(len(records))
+        self._consumed.inc(sum(record.partition not in sought for record in records))
         if rebalances == self._rebalances:
             self._advance(records, sought)
 
@@ -310,8 +314,13 @@ class LogConsumer:
                 self._next[record.partition] = record.offset + 1
         for partition, offset in sought.items():
             self.seek(partition, offset)
-        ends = self._connected().highwater(self._next)
-        metrics.LAG.set(sum(max(0, end - self._next[partition]) for partition, end in ends.items()))
+
+    def _lag(self) -> float:
+        """Records of the assigned partitions that are not handled yet. Not known while one of them has no position."""
+        if self._member is None or not self._is_connected() or not self._next.keys() >= self._assigned:
+            return metrics.NOT_KNOWN
+        ends = self._member.highwater(self._next)
+        return sum(max(position, self._ends[number], ends.get(number, 0)) - position for number, position in self._next.items())
 
     def _ask_anew(self, partitions: set[int], error: Exception) -> None:
         mine = partitions & self._assigned
@@ -332,6 +341,9 @@ class LogConsumer:
             if offset < wanted or begin > wanted:
                 end = (await self.end_offsets([partition]))[partition]
                 raise OffsetOutOfRange(self._settings.topic, partition, wanted, begin, end)
+
+    def _is_connected(self) -> bool:
+        return self._joined and self._member is not None and self._member.connected
 
     def _connected(self) -> Member:
         if self._member is None:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
+from quire_runtime import tracing
 from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import is_loopback
@@ -75,6 +76,26 @@ def cors(origins: Sequence[str]) -> Middleware:
         expose_headers=["Retry-After"],
         max_age=600,
     )
+
+
+def request_span(request: Request, route: str) -> tracing.Span:
+    """The span of a request in its caller's trace, or in a new one. `route` is the path with its parameters' names."""
+    if not tracing.enabled():
+        return tracing.OFF
+    attributes = {
+        "http.request.method": request.method,
+        "http.route": route,
+        "url.scheme": request.scope["scheme"],
+        "url.path": request.scope["path"],
+    }
+    return tracing.span(f"{request.method} {route}", attributes, kind="server", parent=request.headers.get("traceparent", ""))
+
+
+def answered(span: tracing.Span, status: int) -> None:
+    """Notes the status that a server answers with: from 500 on the request has failed."""
+    span.set({"http.response.status_code": status})
+    if status >= 500:
+        span.fail(str(status))
 
 
 class KnownHosts:

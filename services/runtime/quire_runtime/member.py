@@ -75,6 +75,14 @@ class Member:
         found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
         return [record for records in found.values() for record in records]
 
+    @property
+    def connected(self) -> bool:
+        """Whether the group's coordinator is known, that is, has answered the last heartbeat. Sees a dead broker within seconds,
+        one that answers nobody after the request's timeout.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 -- no public way
+        return coordinator is not None and coordinator.coordinator_id is not None
+
     def pause(self, partitions: Iterable[int]) -> None:
         self._consumer.pause(*self._held(partitions))
 

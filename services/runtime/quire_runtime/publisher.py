@@ -13,8 +13,9 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+from msgspec import structs
 
-from quire_runtime import metrics
+from quire_runtime import metrics, tracing
 from quire_runtime.kafka import LogUnavailable, connection, partition_of
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
@@ -72,6 +73,21 @@ class Publisher:
         Raises InvalidEvent when the codec refuses it, and LogUnavailable when no acknowledgement came in time: the event may
         still arrive, so whoever gives up, or tries again with the same event, must be content with either.
         """
+        if not tracing.enabled():
+            return await self._publish(event)
+        topic = self._settings.topic
+        with tracing.span(f"send {topic}", _attributes(event, topic), kind="producer") as span:
+            partition, offset = await self._publish(structs.replace(event, traceparent=span.traceparent or event.traceparent))
+            span.set({"messaging.destination.partition.id": str(partition), "messaging.kafka.offset": offset})
+            return partition, offset
+
+    async def check(self) -> None:
+        """Raises LogUnavailable unless a broker answers now."""
+        producer = await self._ready()
+        if not await producer.client.force_metadata_update():
+            raise LogUnavailable(f"no Kafka broker answers at {self._settings.bootstrap}")
+
+    async def _publish(self, event: Event) -> tuple[int, int]:
         record = encode(event)
         started = time.monotonic()
         try:
@@ -84,15 +100,9 @@ class Publisher:
         except LogUnavailable:
             metrics.PUBLISH_FAILED.inc()
             raise
-        metrics.PUBLISHED.labels(event.type).inc()
+        metrics.PUBLISHED[event.type].inc()
         metrics.PUBLISH_SECONDS.observe(time.monotonic() - started)
         return place
-
-    async def check(self) -> None:
-        """Raises LogUnavailable unless a broker answers now."""
-        producer = await self._ready()
-        if not await producer.client.force_metadata_update():
-            raise LogUnavailable(f"no Kafka broker answers at {self._settings.bootstrap}")
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> tuple[int, int]:
         topic = self._settings.topic
@@ -159,6 +169,20 @@ class Publisher:
         task = asyncio.create_task(_discard(producer))
         self._retired.add(task)
         task.add_done_callback(self._retired.discard)
+
+
+def _attributes(event: Event, topic: str) -> tracing.Attributes:
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "send",
+        "messaging.operation.name": "send",
+        "messaging.destination.name": topic,
+        "messaging.kafka.message.key": event.batch_id,
+        "cloudevents.event_id": event.id,
+        "cloudevents.event_type": event.type,
+        "quire.batch.id": event.batch_id,
+        "quire.collection.id": event.collection_id,
+    }
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:

@@ -1,7 +1,9 @@
 """The groups of settings that services share, and the reader they go through (see `environment`)."""
 
 import os
+import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -22,6 +24,7 @@ __all__ = [
     "S3Settings",
     "SettingDescription",
     "SettingsError",
+    "TracesSettings",
     "describe",
     "exposure_problems",
     "is_loopback",
@@ -149,6 +152,34 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least severe record written.")] = "info"
 
 
+class TracesSettings(Struct, frozen=True, kw_only=True):
+    """Where spans go, if anywhere."""
+
+    endpoint: Annotated[
+        str | None, Meta(description="URL that spans are posted to (OTLP, protobuf over HTTP); unset: there are no traces.")
+    ] = None
+    ratio: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the traces begun here that are recorded; a caller's traceparent has decided already.",
+        ),
+    ] = 1.0
+
+    def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
+        if self.endpoint is None:
+            return []
+        found = []
+        if not re.match(r"https?://[^/]+/.", self.endpoint):
+            cure = "Set it to something like http://127.0.0.1:4318/v1/traces"
+            found.append(f"QUIRE_TRACES_ENDPOINT: {self.endpoint!r} is no URL with a path. {cure}")
+        if not _can_export():
+            cure = "Install it (pip install 'quire-runtime[otel]'), or unset the variable"
+            found.append(f"QUIRE_TRACES_ENDPOINT: the OpenTelemetry exporter is not installed. {cure}")
+        return found
+
+
 class AuthSettings(Struct, frozen=True, kw_only=True):
     """Who may do what."""
 
@@ -217,6 +248,13 @@ def scratch_problems(directory: Path) -> list[str]:
     if not os.access(directory, os.W_OK | os.X_OK):
         return [f"QUIRE_SCRATCH_DIR: {str(directory)!r} cannot be written to. Change its mode, or the path"]
     return []
+
+
+def _can_export() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:  # of one of the packages that it is in
+        return False
 
 
 def is_loopback(host: str) -> bool:

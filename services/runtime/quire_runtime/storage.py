@@ -20,6 +20,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.handlers import add_expect_header
 
+from quire_runtime import tracing
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_runtime.settings import S3Settings
@@ -171,16 +172,17 @@ class ObjectStore:
     @asynccontextmanager
     async def multipart(self, key: str, content_type: str = "application/octet-stream") -> AsyncIterator[MultipartUpload]:
         """Writes an object of any size: complete when the block ends, aborted when it raises or is cancelled."""
-        with _translated(key):
-            answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
-        upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout)
-        try:
-            yield upload
-            await upload.complete()
-        except BaseException:
-            with _logged("a multipart upload could not be aborted, its parts stay until the bucket's lifecycle rule", key):
-                await upload.abort()
-            raise
+        with self._span("MultipartUpload", key):
+            with _translated(key):
+                answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
+            upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout)
+            try:
+                yield upload
+                await upload.complete()
+            except BaseException:
+                with _logged("a multipart upload could not be aborted, its parts stay until the bucket's lifecycle rule", key):
+                    await upload.abort()
+                raise
 
     async def get(self, key: str) -> bytes:
         """The whole object; for small ones. Raises ObjectMissing, StorageUnavailable."""
@@ -262,9 +264,20 @@ class ObjectStore:
 
     async def _put(self, key: str, body: bytes | IO[bytes], content_type: str, *, if_none_match: bool) -> None:
         condition: Any = {"IfNoneMatch": "*"} if if_none_match else {}
-        with _translated(key):
+        with self._span("PutObject", key), _translated(key):
             async with asyncio.timeout(self._settings.timeout + _size(body) / SLOWEST):
                 await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
+
+    def _span(self, method: str, key: str) -> tracing.Span:
+        if not tracing.enabled():
+            return tracing.OFF
+        attributes = {
+            "rpc.system.name": "aws-api",
+            "rpc.method": f"S3/{method}",
+            "aws.s3.bucket": self._bucket,
+            "aws.s3.key": key,
+        }
+        return tracing.span(f"S3/{method}", attributes, kind="client")
 
     def _connect(self) -> Any:
         settings = self._settings

@@ -14,6 +14,7 @@ from quire_processor.documents import Fenced
 from quire_processor.pipeline import Job, Watcher
 from quire_processor.processor import Processor
 from quire_processor.run import Run, Terms
+from quire_processor.shares import Shares, Turns
 from quire_runtime.kafka import partition_of
 from quire_schemas import ids
 from quire_schemas.batch import BatchState, evolve
@@ -29,6 +30,8 @@ from quire_schemas.events import (
     event_of,
 )
 from quire_schemas.retry import retry_requested
+
+WORKERS, PLACES = 3, 4
 
 
 class Tables:
@@ -64,13 +67,18 @@ class Tables:
 class Files:
     """A pipeline whose files take their time; every seventh is bad."""
 
-    def __init__(self, tables: Tables, chance: random.Random, member: Member) -> None:
-        self._tables, self._chance, self._member = tables, chance, member
+    def __init__(self, tables: Tables, chance: random.Random, member: Member, turns: Turns) -> None:
+        self._tables, self._chance, self._member, self._turns = tables, chance, member, turns
+
+    def seconds(self, job: Job) -> float:
+        """Of a worker."""
+        return self._chance.choice((0.05, 0.8, 9.0))
 
     async def process(self, job: Job, watcher: Watcher) -> FileProcessed | FileFailed:
         file_id = job.file.file_id
         watcher.at(file_id, "extracting")
-        await asyncio.sleep(self._chance.choice((0.05, 0.8, 9.0)))
+        async with self._turns.of(job.batch.collection_id):
+            await asyncio.sleep(self.seconds(job))
         await self._member.going.wait()
         if job.position % 7 == 6:
             return FileFailed(run_id=job.run_id, file_id=file_id, code="corrupt", message="beyond repair")
@@ -96,6 +104,8 @@ class Node:
 
 
 class World:
+    files: type[Files] = Files
+
     def __init__(self, loop: VirtualLoop, seed: int, hand_over: float = 5.0) -> None:
         self.loop = loop
         self._hand_over = hand_over
@@ -111,14 +121,16 @@ class World:
     def join(self) -> None:
         name = f"p{self.log.generation}-{len(self.nodes)}-{self.chance.random()}"
         member, stop = Member(name, self.log), asyncio.Event()
+        shares = Shares(self._clock)
         processor = Processor(
             publisher=member,  # type: ignore[arg-type]  # the same methods, in memory
-            pipeline=Files(self.tables, self.chance, member),  # type: ignore[arg-type]
+            pipeline=self.files(self.tables, self.chance, member, Turns(WORKERS, shares)),  # type: ignore[arg-type]
             documents=self.tables,  # type: ignore[arg-type]
             cleaning=self.tables,  # type: ignore[arg-type]
             clock=self._clock,
             terms=Terms(worker=name, heartbeat=15.0, max_fruitless_runs=50),
-            slots=4,
+            shares=shares,
+            places=PLACES,
             hand_over=self._hand_over,
         )
         member.feed(processor)
@@ -161,7 +173,7 @@ class World:
 
     # What people do.
 
-    def submit(self, files: int, policy: Policy) -> None:
+    def submit(self, files: int, policy: Policy, collection_id: str = "c") -> str:
         batch_id = ids.derived("batch", len(self.batches), self.chance.random())
         self.batches.append(batch_id)
         specs = tuple(
@@ -171,7 +183,8 @@ class World:
             for number in range(files)
         )
         request_id = ids.derived("request", batch_id)
-        self._say(batch_id, BatchCreated(collection_id="c", request_id=request_id, policy=policy, files=specs))
+        self._say(batch_id, BatchCreated(collection_id=collection_id, request_id=request_id, policy=policy, files=specs))
+        return batch_id
 
     def cancel(self, batch_id: str) -> None:
         self._say(batch_id, BatchCancelRequested(generation=self.state(batch_id).generation))
@@ -187,7 +200,9 @@ class World:
 
     def _say(self, batch_id: str, data: EventData) -> None:
         what = ids.derived(batch_id, data)
-        self.log.append(event_of(data, id=what, batch_id=batch_id, collection_id="c", source="/people", time=self._clock.now()))
+        collection_id = getattr(data, "collection_id", "c")
+        time = self._clock.now()
+        self.log.append(event_of(data, id=what, batch_id=batch_id, collection_id=collection_id, source="/people", time=time))
 
     # What the log says.
 

@@ -11,9 +11,9 @@ FROM epoch e LEFT JOIN collection c ON c.epoch = e.id AND c.collection_id = ANY(
 WHERE e.live;
 
 -- name: read
-SELECT e.id::text AS epoch, f.seq, f.message
+SELECT e.id::text AS epoch, f.seq, f.message, f.at
 FROM epoch e LEFT JOIN LATERAL (
-    SELECT seq, message FROM feed WHERE epoch = e.id AND collection_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+    SELECT seq, message, at FROM feed WHERE epoch = e.id AND collection_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 ) f ON true
 WHERE e.live ORDER BY f.seq;
 
