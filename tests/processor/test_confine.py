@@ -40,24 +40,26 @@ def others(where: Path) -> Iterator[Scene]:
     ):
         named.bind(str(where / "socket"))
         abstract.bind("")  # the kernel chooses a name
-        yield {
-            "elsewhere": str(elsewhere),
-            "parent": os.getpid(),
-            "victim": victim.pid,
-            "nice": os.getpriority(os.PRIO_PROCESS, 0),
-            "cores": list(os.sched_getaffinity(0)),
-            "socket": named.getsockname(),
-            "abstract": abstract.getsockname()[1:].decode(),
-        }
-        victim.kill()
+        try:
+            yield {
+                "elsewhere": str(elsewhere),
+                "parent": os.getpid(),
+                "victim": victim.pid,
+                "nice": os.getpriority(os.PRIO_PROCESS, 0),
+                "cores": list(os.sched_getaffinity(0)),
+                "socket": named.getsockname(),
+                "abstract": abstract.getsockname()[1:].decode(),
+            }
+        finally:
+            victim.kill()
 
 
-async def outcomes(deeds: Iterable[str], main: Callable[..., None], where: Path, **more: object) -> dict[str, Outcome]:
+async def outcomes(deeds: Iterable[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
     """How the deeds end, one after the other in one worker process; skips where a worker cannot be confined."""
     source, target = where / "deeds.json", where / "made"
     with others(where) as scene, pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker, "main", main)
-        source.write_text(json.dumps({**scene, **more, "deeds": list(deeds)}))
+        source.write_text(json.dumps({**scene, "deeds": list(deeds)}))
         target.mkdir()
         try:
             async with WorkerPool(1, LIMITS, where / "scratch", sandbox="require") as pool:

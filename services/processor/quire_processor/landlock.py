@@ -42,8 +42,8 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
 def _allow(ruleset: int, path: Path, rights: int) -> None:
     try:
         there = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # what cannot be reached need not be allowed
     try:
         rule = struct.pack("=Qi", rights if path.is_dir() else rights & _OF_FILES, there)
         call("syscall", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)

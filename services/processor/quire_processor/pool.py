@@ -165,7 +165,9 @@ class WorkerPool:
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
-                answer = await one.ask(source, target, on_page or _nobody)
+                answer = await one.ask(source, on_page or _nobody)
+            if isinstance(answer, worker.Done):
+                await one.collect(target)
         except TimeoutError as error:
             WORKER_KILLS.labels("timeout").inc()
             log.warning("worker killed for time", seconds=self._limits.wall_seconds)
@@ -249,19 +251,17 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.is_alive() and not self._reader.at_eof()
 
-    async def ask(self, source: Path, target: Path, on_page: OnPage) -> worker.Done | worker.Failed:
-        """The answer to one file, its results copied to `target`; raises WorkerDied where it is not a proper one."""
+    async def ask(self, source: Path, on_page: OnPage) -> worker.Done | worker.Failed:
+        """The answer to one file; raises WorkerDied where the worker does not give a proper one."""
         self.served += 1
         try:
             with self._bench.holding(source):
-                answer = await self._told(on_page)
+                return await self._told(on_page)
         except (OSError, EOFError) as error:
             raise WorkerDied(f"its pipe broke: {error!r}") from error
-        if isinstance(answer, worker.Done):
-            await self._copy_results(target)
-        return answer
 
-    async def _copy_results(self, target: Path) -> None:
+    async def collect(self, target: Path) -> None:
+        """Copy the results of the last file to `target`, out of the worker's reach; raises WorkerDied or OSError."""
         try:
             await asyncio.to_thread(self._bench.copy_results, target)
         except ResultLost as error:

@@ -5,6 +5,7 @@ results: what it has checked, no worker can change any more.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -63,6 +64,8 @@ def _opened(result: Path) -> BinaryIO:
     try:
         descriptor = os.open(result, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            raise
         raise ResultLost(f"it left no {result.name}: {error}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
