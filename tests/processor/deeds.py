@@ -4,6 +4,7 @@ It is a real one, started by WorkerPool: only that it reads no PDF, but does the
 """
 
 import codecs
+import contextlib
 import encodings.aliases
 import errno
 import fcntl
@@ -16,9 +17,11 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from quire_processor import landlock, seccomp, worker
 from quire_processor.extract import Reading
 from quire_processor.kernel import call
 from quire_processor.limits import Limits
+from quire_processor.pool import WorkerPool
 
 Scene = dict[str, Any]
 Deed = Callable[[Scene], object]
@@ -37,6 +41,51 @@ Outcome = tuple[str, str]
 READING = Reading(page_count=1, title=None, metadata={}, truncated=False, characters=0, thumbnail=False)
 MEMORY = 512 * 1024**2  # bytes that a worker may have
 CLONE_NEWUSER, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, F_SETSIG = 0x10000000, 1, 4, 10
+
+
+@contextlib.contextmanager
+def others(where: Path) -> Iterator[Scene]:
+    """Whom a worker could harm: files, another worker's among them, a process, and sockets that take datagrams."""
+    elsewhere, another = where / "elsewhere", where / "scratch" / "worker-of-another"
+    for directory, names in ((elsewhere, ("secret", "there")), (another, ("original.pdf", "text.json"))):
+        directory.mkdir(parents=True)
+        for name in names:
+            (directory / name).write_text("of another")
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract,
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as victim,
+    ):
+        named.bind(str(where / "socket"))
+        abstract.bind("")  # the kernel chooses a name
+        try:
+            yield {
+                "elsewhere": str(elsewhere),
+                "parent": os.getpid(),
+                "victim": victim.pid,
+                "nice": os.getpriority(os.PRIO_PROCESS, 0),
+                "cores": list(os.sched_getaffinity(0)),
+                "socket": named.getsockname(),
+                "abstract": abstract.getsockname()[1:].decode(),
+            }
+        finally:
+            victim.kill()
+
+
+async def outcomes(names: Iterable[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
+    """How the deeds end, one after the other in one worker process. Raises NotConfined."""
+    where.mkdir(exist_ok=True)
+    source, target = where / "deeds.json", where / "made"
+    target.mkdir()
+    with others(where) as scene:
+        source.write_text(json.dumps({**scene, "deeds": list(names)}))
+        before, worker.main = worker.main, main
+        try:
+            async with WorkerPool(1, Limits(memory_bytes=MEMORY), where / "scratch", sandbox="require") as pool:
+                extracted = await pool.extract(source, target)
+        finally:
+            worker.main = before
+    return {name: (how, what) for name, (how, what) in json.loads(extracted.text_path.read_text()).items()}
 
 
 def confined_main(pipe: socket.socket, *arguments: Any) -> None:

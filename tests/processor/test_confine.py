@@ -3,70 +3,24 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import json
 import multiprocessing.forkserver
-import os
-import socket
-import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.processor import deeds
-from tests.processor.deeds import DEEDS, LANDLOCK, SECCOMP, Outcome, Scene
+from tests.processor.deeds import DEEDS, LANDLOCK, SECCOMP, Outcome
 
-from quire_processor import worker
-from quire_processor.limits import Limits
-from quire_processor.pool import WorkerPool
 from quire_processor.sandbox import NotConfined
 
-LIMITS = Limits(memory_bytes=deeds.MEMORY)
 
-
-@contextlib.contextmanager
-def others(where: Path) -> Iterator[Scene]:
-    """Whom a worker could harm: files, another worker's among them, a process, and sockets that take datagrams."""
-    elsewhere, another = where / "elsewhere", where / "scratch" / "worker-of-another"
-    for directory, names in ((elsewhere, ("secret", "there")), (another, ("original.pdf", "text.json"))):
-        directory.mkdir(parents=True)
-        for name in names:
-            (directory / name).write_text("of another")
-    with (
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named,
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract,
-        subprocess.Popen(["sleep", "600"]) as victim,
-    ):
-        named.bind(str(where / "socket"))
-        abstract.bind("")  # the kernel chooses a name
-        try:
-            yield {
-                "elsewhere": str(elsewhere),
-                "parent": os.getpid(),
-                "victim": victim.pid,
-                "nice": os.getpriority(os.PRIO_PROCESS, 0),
-                "cores": list(os.sched_getaffinity(0)),
-                "socket": named.getsockname(),
-                "abstract": abstract.getsockname()[1:].decode(),
-            }
-        finally:
-            victim.kill()
-
-
-async def outcomes(deeds: Iterable[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
-    """How the deeds end, one after the other in one worker process; skips where a worker cannot be confined."""
-    source, target = where / "deeds.json", where / "made"
-    with others(where) as scene, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "main", main)
-        source.write_text(json.dumps({**scene, "deeds": list(deeds)}))
-        target.mkdir()
-        try:
-            async with WorkerPool(1, LIMITS, where / "scratch", sandbox="require") as pool:
-                extracted = await pool.extract(source, target)
-        except NotConfined as error:
-            pytest.skip(str(error))
-    return {name: (how, what) for name, (how, what) in json.loads(extracted.text_path.read_text()).items()}
+async def outcomes(names: Iterable[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
+    """Skips where a worker cannot be confined."""
+    try:
+        return await deeds.outcomes(names, main, where)
+    except NotConfined as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
