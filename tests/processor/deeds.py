@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,18 @@ Scene = dict[str, Any]
 Deed = Callable[[Scene], object]
 Outcome = tuple[str, str]
 READING = Reading(page_count=1, title=None, metadata={}, truncated=False, characters=0, thumbnail=False)
-MEMORY = 512 * 1024**2  # bytes that a worker may have
+MEMORY = 384 * 1024**2  # bytes that a worker may have
+REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EFBIG, errno.EMFILE, errno.ENOTSUP}
+"""How the kernel says that it will not. Any other error has a reason of its own, as a name that is taken: such a deed failed."""
 CLONE_NEWUSER, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, F_SETSIG = 0x10000000, 1, 4, 10
 
 
 @contextlib.contextmanager
-def others(where: Path) -> Iterator[Scene]:
-    """Whom a worker could harm: files, another worker's among them, a process, and sockets that take datagrams."""
-    elsewhere, another = where / "elsewhere", where / "scratch" / "worker-of-another"
-    for directory, names in ((elsewhere, ("secret", "there")), (another, ("original.pdf", "text.json"))):
+def others(where: Path, deeds: Iterable[str]) -> Iterator[Scene]:
+    """Whom a worker could harm: files for each deed, those of another worker, a process, and sockets that take datagrams."""
+    another = where / "scratch" / "worker-of-another"
+    files = {where / "elsewhere" / deed: ("secret", "there") for deed in map(_file_name, deeds)}
+    for directory, names in {**files, another: ("original.pdf", "text.json")}.items():
         directory.mkdir(parents=True)
         for name in names:
             (directory / name).write_text("of another")
@@ -60,7 +63,7 @@ def others(where: Path) -> Iterator[Scene]:
         abstract.bind("")  # the kernel chooses a name
         try:
             yield {
-                "elsewhere": str(elsewhere),
+                "elsewhere": str(where / "elsewhere"),
                 "parent": os.getpid(),
                 "victim": victim.pid,
                 "nice": os.getpriority(os.PRIO_PROCESS, 0),
@@ -72,12 +75,12 @@ def others(where: Path) -> Iterator[Scene]:
             victim.kill()
 
 
-async def outcomes(names: Iterable[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
-    """How the deeds end, one after the other in one worker process. Raises NotConfined."""
+async def outcomes(names: Collection[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
+    """How the deeds end that one worker tries, one after the other. Raises NotConfined."""
     where.mkdir(exist_ok=True)
     source, target = where / "deeds.json", where / "made"
     target.mkdir()
-    with others(where) as scene:
+    with others(where, names) as scene:
         source.write_text(json.dumps({**scene, "deeds": list(names)}))
         before, worker.main = worker.main, main
         try:
@@ -105,27 +108,50 @@ def only_seccomp_main(pipe: socket.socket, *arguments: Any) -> None:
 
 
 def free_main(pipe: socket.socket, *arguments: Any) -> None:
-    """The same, but nothing is given up."""
-    worker.confine = lambda *_: {}
+    """The same, but nothing is given up. Each deed has a process of its own, as what is done may last."""
+    global committed
+    worker.confine, committed = lambda *_: {}, apart
     confined_main(pipe, *arguments)
 
 
 def commit(source: Path, target: Path, _limits: Limits, _on_page: object) -> Reading:
-    """Writes down how each deed of the scene ended: done or refused, and what came of it."""
+    """Writes down how each deed of the scene ended: done, refused or failed, and what came of it."""
     scene = json.loads(source.read_bytes())
-    scene.update(original=source, own=target, elsewhere=Path(scene["elsewhere"]), scratch=target.parent)
+    scene.update(original=source, own=target, scratch=target.parent, files=Path(scene["elsewhere"]))
     with (target / "text.json").open("w") as answer:
-        json.dump({name: committed((DEEDS | OBSERVATIONS)[name], scene) for name in scene["deeds"]}, answer)
+        json.dump({name: committed(name, scene) for name in scene["deeds"]}, answer)
     return READING
 
 
-def committed(deed: Deed, scene: Scene) -> Outcome:
+def here(name: str, scene: Scene) -> Outcome:
+    of_its_own = {"elsewhere": scene["files"] / _file_name(name), "new": scene["own"] / _file_name(name)}
     try:
-        return "done", repr(deed(scene))
+        return "done", repr((DEEDS | OBSERVATIONS)[name]({**scene, **of_its_own}))
     except OSError as error:
-        return "refused", errno.errorcode[error.errno or 0]
+        return "refused" if error.errno in REFUSALS else "failed", repr(error)
     except (RuntimeError, MemoryError, ValueError) as error:
         return "refused", repr(error)
+
+
+def apart(name: str, scene: Scene) -> Outcome:
+    """In a child of this process."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, json.dumps(here(name, scene)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        how, what = json.load(said)
+    os.waitpid(child, 0)
+    return how, what
+
+
+committed = here
+
+
+def _file_name(deed: str) -> str:
+    return deed.replace("/", " ")
 
 
 def tried(attempt: Callable[[], object]) -> str:
@@ -161,7 +187,7 @@ def signalled(victim: int) -> str:
         if " Z " in Path(f"/proc/{victim}/stat").read_text():
             return "killed"
         time.sleep(0.1)
-    raise RuntimeError("it lives")
+    raise TimeoutError("it lives")
 
 
 def own_pipe() -> int:
@@ -204,9 +230,10 @@ def memory_by(file: Callable[[], int]) -> str:
 
 
 def large(path: Path) -> None:
-    with path.open("wb") as file:
+    with path.open("wb", buffering=0) as file:
         file.seek(600 * 1024**2)
         file.write(b"x")
+        file.truncate(0)  # nobody should copy that
 
 
 def many_open(path: Path) -> None:
@@ -272,19 +299,20 @@ LANDLOCK: dict[str, Deed] = {
     "the names in the scratch directory": lambda scene: os.listdir(scene["scratch"]),  # noqa: PTH208
     "reading a secret": lambda scene: read(scene["elsewhere"] / "secret"),
     "the names in the root directory": lambda _: os.listdir("/"),  # noqa: PTH208
+    "the names in the working directory": lambda _: os.listdir(),  # noqa: PTH208
     "who has an account": lambda _: read("/etc/passwd"),
     "the environment of its parent": lambda scene: read(f"/proc/{scene['parent']}/environ"),
     "removing": lambda scene: (scene["elsewhere"] / "there").unlink(),
     "renaming": lambda scene: (scene["elsewhere"] / "there").rename(scene["elsewhere"] / "new"),
     # Files of its own
     "changing the original": lambda scene: scene["original"].write_bytes(b"another"),
-    "one more file": lambda scene: (scene["own"] / "new").touch(),
+    "one more file": lambda scene: scene["new"].touch(),
     "a file without a name": lambda scene: os.open(scene["own"], os.O_TMPFILE | os.O_RDWR),
-    "a directory": lambda scene: (scene["own"] / "new").mkdir(),
-    "a symbolic link": lambda scene: (scene["own"] / "new").symlink_to("/proc/self/environ"),
-    "a hard link": lambda scene: (scene["own"] / "new").hardlink_to(scene["elsewhere"] / "secret"),
-    "a pipe": lambda scene: os.mkfifo(scene["own"] / "new"),
-    "the socket file of a server": lambda scene: os.mknod(scene["own"] / "new", 0o600 | stat.S_IFSOCK),
+    "a directory": lambda scene: scene["new"].mkdir(),
+    "a symbolic link": lambda scene: scene["new"].symlink_to("/proc/self/environ"),
+    "a hard link": lambda scene: scene["new"].hardlink_to(scene["elsewhere"] / "secret"),
+    "a pipe": lambda scene: os.mkfifo(scene["new"]),
+    "the socket file of a server": lambda scene: os.mknod(scene["new"], 0o600 | stat.S_IFSOCK),
     "removing a result": lambda scene: replaced(scene["own"] / "pages.tsv"),
     "memory by /dev/shm": lambda _: memory_by(lambda: os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR)),  # noqa: S108
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import multiprocessing.forkserver
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from tests.processor.deeds import DEEDS, LANDLOCK, SECCOMP, Outcome
 from quire_processor.sandbox import NotConfined
 
 
-async def outcomes(names: Iterable[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
+async def outcomes(names: Collection[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
     """Skips where a worker cannot be confined."""
     try:
         return await deeds.outcomes(names, main, where)
@@ -28,11 +26,17 @@ async def confined(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcom
     return await outcomes(DEEDS, deeds.confined_main, tmp_path_factory.mktemp("confined"))
 
 
+@pytest.fixture(scope="module")
+async def free(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    return await outcomes(DEEDS, deeds.free_main, tmp_path_factory.mktemp("free"))
+
+
 @pytest.mark.parametrize("deed", DEEDS)
-async def test_a_worker_cannot(deed: str, confined: dict[str, Outcome], tmp_path: Path) -> None:
+def test_a_worker_cannot(deed: str, confined: dict[str, Outcome], free: dict[str, Outcome]) -> None:
     how, what = confined[deed]
     assert how == "refused", what
-    how, what = (await outcomes([deed], deeds.free_main, tmp_path))[deed]
+    how, what = free[deed]
+    assert how != "failed", what
     if how == "refused":
         pytest.skip(f"this machine refuses it to everybody: {what}")
 
@@ -44,7 +48,7 @@ async def test_a_worker_cannot(deed: str, confined: dict[str, Outcome], tmp_path
 )
 async def test_each_part_refuses_its_deeds_without_the_other(main: Any, refused: Any, tmp_path: Path) -> None:
     how = await outcomes(refused, main, tmp_path)
-    assert [name for name, (ended, _) in how.items() if ended == "done"] == []
+    assert {name: what for name, (ended, what) in how.items() if ended != "refused"} == {}
 
 
 async def test_a_worker_has_nothing_open_but_its_pipe(tmp_path: Path) -> None:
@@ -55,17 +59,6 @@ async def test_a_worker_has_nothing_open_but_its_pipe(tmp_path: Path) -> None:
 async def test_a_worker_dumps_no_core(tmp_path: Path) -> None:
     how = await outcomes(["the size of core dumps"], deeds.confined_main, tmp_path)
     assert how == {"the size of core dumps": ("done", "(0, 0)")}
-
-
-async def test_a_worker_inherits_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("QUIRE_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "DATABASE_URL", "KAFKA_PASSWORD"):
-        monkeypatch.setenv(name, "secret-of-the-processor")
-    monkeypatch.setenv("LC_TIME", "C")
-    multiprocessing.forkserver._forkserver._stop()  # the next one is started with these
-    how = await outcomes(["its environment"], deeds.confined_main, tmp_path)
-    environment = ast.literal_eval(how["its environment"][1])
-    assert environment.keys() >= {"PATH", "LC_TIME"}
-    assert "secret-of-the-processor" not in environment.values()
 
 
 async def test_what_the_libraries_load_late_is_there_all_the_same(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ file one retry on a fresh worker, and what answers nonsense is treated as dead. 
 import asyncio
 import contextlib
 import multiprocessing
-import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -23,6 +22,7 @@ from msgspec import Struct
 
 from quire_processor import worker
 from quire_processor.confine import Lacking, Sandbox
+from quire_processor.environment import without_credentials
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS, WORKERS, WORKERS_LIMIT
@@ -32,9 +32,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
 
-_PRELOAD = ["quire_processor.worker", "quire_processor.forkserver"]
-_INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON")
-"""How the variables begin that a worker process inherits. None of the others is its business: credentials have many names."""
+_PRELOAD = ["quire_processor.forkserver", "quire_processor.worker"]
 _START_WITHIN = 15.0  # seconds for a worker process to be there
 _LOGGED = 4000  # characters of what a worker says in its last moment
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
@@ -222,7 +220,7 @@ class _Worker:
             _ensure_forkserver()
             async with asyncio.timeout(_START_WITHIN):
                 await asyncio.get_running_loop().run_in_executor(starts, process.start)
-        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just died
+        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just ended
             ours.close()
             bench.remove()
             raise CannotStart(f"no worker process can be started: {error!r}") from error
@@ -319,18 +317,8 @@ class _Worker:
 
 def _ensure_forkserver() -> None:
     """The process that forks the workers, started again where it has died."""
-    with _without_secrets():
+    with without_credentials():
         ensure_running()
-
-
-@contextlib.contextmanager
-def _without_secrets() -> Iterator[None]:
-    """What is started inside inherits the variables of `_INHERITED` only."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if not name.startswith(_INHERITED)}
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
 
 
 def _empty(directory: Path) -> None:

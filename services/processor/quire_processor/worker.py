@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from quire_processor import libraries
 from quire_processor.confine import Lacking, Sandbox, confine
+from quire_processor.environment import has_credentials
 from quire_processor.extract import Reading, Refused, extract
 from quire_processor.limits import Limits
 from quire_processor.workbench import Workbench
@@ -55,6 +56,10 @@ class Failed(Struct, frozen=True, tag="failed"):
     message: str
 
 
+class BornWithCredentials(Exception):
+    """This process has the environment of the processor: it takes no file."""
+
+
 class Broke(Struct, frozen=True, tag="broke"):
     """The last answer of a worker that ends by a fault of its own."""
 
@@ -69,6 +74,7 @@ def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox)
     """Serve requests until the pipe is closed; `directory` is this worker's own."""
     number = 0
     try:
+        _check_birth()
         libraries.load()
         _send(pipe, Confined(confine(limits, Workbench(directory), pipe.fileno(), sandbox)))
         logging.disable()  # what the libraries grumble about a file is of no use to an operator
@@ -79,6 +85,12 @@ def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox)
     except Exception:
         _send(pipe, Broke(number, traceback.format_exc()[-_TRACEBACK:]))
         raise
+
+
+def _check_birth() -> None:
+    """Raises BornWithCredentials. The forking process looks first, but `multiprocessing` skips a module that it cannot import."""
+    if has_credentials():
+        raise BornWithCredentials
 
 
 def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Failed:
