@@ -40,7 +40,7 @@ Deed = Callable[[Scene], object]
 Outcome = tuple[str, str]
 READING = Reading(page_count=1, title=None, metadata={}, truncated=False, characters=0, thumbnail=False)
 MEMORY = 384 * 1024**2  # bytes that a worker may have
-REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EFBIG, errno.EMFILE, errno.ENOTSUP}
+REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EFBIG, errno.EMFILE, errno.ENOTSUP, errno.ENOSPC}
 """How the kernel says that it will not. Any other error has a reason of its own, as a name that is taken: such a deed failed."""
 CLONE_NEWUSER, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, F_SETSIG = 0x10000000, 1, 4, 10
 
@@ -128,13 +128,15 @@ def here(name: str, scene: Scene) -> Outcome:
     try:
         return "done", repr((DEEDS | OBSERVATIONS)[name]({**scene, **of_its_own}))
     except OSError as error:
-        return "refused" if error.errno in REFUSALS else "failed", repr(error)
+        return "refused" if error.errno in REFUSALS else "failed", errno.errorcode.get(error.errno or 0, repr(error))
     except (RuntimeError, MemoryError, ValueError) as error:
         return "refused", repr(error)
 
 
 def apart(name: str, scene: Scene) -> Outcome:
-    """In a child of this process."""
+    """In a child of this process; but a mere observation is of itself."""
+    if name in OBSERVATIONS:
+        return here(name, scene)
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
