@@ -26,6 +26,7 @@ AT_REST: dict[str, Callable[[float], bool]] = {
     "quire_scratch_free_bytes": lambda value: value > 0,
     "quire_scratch_size_bytes": lambda value: value > 0,
     "quire_processor_workers_limit": lambda value: value > 0,
+    "quire_processor_sandbox": lambda value: value in (0, 1),
 }
 """Of a stack with nothing to do. Every other gauge is 0."""
 FROM_KAFKA = ("quire_log_lag_records", "quire_log_assigned_partitions")

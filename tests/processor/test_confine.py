@@ -1,69 +1,66 @@
-"""What a worker process cannot do; each thing is shown to work first where nothing is confined."""
+"""What a worker process cannot do that a file has taken over; each deed is shown to work first where nothing is confined."""
 
-import subprocess
-import sys
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.processor import deeds
+from tests.processor.deeds import DEEDS, LANDLOCK, SECCOMP, Outcome
 
-from quire_processor.confine import lacking
-
-DEEDS = {
-    "a file elsewhere": "open('{elsewhere}/x', 'w').close()",
-    "removing a file": "os.unlink('{elsewhere}/there')",
-    "reading what it must not": "open('{elsewhere}/secret').read()",
-    "a link to what only its parent can read": "os.symlink('/proc/self/environ', {own!r} + '/link')",
-    "a pipe on which its parent would wait": "os.mkfifo({own!r} + '/pipe')",
-    "another process": "os._exit(0) if os.fork() == 0 else os.wait()",
-    "a signal by another call": "signal.pthread_kill(threading.get_ident(), 0)",
-    "a ring of system calls": "ring(425, 4, bytes(120))",
-    "a socket": "socket.socket()",
-    "a name looked up": "socket.getaddrinfo('localhost', 80); socket.create_connection(('127.0.0.1', {port}))",
-    "a program": "os.execv('/bin/true', ['true'])",
-    "a signal to its parent": "os.kill(os.getppid(), 0)",
-    "the environment of its parent": "open('/proc/%d/environ' % os.getppid()).read()",
-}
-SCRIPT = """
-import ctypes, os, signal, socket, sys, threading
-from pathlib import Path
-from quire_processor.confine import confine
-from quire_processor.limits import Limits
-if sys.argv[1] == "confined":
-    confine(Limits(), Path({own!r}))
-open({own!r} + "/mine", "w").close()
-
-def ring(*numbers):
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(*numbers) < 0 and ctypes.get_errno() == 1:
-        raise OSError("refused")
-
-try:
-    {deed}
-except OSError as error:
-    print("refused", error)
-    sys.exit(3)
-"""
+from quire_processor.sandbox import NotConfined
 
 
-def attempt(deed: str, how: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
-    for directory in (own, elsewhere):
-        directory.mkdir(exist_ok=True)
-    (elsewhere / "there").touch()
-    (elsewhere / "secret").write_text("secret")
-    script = SCRIPT.format(own=str(own), deed=deed)
-    return subprocess.run([sys.executable, "-c", script, how], capture_output=True, text=True, check=False, timeout=30)
+async def outcomes(names: Collection[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
+    """Skips where a worker cannot be confined."""
+    try:
+        return await deeds.outcomes(names, main, where)
+    except NotConfined as error:
+        pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("name", DEEDS)
-def test_a_worker_cannot(name: str, tmp_path: Path) -> None:
-    if lacks := lacking():
-        pytest.skip(f"on this machine not all of it holds: {'; '.join(lacks)}")
-    import socket  # noqa: PLC0415 -- only here
+@pytest.fixture(scope="module")
+async def confined(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    return await outcomes(DEEDS, deeds.confined_main, tmp_path_factory.mktemp("confined"))
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        deed = DEEDS[name].format(elsewhere=tmp_path / "elsewhere", own=str(tmp_path / "own"), port=server.getsockname()[1])
-        free = attempt(deed, "free", tmp_path)
-        assert free.returncode == 0, free.stderr
-        confined = attempt(deed, "confined", tmp_path)
-        assert confined.returncode == 3, confined.stderr + confined.stdout
+
+@pytest.fixture(scope="module")
+async def free(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    return await outcomes(DEEDS, deeds.free_main, tmp_path_factory.mktemp("free"))
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_worker_cannot(deed: str, confined: dict[str, Outcome], free: dict[str, Outcome]) -> None:
+    how, what = confined[deed]
+    assert how == "refused", what
+    how, what = free[deed]
+    assert how != "failed", what
+    if how == "refused":
+        pytest.skip(f"this machine refuses it to everybody: {what}")
+
+
+@pytest.mark.parametrize(
+    ("main", "refused"),
+    [(deeds.only_landlock_main, LANDLOCK), (deeds.only_seccomp_main, SECCOMP)],
+    ids=["Landlock", "seccomp"],
+)
+async def test_each_part_refuses_its_deeds_without_the_other(main: Any, refused: Any, tmp_path: Path) -> None:
+    how = await outcomes(refused, main, tmp_path)
+    assert {name: what for name, (ended, what) in how.items() if ended != "refused"} == {}
+
+
+async def test_a_worker_has_nothing_open_but_its_pipe(tmp_path: Path) -> None:
+    how = await outcomes(["what it has open"], deeds.confined_main, tmp_path)
+    assert how == {"what it has open": ("done", "['file', 'null', 'null', 'null', 'socket']")}  # the file is its answer
+
+
+async def test_a_worker_dumps_no_core(tmp_path: Path) -> None:
+    how = await outcomes(["the size of core dumps"], deeds.confined_main, tmp_path)
+    assert how == {"the size of core dumps": ("done", "(0, 0)")}
+
+
+async def test_what_the_libraries_load_late_is_there_all_the_same(tmp_path: Path) -> None:
+    free = await outcomes(["loading"], deeds.free_main, tmp_path / "free")
+    assert await outcomes(["loading"], deeds.confined_main, tmp_path / "confined") == free

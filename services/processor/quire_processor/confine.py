@@ -1,148 +1,99 @@
 """What a worker process gives up before it opens a stranger's file: none of this needs root, and none can be undone.
 
-Landlock (Linux 5.13): files are read where libraries are, and made only below one directory, as plain files. Seccomp: no socket,
-no program and no process is started, nobody is signalled or traced. Where the kernel lacks one of them, the other limits still
-hold; `lacking` says which.
+Everywhere: rlimits, and all descriptors but its pipe. On Linux besides: a life longer than its parent's, privileges, and what
+Landlock and seccomp refuse.
 """
 
 import ctypes
-import errno
 import os
 import platform
 import resource
 import signal
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+from quire_processor import landlock, seccomp
+from quire_processor.calls import allowed
+from quire_processor.kernel import call
 from quire_processor.limits import Limits
+from quire_processor.workbench import Workbench
 
+Sandbox = Literal["require", "prefer", "off"]
+PARTS = ("landlock", "seccomp")
+Lacking = dict[str, str]
+"""The parts that do not hold, each with the reason."""
+
+_ON_LINUX = sys.platform == "linux"
 _MAX_FILE_BYTES = 512 * 1024**2
 _OPEN_FILES = 64
-
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_GET_SECCOMP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 21, 22, 38
-_SECCOMP_MODE_FILTER = 2
-
-# linux/landlock.h
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
-_RULE_PATH_BENEATH = 1
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_CHANGES = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # removing and making of every kind
-_REMOVE_FILE, _MAKE_REG = 1 << 5, 1 << 8
-_REFER, _TRUNCATE = 1 << 13, 1 << 14  # since ABI 2 and 3
-_TCP = 3  # bind and connect, since ABI 4
-
-# By architecture: AUDIT_ARCH of linux/audit.h, and the numbers of system calls that are refused
-_REFUSED_CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
-    "x86_64": (
-        0xC000003E,
-        (
-            *(41, 42, 49, 50),  # socket, connect, bind, listen
-            *(56, 57, 58, 59, 322, 435),  # clone, fork, vfork, execve, execveat, clone3
-            *(62, 129, 200, 234, 297),  # kill, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo
-            *(101, 310, 311, 424, 434, 438),  # ptrace, process_vm_readv and _writev, pidfd_send_signal, _open and _getfd
-            *(425, 426, 427),  # io_uring, which has sockets of its own
-        ),
-    ),
-    "aarch64": (
-        0xC00000B7,
-        (
-            *(198, 203, 200, 201),
-            *(220, 221, 281, 435),
-            *(129, 138, 130, 131, 240),
-            *(117, 270, 271, 424, 434, 438),
-            *(425, 426, 427),
-        ),
-    ),
-}
-_LD_WORD, _JEQ, _JGE, _RET = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
-_X32_CALLS = 0x40000000
-
-_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_CAPABILITIES_VERSION_3, _CAP_DAC_READ_SEARCH = 0x20080522, 1 << 2
+_FONTS = ("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts")  # where pdfium looks
 
 
-def confine(limits: Limits, writable: Path) -> None:
-    """For the calling process and for good: limits, and everything that this kernel has."""
+def confine(limits: Limits, bench: Workbench, pipe: int, sandbox: Sandbox) -> Lacking:
+    """For the calling process and for good; `pipe` is the one descriptor that stays. Returns the parts that do not hold. Raises
+    OSError where the kernel refuses what every Linux has.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
+    _drop_descriptors(pipe)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    if sys.platform != "linux":
-        return
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _restrict_files(writable)
-    _restrict_calls()
+    if _ON_LINUX:
+        call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        _drop_capabilities()
+    return _sandboxed(bench, sandbox)
 
 
 def keep_secrets() -> None:
-    """For the parent: processes of the same user may not look into it, nor at the environment it was started with."""
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    """No process of the same user may look into this one any more, nor at the environment that it was started with."""
+    if _ON_LINUX:
+        call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def lacking() -> list[str]:
-    """What does not hold on this machine, in words; empty where all does."""
-    found = []
-    if sys.platform != "linux" or _landlock_abi() < 1:
-        found.append("worker processes may write outside of their directory (no Landlock)")
-    if sys.platform != "linux" or platform.machine() not in _REFUSED_CALLS or _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) < 0:
-        found.append("worker processes may use the network (no seccomp)")
-    return found
+def _sandboxed(bench: Workbench, sandbox: Sandbox) -> Lacking:
+    if sandbox == "off":
+        return dict.fromkeys(PARTS, "QUIRE_SANDBOX=off")
+    if not _ON_LINUX:
+        return dict.fromkeys(PARTS, f"{platform.system()} has none")
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: landlock.restrict(_readable(bench), bench.results),
+        lambda: seccomp.restrict(allowed(os.getpid())),
+    )
+    lacking = {}
+    for part, step in zip(PARTS, steps, strict=True):
+        try:
+            step()
+        except OSError as error:
+            lacking[part] = error.strerror or str(error)
+    return lacking
 
 
-def _landlock_abi() -> int:
-    return int(_libc.syscall(_CREATE_RULESET, None, 0, 1))
+def _readable(bench: Workbench) -> list[Path]:
+    """Its own directory, fonts, and what Python may import yet: packages, not the rest of `sys.path`, where anything may lie."""
+    packages = {path for name, module in sys.modules.items() if "." not in name for path in getattr(module, "__path__", ())}
+    return [bench.directory, *map(Path, {*_FONTS, *packages, Path(os.__file__).parent})]
 
 
-def _restrict_files(writable: Path) -> None:
-    abi = _landlock_abi()
-    if abi < 1:
-        return
-    changes = _CHANGES | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
-    reads = _READ_FILE | _READ_DIR
-    handled = struct.pack("=QQ", changes | reads | _EXECUTE, _TCP if abi >= 4 else 0)[: 16 if abi >= 4 else 8]
-    ruleset = _libc.syscall(_CREATE_RULESET, handled, len(handled), 0)
-    if ruleset < 0:
-        return
-    for path in _readable():
-        _allow(ruleset, path, reads | _EXECUTE)
-    plain = _WRITE_FILE | _MAKE_REG | _REMOVE_FILE | (changes & _TRUNCATE)  # no links and pipes: our parent opens what is made
-    _allow(ruleset, writable, plain | reads)
-    _libc.syscall(_RESTRICT_SELF, ruleset, 0)
-    os.close(ruleset)
+def _drop_descriptors(pipe: int) -> None:
+    """The processor's log, multiprocessing's channels, whatever else was inherited: a worker talks to nobody but its parent."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    for inherited in {int(path.name) for path in Path("/proc/self/fd" if _ON_LINUX else "/dev/fd").iterdir()} - {0, 1, 2, pipe}:
+        os.closerange(inherited, inherited + 1)  # ignores the one by which the list was read
 
 
-def _readable() -> Iterable[Path]:
-    """Where programs, libraries and fonts are; not /proc, not home directories."""
-    system = (Path(path) for path in ("/usr", "/lib", "/lib64", "/etc/fonts", "/etc/localtime", "/dev/urandom", "/dev/null"))
-    python = (Path(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path)
-    return [path for path in (*system, *python) if path.exists()]
-
-
-def _allow(ruleset: int, path: Path, rights: int) -> None:
-    file = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        rights_there = rights if path.is_dir() else rights & (_EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE)
-        rule = struct.pack("=Qi", rights_there, file)
-        _libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
-    finally:
-        os.close(file)
-
-
-def _restrict_calls() -> None:
-    known = _REFUSED_CALLS.get(platform.machine())
-    if known is None:
-        return
-    arch, calls = known
-    # seccomp_data: the number of the call at 0, the architecture at 4. Jumps count the instructions that are skipped.
-    program = [(_LD_WORD, 0, 0, 4), (_JEQ, 1, 0, arch), (_RET, 0, 0, _REFUSE), (_LD_WORD, 0, 0, 0)]
-    program += [(_JGE, len(calls) + 1, 0, _X32_CALLS)]
-    program += [(_JEQ, len(calls) - number, 0, call) for number, call in enumerate(calls)]
-    program += [(_RET, 0, 0, _ALLOW), (_RET, 0, 0, _REFUSE)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
-    filters = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
-    _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, filters, 0, 0)
+def _drop_capabilities() -> None:
+    """Root's powers, but for the one to reach its own directory below directories of others."""
+    header = struct.pack("=Ii", _CAPABILITIES_VERSION_3, 0)
+    held = ctypes.create_string_buffer(24)
+    call("capget", header, held)
+    effective, permitted, *_ = struct.unpack("=6I", held)
+    call("capset", header, struct.pack("=6I", effective & _CAP_DAC_READ_SEARCH, permitted & _CAP_DAC_READ_SEARCH, 0, 0, 0, 0))

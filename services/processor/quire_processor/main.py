@@ -13,8 +13,8 @@ from tempfile import mkdtemp
 import asyncpg
 import structlog
 
-from quire_processor import confine
 from quire_processor.cleaning import Cleaning
+from quire_processor.confine import keep_secrets
 from quire_processor.documents import Documents
 from quire_processor.limits import Limits
 from quire_processor.pipeline import Pipeline
@@ -24,6 +24,7 @@ from quire_processor.processor import Processor
 from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
 from quire_processor.shares import Shares, Turns
+from quire_processor.trial import read_a_page
 from quire_runtime import logs, postgres, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
@@ -74,9 +75,7 @@ async def serve(settings: ProcessorSettings) -> None:
     logs.setup(settings.log, "processor")
     structlog.contextvars.bind_contextvars(worker=name)
     stop = signals.stop_event()
-    confine.keep_secrets()
-    for sentence in confine.lacking():
-        log.warning("this machine confines less than it could", lacking=sentence)
+    keep_secrets()
     for variable in [variable for variable in os.environ if variable.startswith("QUIRE_")]:
         del os.environ[variable]  # read already; worker processes must not inherit credentials
     ops = OpsServer(settings.ops.host, settings.ops.port)
@@ -84,17 +83,18 @@ async def serve(settings: ProcessorSettings) -> None:
         await stack.enter_async_context(tracing.exporting(settings.traces, "processor"))
         group.create_task(ops.run())
         stack.callback(ops.stop)
+        directory = stack.enter_context(scratch(settings.scratch_dir))
+        watch_scratch(settings.scratch_dir)
+        workers = await signals.unless(stop, stack.enter_async_context(_workers(settings, directory)))
+        if workers is None:
+            return
+        await signals.unless(stop, read_a_page(workers, directory))
         store = await stack.enter_async_context(ObjectStore(settings.s3))
         pool = await signals.unless(stop, prepared(settings, store))
         if pool is None:
             return
         stack.push_async_callback(_close, pool)
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
-        directory = stack.enter_context(scratch(settings.scratch_dir))
-        watch_scratch(settings.scratch_dir)
-        workers = await stack.enter_async_context(
-            WorkerPool(settings.pool_size, _limits(settings), directory, settings.outage_limit_s)
-        )
         await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
 
 
@@ -151,8 +151,8 @@ async def _close(pool: asyncpg.Pool) -> None:
         pool.terminate()
 
 
-def _limits(settings: ProcessorSettings) -> Limits:
-    return Limits(
+def _workers(settings: ProcessorSettings, directory: Path) -> WorkerPool:
+    limits = Limits(
         memory_bytes=settings.memory_limit_mib * 1024 * 1024,
         cpu_seconds=settings.cpu_limit_s,
         wall_seconds=settings.wall_limit_s,
@@ -160,3 +160,4 @@ def _limits(settings: ProcessorSettings) -> Limits:
         characters=settings.max_characters,
         files_per_worker=settings.files_per_worker,
     )
+    return WorkerPool(settings.pool_size, limits, directory, settings.outage_limit_s, settings.sandbox)

@@ -49,3 +49,8 @@ WORKER_KILLS = counter(
     "one (idle), or because their file was taken away from them (cancelled).",
     reason=("timeout", "out_of_memory", "died", "idle", "cancelled"),
 )
+SANDBOX = gauge(
+    "quire_processor_sandbox",
+    "1 where this part of the kernel confines worker processes, else 0.",
+    part=("landlock", "seccomp"),
+)

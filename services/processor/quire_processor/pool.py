@@ -7,10 +7,9 @@ file one retry on a fresh worker, and what answers nonsense is treated as dead. 
 import asyncio
 import contextlib
 import multiprocessing
-import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -22,15 +21,20 @@ import msgspec
 from msgspec import Struct
 
 from quire_processor import worker
+from quire_processor.confine import Lacking, Sandbox
+from quire_processor.environment import without_credentials
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS, WORKERS, WORKERS_LIMIT
+from quire_processor.sandbox import NotConfined, report
+from quire_processor.workbench import ResultLost, Workbench
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
 
-_PRELOAD = ["quire_processor.worker"]
+_PRELOAD = ["quire_processor.forkserver", "quire_processor.worker"]
 _START_WITHIN = 15.0  # seconds for a worker process to be there
+_LOGGED = 4000  # characters of what a worker says in its last moment
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
 log = get_logger(__name__)
 
@@ -65,13 +69,14 @@ class Extracted(Struct, frozen=True, kw_only=True):
 
 
 class WorkerPool:
-    """`size` workers at most, started as they are needed. They write below `directory` only. A file waits for `patience` seconds
-    where none can be started.
+    """`size` workers at most, started as they are needed, each with a directory of its own below `directory`. A file waits for
+    `patience` seconds where none can be started.
     """
 
-    def __init__(self, size: int, limits: Limits, directory: Path, patience: float = 600.0) -> None:
+    def __init__(self, size: int, limits: Limits, directory: Path, patience: float = 600.0, sandbox: Sandbox = "prefer") -> None:
         self.size = size
         self._patience = patience
+        self._sandbox = sandbox
         self._directory = directory
         self._limits = limits
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -85,7 +90,10 @@ class WorkerPool:
         WORKERS_LIMIT.set(size)
 
     async def __aenter__(self) -> Self:
-        _ensure_forkserver()
+        """Starts a first worker, to see how it is confined; raises NotConfined."""
+        one = await self._started()
+        self._idle.append(one)
+        report(one.lacking)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -97,12 +105,12 @@ class WorkerPool:
             try:
                 return await self._once(source, target, on_page)
             except WorkerDied as error:
-                log.warning("worker died, the file is read once more", error=str(error))
+                log.warning("worker died, the file is read once more", error=str(error)[-_LOGGED:])
             await asyncio.to_thread(_empty, target)
             try:
                 return await self._once(source, target, on_page, fresh=True)
             except WorkerDied as error:
-                log.warning("worker died again, the file fails", error=str(error))
+                log.warning("worker died again, the file fails", error=str(error)[-_LOGGED:])
                 message = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
                 raise ExtractionFailed("worker_crashed", message) from error
 
@@ -141,9 +149,13 @@ class WorkerPool:
                 return one
             WORKER_KILLS.labels("idle").inc()
             await one.kill()
+        return await self._started(NotConfined)
+
+    async def _started(self, *also: type[Exception]) -> "_Worker":
+        """A worker; tried again for `patience` seconds after CannotStart and `also`."""
         return await retrying(
-            lambda: _Worker.start(self._context, self._starts, self._limits, self._directory),
-            transient=lambda error: isinstance(error, CannotStart),
+            lambda: _Worker.start(self._context, self._starts, self._limits, self._directory, self._sandbox),
+            transient=lambda error: isinstance(error, (CannotStart, *also)),
             give_up_after=self._patience,
             on_retry=lambda error, attempt: log.warning("worker not started", error=str(error), attempt=attempt),
         )
@@ -151,7 +163,9 @@ class WorkerPool:
     async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
-                answer = await one.ask(source, target, on_page or _nobody)
+                answer = await one.ask(source, on_page or _nobody)
+            if isinstance(answer, worker.Done):
+                await one.collect(target)
         except TimeoutError as error:
             WORKER_KILLS.labels("timeout").inc()
             log.warning("worker killed for time", seconds=self._limits.wall_seconds)
@@ -179,62 +193,112 @@ class WorkerPool:
 
 
 class _Worker:
-    def __init__(self, process: ForkServerProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, process: ForkServerProcess, bench: Workbench, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._process = process
+        self._bench = bench
         self._reader = reader
         self._writer = writer
         self._decode: Callable[[bytes], worker.Answer] = msgspec.json.Decoder(worker.Answer).decode
+        self.lacking: Lacking = {}
         self.served = 0
         self._ended = False
 
     @classmethod
-    async def start(cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path) -> "_Worker":
+    async def start(
+        cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path, sandbox: Sandbox
+    ) -> "_Worker":
+        """A process that is confined and waits for its first file; raises CannotStart or NotConfined."""
+        try:
+            bench = Workbench.make(directory)
+        except OSError as error:
+            raise CannotStart(f"no directory for a worker process: {error}") from error
         ours, theirs = socket.socketpair()
-        process = context.Process(target=worker.main, args=(theirs, limits, directory), daemon=True)
+        process = context.Process(target=worker.main, args=(theirs, limits, bench.directory, sandbox), daemon=True)
         try:
             _ensure_forkserver()
             async with asyncio.timeout(_START_WITHIN):
                 await asyncio.get_running_loop().run_in_executor(starts, process.start)
-        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just died
+        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just ended
             ours.close()
+            bench.remove()
             raise CannotStart(f"no worker process can be started: {error!r}") from error
         except BaseException:
             ours.close()
+            bench.remove()
             raise
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        return cls(process, reader, writer)
+        one = cls(process, bench, *await asyncio.open_connection(sock=ours))
+        try:
+            async with asyncio.timeout(_START_WITHIN):
+                one.lacking = await one._confined()
+        except (OSError, EOFError, WorkerDied) as error:
+            await one.kill()
+            raise CannotStart(f"a worker process does not come up: {error!r}") from error
+        except BaseException:
+            await asyncio.shield(one.kill())
+            raise
+        if one.lacking and sandbox == "require":
+            await one.kill()
+            raise NotConfined(one.lacking)
+        return one
 
     @property
     def alive(self) -> bool:
         return self._process.is_alive() and not self._reader.at_eof()
 
-    async def ask(self, source: Path, target: Path, on_page: OnPage) -> worker.Done | worker.Failed:
+    async def ask(self, source: Path, on_page: OnPage) -> worker.Done | worker.Failed:
         """The answer to one file; raises WorkerDied where the worker does not give a proper one."""
         self.served += 1
-        body = msgspec.json.encode(worker.Request(self.served, str(source), str(target)))
         try:
-            self._writer.write(struct.pack(">I", len(body)) + body)
-            await self._writer.drain()
-            while True:
-                answer = await self._next()
-                if answer.number != self.served:
-                    raise WorkerDied("it answered for another file")
-                if not isinstance(answer, worker.Page):
-                    return answer
-                on_page(answer.page, answer.pages)
+            with self._bench.holding(source):
+                return await self._told(on_page)
         except (OSError, EOFError) as error:
             raise WorkerDied(f"its pipe broke: {error!r}") from error
 
+    async def collect(self, target: Path) -> None:
+        """Copy the results of the last file to `target`, out of the worker's reach; raises WorkerDied or OSError."""
+        try:
+            await asyncio.to_thread(self._bench.copy_results, target)
+        except ResultLost as error:
+            raise WorkerDied(str(error)) from error
+
+    async def _told(self, on_page: OnPage) -> worker.Done | worker.Failed:
+        request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
+        body = msgspec.json.encode(request)
+        self._writer.write(struct.pack(">I", len(body)) + body)
+        await self._writer.drain()
+        while True:
+            answer = await self._next()
+            if answer.number != self.served:
+                raise WorkerDied("it answered for another file")
+            if isinstance(answer, worker.Done | worker.Failed):
+                return answer
+            if isinstance(answer, worker.Page):
+                on_page(answer.page, answer.pages)
+
+    async def _confined(self) -> Lacking:
+        answer = await self._next()
+        if not isinstance(answer, worker.Confined):
+            raise WorkerDied(f"its first answer was {answer}")
+        return answer.lacking
+
     async def _next(self) -> worker.Answer:
+        try:
+            answer = self._decode(await self._frame())
+        except msgspec.DecodeError as error:
+            raise WorkerDied(f"it sent nonsense: {error}") from error
+        if isinstance(answer, worker.Broke):
+            raise WorkerDied(answer.traceback)
+        return answer
+
+    async def _frame(self) -> bytes:
         (length,) = struct.unpack(">I", await self._reader.readexactly(4))
         if length > worker.MAX_FRAME:
             raise WorkerDied(f"it sent a frame of {length} bytes")
-        try:
-            return self._decode(await self._reader.readexactly(length))
-        except msgspec.DecodeError as error:
-            raise WorkerDied(f"it sent nonsense: {error}") from error
+        return await self._reader.readexactly(length)
 
     async def kill(self) -> None:
         """End and reap the process, close the pipe; once."""
@@ -248,22 +312,13 @@ class _Worker:
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         if self._process.exitcode is not None:
             self._process.close()
+        await asyncio.to_thread(self._bench.remove)
 
 
 def _ensure_forkserver() -> None:
     """The process that forks the workers, started again where it has died."""
-    with _without_secrets():
+    with without_credentials():
         ensure_running()
-
-
-@contextlib.contextmanager
-def _without_secrets() -> Iterator[None]:
-    """What is started inside inherits no credentials of the libraries that this process uses."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("QUIRE_", "AWS_", "PG", "OTEL_"))}
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
 
 
 def _empty(directory: Path) -> None:

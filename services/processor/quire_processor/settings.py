@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from quire_processor.confine import Sandbox
 from quire_runtime.settings import (
     KafkaSettings,
     LogSettings,
@@ -52,6 +53,13 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0, description="Seconds to finish the files in work at a shutdown; the rest is handed over.")
     ] = 10.0
     scratch_dir: Annotated[Path, Meta(description="Where files lie while they are worked on.")] = Path(tempfile.gettempdir())
+    sandbox: Annotated[
+        Sandbox,
+        Meta(
+            description="Landlock and seccomp for worker processes: require refuses to start where the kernel lacks one, prefer "
+            "goes on with a warning, off does without."
+        ),
+    ] = "prefer"
     memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
     cpu_limit_s: Annotated[float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has.")] = 20.0
     wall_limit_s: Annotated[float, Meta(gt=0, description="Seconds after which a file's worker is killed.")] = 40.0

@@ -5,18 +5,23 @@ import logging
 import socket
 import struct
 import time
+import traceback
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from quire_processor.confine import confine
+from quire_processor import libraries
+from quire_processor.confine import Lacking, Sandbox, confine
+from quire_processor.environment import has_credentials
 from quire_processor.extract import Reading, Refused, extract
 from quire_processor.limits import Limits
+from quire_processor.workbench import Workbench
 from quire_schemas.events import FileCode
 
 MAX_FRAME = 256 * 1024  # bytes; an answer is metadata, never text
 _PROGRESS_EVERY = 0.5  # seconds
+_TRACEBACK = 4000  # characters of its end
 
 
 class Request(Struct, frozen=True):
@@ -25,6 +30,13 @@ class Request(Struct, frozen=True):
     number: int
     source: str
     target: str
+
+
+class Confined(Struct, frozen=True, tag="confined"):
+    """The first answer of a worker, before it takes a file: what its sandbox lacks."""
+
+    lacking: Lacking
+    number: int = 0
 
 
 class Page(Struct, frozen=True, tag="page"):
@@ -44,16 +56,41 @@ class Failed(Struct, frozen=True, tag="failed"):
     message: str
 
 
-Answer = Page | Done | Failed
+class BornWithCredentials(Exception):
+    """This process has the environment of the processor: it takes no file."""
 
 
-def main(pipe: socket.socket, limits: Limits, directory: Path) -> None:
-    """Serve requests until the pipe is closed; files are written below `directory` only."""
-    confine(limits, directory)
-    logging.disable()  # what the libraries grumble about a file is of no use to an operator
-    while (frame := _receive(pipe)) is not None:
-        request = msgspec.json.decode(frame, type=Request)
-        _send(pipe, _answer(pipe, request, limits))
+class Broke(Struct, frozen=True, tag="broke"):
+    """The last answer of a worker that ends by a fault of its own."""
+
+    number: int
+    traceback: str
+
+
+Answer = Confined | Page | Done | Failed | Broke
+
+
+def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox) -> None:
+    """Serve requests until the pipe is closed; `directory` is this worker's own."""
+    number = 0
+    try:
+        _check_birth()
+        libraries.load()
+        _send(pipe, Confined(confine(limits, Workbench(directory), pipe.fileno(), sandbox)))
+        logging.disable()  # what the libraries grumble about a file is of no use to an operator
+        while (frame := _receive(pipe)) is not None:
+            request = msgspec.json.decode(frame, type=Request)
+            number = request.number
+            _send(pipe, _answer(pipe, request, limits))
+    except Exception:
+        _send(pipe, Broke(number, traceback.format_exc()[-_TRACEBACK:]))
+        raise
+
+
+def _check_birth() -> None:
+    """Raises BornWithCredentials. The forking process looks first, but `multiprocessing` skips a module that it cannot import."""
+    if has_credentials():
+        raise BornWithCredentials
 
 
 def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Failed:

@@ -1,0 +1,47 @@
+"""Reads a page of our own as it would a stranger's, before the first batch.
+
+What keeps worker processes from reading on this machine (another C library, a call that the sandbox does not know) would else be
+held against every file.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from quire_processor.pool import ExtractionFailed, WorkerPool
+from quire_runtime.errors import CannotServe
+
+TEXT = "Quire"
+PAGE = f"""%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 100 100]>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /Contents 4 0 R /Resources <</Font <</F 5 0 R>>>>>> endobj
+4 0 obj <</Length 28>> stream
+BT /F 9 Tf 9 9 Td ({TEXT}) Tj ET
+endstream endobj
+5 0 obj <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>> endobj
+trailer <</Root 1 0 R>>
+"""
+
+
+class CannotRead(CannotServe):
+    """No worker process can read a PDF on this machine."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"worker processes cannot read a PDF on this machine ({found}); the log may say why. Where the sandbox is the cause, "
+            "report it, and set QUIRE_SANDBOX=off meanwhile"
+        )
+
+
+async def read_a_page(workers: WorkerPool, directory: Path) -> None:
+    """Raises CannotRead where text or picture do not come out; `directory` is where files lie while they are worked on."""
+    with TemporaryDirectory(dir=directory) as place:
+        source, target = Path(place) / "trial.pdf", Path(place) / "made"
+        source.write_text(PAGE)
+        target.mkdir()
+        try:
+            extracted = await workers.extract(source, target)
+        except ExtractionFailed as failure:
+            raise CannotRead(failure.code) from failure
+    if extracted.characters != len(TEXT) or extracted.thumbnail_path is None:
+        raise CannotRead("text or picture is missing")

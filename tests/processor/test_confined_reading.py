@@ -1,0 +1,67 @@
+"""That PDFs are read the same, confined or not: the samples, those of the tests, and a corpus where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from tests import samples_pdf
+
+from quire_processor.confine import Sandbox
+from quire_processor.limits import Limits
+from quire_processor.pool import ExtractionFailed, WorkerPool
+from quire_processor.sandbox import NotConfined
+
+ROOT = Path(__file__).parents[2]
+CORPUS = Path(os.environ.get("QUIRE_CORPUS", ROOT.parent / "shared" / "corpus"))
+LIMITS = Limits(cpu_seconds=3_600.0, wall_seconds=300.0, pages=30)  # no outcome depends on how fast this machine is
+MADE = {
+    "simple": samples_pdf.simple_pdf(pages=3),
+    "corrupt": samples_pdf.corrupt_pdf(),
+    "encrypted": samples_pdf.encrypted_pdf(),
+    "deep page tree": samples_pdf.deep_page_tree_pdf(),
+    "cyclic": samples_pdf.cyclic_pdf(),
+    "huge page": samples_pdf.huge_page_pdf(),
+    "giant metadata": samples_pdf.giant_metadata_pdf(),
+    "many pages": samples_pdf.many_pages_pdf(),
+    "NUL and surrogates": samples_pdf.nul_and_surrogate_pdf(),
+    "nothing": b"",
+}
+
+
+def pdfs() -> dict[str, bytes]:
+    """Contents by name."""
+    paths = sorted([*(ROOT / "samples" / "pdfs").glob("*.pdf"), *CORPUS.rglob("*.pdf")])
+    return {**MADE, **{str(path): path.read_bytes() for path in paths}}
+
+
+async def readings(sandbox: Sandbox, where: Path) -> dict[str, object]:
+    """What comes of each PDF: an error's code, or all that was written down."""
+    read: dict[str, object] = {}
+    async with WorkerPool(1, LIMITS, where, sandbox=sandbox) as pool:
+        for name, content in pdfs().items():
+            source, target = where / "a.pdf", where / "made"
+            source.write_bytes(content)
+            target.mkdir()
+            try:
+                extracted = await pool.extract(source, target)
+            except ExtractionFailed as failure:
+                read[name] = failure.code
+            else:
+                results = {path.name: path.read_bytes() for path in sorted(target.iterdir())}
+                read[name] = extracted.page_count, extracted.title, extracted.metadata, extracted.characters, results
+            shutil.rmtree(target)
+    return read
+
+
+@pytest.mark.timeout(3_600)
+async def test_every_pdf_is_read_in_the_sandbox_as_it_is_without(tmp_path: Path) -> None:
+    try:
+        confined = await readings("require", tmp_path / "confined")
+    except NotConfined as error:
+        pytest.skip(str(error))
+    free = await readings("off", tmp_path / "free")
+    assert [name for name, reading in free.items() if confined[name] != reading] == []
+    assert confined.keys() == free.keys()
