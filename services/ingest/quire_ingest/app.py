@@ -61,7 +61,9 @@ class Api:
             self._route("/api/batches/{batch_id}/cancel", "cancel", self._cancel),
             self._route("/api/batches/{batch_id}/retry", "retry", self._retry),
         ]
-        return Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
+        app = Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
+        app.router.redirect_slashes = False  # it would lead away from the path that a proxy in front has taken off
+        return app
 
     async def _root(self, _request: Request) -> Response:
         return json_response({"service": "quire-ingest", "upload": "POST /api/documents/process"})
