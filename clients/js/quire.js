@@ -85,7 +85,7 @@ export class Subscription extends EventTarget {
   /** Asked for once in each round. */
   #askForToken() {
     const { token } = this.#options;
-    return (this.#token ??= (async () => (typeof token === "function" ? token() : token))());
+    return (this.#token ??= (async () => fit(await (typeof token === "function" ? token() : token)))());
   }
 
   #overWebSocket() {
@@ -217,6 +217,13 @@ export class Subscription extends EventTarget {
     this.#told = this.#instead;
     this.#tell("subscribed", { ...frame, snapshot: frame.recovered ? undefined : { batches } });
   }
+}
+
+/** The token without blanks around it; what no header takes is refused here, as fetch says what it was. */
+function fit(token) {
+  const text = token?.trim();
+  if (text && !/^[ -~]+$/.test(text)) throw new Error("the token holds a line break or another character that no token has");
+  return text;
 }
 
 const is = (answer, type) => answer.ok && (answer.headers.get("content-type") ?? "").startsWith(type);

@@ -48,6 +48,12 @@ async def test_where_no_websocket_leads_it_follows_by_events_and_says_so_once() 
     assert set(proxy.tokens) == {"Bearer t"}
 
 
+async def test_a_token_that_no_header_takes_is_not_shown() -> None:
+    async with front(streaming) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "0", "c2VjcmV0\nc2VjcmV0")
+    assert seen["lost"] == [[1006, "Error: the token holds a line break or another character that no token has", False]]
+
+
 async def test_where_no_event_stream_leads_either_it_asks_for_the_feed() -> None:
     async with front(Feed()) as proxy:
         seen = await told("falling_back.mjs", proxy.url, "3", "")
