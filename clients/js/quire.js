@@ -138,7 +138,7 @@ export class Subscription extends EventTarget {
     if (!is(answer, "text/event-stream")) return refusal(answer);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => ({ done: true })); // a stream that breaks has ended, too
       alive(done);
       if (done) return ended(LOST, "the event stream ended", true);
       const lines = (rest + value).split("\n");

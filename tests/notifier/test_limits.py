@@ -42,6 +42,11 @@ NOWHERE = "http://127.0.0.1:9/jwks"
 PATIENCE = 30.0
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "CLOSING_SECONDS", 0.3)
+
+
 class Most(NamedTuple):
     max_sockets_per_address: int = 0
     max_sockets_per_subject: int = 0
@@ -82,8 +87,8 @@ async def notifier(
 
     routes = [WebSocketRoute("/ws", gateway), WebSocketRoute(CENTRIFUGE, gateway), Route("/events", events)]
     app = Starlette(routes=routes, exception_handlers=exception_handlers())
-    wire = partial(Wire, frames_per_second=frames)
-    server = HttpServer(app, HttpSettings(port=0), ws=wire, graceful=1.0, trusted_proxies=trusted, ws_max_size=16_384)
+    socket = partial(Wire, frames_per_second=frames)
+    server = HttpServer(app, HttpSettings(port=0), ws=socket, graceful=1.0, trusted_proxies=trusted, ws_max_size=16_384)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run())
