@@ -107,7 +107,7 @@ def base_url(url: str) -> str:
 
 def _fit(token: str | None) -> str | None:
     try:
-        return None if token is None else fit(token, "the token")
+        return fit(token, "the token") if token else None
     except UnfitToken as error:
         raise Refused(str(error), "unauthenticated") from None
 

@@ -100,7 +100,7 @@ def test_behind_a_gateway_that_is_not_named_all_clients_count_as_one_address_and
     named = over(SCENARIOS[option], {"notifier": {"config": {"QUIRE_TRUSTED_PROXIES": "10.244.0.0/16,fd00::/8"}}})
     assert find(render(named), "ConfigMap", "notifier")["data"]["QUIRE_TRUSTED_PROXIES"] == "10.244.0.0/16,fd00::/8"
     assert "All clients count as one address" not in notes(named)
-    assert "All clients count as one address, which may have 1000" in notes(SCENARIOS[option])
+    assert "All clients count as one address, which may have 1,000" in notes(SCENARIOS[option])
     assert "All clients count as one address" not in notes(LEAST)
 
 
