@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from quire_cli import batches, commands, services, submit, watch
+from quire_cli import batches, commands, services, submit, token, watch
 from quire_cli.console import say, warn
 from quire_cli.errors import INTERRUPTED, USAGE, CliError
 
@@ -49,6 +49,7 @@ LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "check-config": (services.check_config, ("quire check-config", "quire check-config ingest --json | jq .problems")),
     "rebuild": (services.rebuild, ("quire rebuild", "quire rebuild --data /var/lib/quire")),
     "events": (services.events, ("quire events", "quire events --invalid", "quire events --json | jq -r .type | sort | uniq -c")),
+    "token": (token.token, ("export QUIRE_TOKEN=$(quire token)", "quire token -c 'invoices-*' --scope read --expires-in 3600")),
     "sweep": (services.sweep, ("quire sweep --dry-run", "quire sweep --older-than 604800")),
 }
 

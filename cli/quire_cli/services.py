@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import os
 import re
@@ -55,7 +56,8 @@ def tell_unknown(known: str) -> None:
     names = {*re.findall(r"QUIRE_[A-Z0-9_]+", known), *OWN}
     for name in sorted(os.environ):
         if name.startswith("QUIRE_") and name not in names and name.removesuffix("_FILE") not in names:
-            warn(f"{name}: there is no such setting. Is it misspelt?")
+            near = difflib.get_close_matches(name, names, 1)
+            warn(f"{name}: there is no such setting. {f'Is {near[0]} meant?' if near else 'Nothing is called like it.'}")
 
 
 def rebuild(

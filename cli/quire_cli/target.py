@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from quire_cli.errors import CliError
+from quire_schemas.tokens import UnfitToken, token_of
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DATA = Path(".quire")
@@ -29,6 +30,7 @@ class StackFile(Struct, frozen=True):
     kafka: str
     postgres: str
     s3: S3Place
+    auth_secret: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,10 +54,15 @@ class Target(Struct, frozen=True):
 
 
 def target(url: str | None, environ: Mapping[str, str], data: Path = DATA) -> Target:
-    """`url` goes before QUIRE_URL, then QUIRE_NOTIFIER_URL, then the stack of `data`, then port 8000 of this machine."""
+    """`url` goes before QUIRE_URL, then QUIRE_NOTIFIER_URL, then the stack of `data`, then port 8000 of this machine.
+    Raises CliError.
+    """
     named = url or environ.get("QUIRE_URL") or environ.get("QUIRE_NOTIFIER_URL")
     ingest = environ.get("QUIRE_INGEST_URL")
-    token = environ.get("QUIRE_TOKEN")
+    try:
+        token = token_of(environ)
+    except UnfitToken as error:
+        raise CliError(f"{error}.") from None
     if named is None and (stack := read_stack(data)) is not None:
         return Target(stack.notifier_url, ingest or stack.ingest_url, token)
     return Target(clean(named or DEFAULT_URL), clean(ingest) if ingest else None, token)

@@ -85,7 +85,7 @@ export class Subscription extends EventTarget {
   /** Asked for once in each round. */
   #askForToken() {
     const { token } = this.#options;
-    return (this.#token ??= (async () => (typeof token === "function" ? token() : token))());
+    return (this.#token ??= (async () => fit(await (typeof token === "function" ? token() : token)))());
   }
 
   #overWebSocket() {
@@ -138,7 +138,7 @@ export class Subscription extends EventTarget {
     if (!is(answer, "text/event-stream")) return refusal(answer);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => ({ done: true })); // a stream that breaks has ended, too
       alive(done);
       if (done) return ended(LOST, "the event stream ended", true);
       const lines = (rest + value).split("\n");
@@ -217,6 +217,13 @@ export class Subscription extends EventTarget {
     this.#told = this.#instead;
     this.#tell("subscribed", { ...frame, snapshot: frame.recovered ? undefined : { batches } });
   }
+}
+
+/** The token without blanks around it; what no header takes is refused here, as fetch says what it was. */
+function fit(token) {
+  const text = token?.trim();
+  if (text && !/^[ -~]+$/.test(text)) throw new Error("the token holds a line break or another character that no token has");
+  return text;
 }
 
 const is = (answer, type) => answer.ok && (answer.headers.get("content-type") ?? "").startsWith(type);

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 from quire_schemas.client_cursor import Cursor, Interrupted, Item, NoWay, Refused
 from quire_schemas.client_http import POLL_S, over_events, over_polling
 from quire_schemas.client_socket import over_websocket
+from quire_schemas.tokens import UnfitToken, fit
 
 __all__ = ["Item", "NotifierAway", "Refused", "subscribe"]
 
@@ -104,6 +105,13 @@ def base_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, parts.path.removesuffix("/").removesuffix("/ws").removesuffix("/"), "", ""))
 
 
+def _fit(token: str | None) -> str | None:
+    try:
+        return fit(token, "the token") if token else None
+    except UnfitToken as error:
+        raise Refused(str(error), "unauthenticated") from None
+
+
 class _Told:
     """What is told of a fallback: once, and when it works."""
 
@@ -119,7 +127,7 @@ class _Told:
 
 async def _by_any_way(address: str, cursor: Cursor, token: Token, told: _Told) -> AsyncGenerator[Item]:
     """By the first way that leads to the notifier. Raises Interrupted, Refused."""
-    value = token() if callable(token) else token
+    value = _fit(token() if callable(token) else token)
     failures: list[NoWay] = []
     leads = False
     for way in WAYS:

@@ -169,7 +169,7 @@ def _feed() -> tuple[AnyFeedMessage, ...]:
 
 def _batch_view() -> BatchView:
     file = _FILES[0]
-    links = Links(original=f"/api/files/{REPORT}/original", text=None, thumbnail=None)
+    links = Links(original=f"api/files/{REPORT}/original", text=None, thumbnail=None)
     return BatchView(
         batch_id=BATCH,
         collection_id=COLLECTION,

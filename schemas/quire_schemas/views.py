@@ -28,7 +28,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 class Links(Struct, frozen=True, kw_only=True):
-    """Where a file's contents are; a link that leads nowhere yet is null."""
+    """Where a file's contents are, relative to the notifier's address, which ends in a slash; null where there is nothing yet."""
 
     original: str | None
     text: str | None

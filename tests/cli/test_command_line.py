@@ -16,10 +16,15 @@ from typing import NamedTuple
 import msgspec
 import pytest
 from tests.cli.feed import view
+from tests.cli.test_target import STACK
 
 from quire_cli.main import LIGHT, main
+from quire_cli.services import tell_unknown
+from quire_runtime.auth import Authenticator
+from quire_runtime.settings import AuthSettings
 from quire_schemas.views import Page
 
+SECRET = "0123456789abcdef0123456789abcdef"
 NOBODY = "http://127.0.0.1:1"
 BATCHES = "0190e3a4-0000-4000-8000-000000000001", "7f0e3a45-0000-4000-8000-000000000002"
 
@@ -147,6 +152,33 @@ def test_what_is_wrong_in_the_settings_is_said_by_check_config(quire: Quire, mon
     assert "QUIRE_BATCH_SIZE" in done.err
     plain = quire("check-config", "ingest")
     assert re.search(r"^# ingest\nQUIRE_KAFKA_BOOTSTRAP ", plain.out)
+
+
+def test_a_setting_that_there_is_not_is_named_with_the_nearest_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("QUIRE_KAFKA_BOOTSTRP", "QUIRE_S3_SECRET_KEY_FILE", "QUIRE_TOKEN_FILE", "QUIRE_ZZZZZZ"):
+        monkeypatch.setenv(name, "x")
+    tell_unknown("QUIRE_KAFKA_BOOTSTRAP\nQUIRE_KAFKA_TOPIC\nQUIRE_S3_SECRET_KEY")
+    told = [line for line in capsys.readouterr().err.splitlines() if "_BOOTSTRP" in line or "_FILE" in line or "ZZZ" in line]
+    assert told == [
+        "QUIRE_KAFKA_BOOTSTRP: there is no such setting. Is QUIRE_KAFKA_BOOTSTRAP meant?",
+        "QUIRE_ZZZZZZ: there is no such setting. Nothing is called like it.",
+    ]
+
+
+async def test_a_token_is_made_with_the_secret_at_hand(quire: Quire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "Start one with QUIRE_AUTH=jwt" in quire("token").err
+    (tmp_path / ".quire").mkdir()
+    (tmp_path / ".quire" / "stack.json").write_text(json.dumps(STACK | {"auth_secret": SECRET}))
+    of_the_stack = quire("token").out.strip()
+    monkeypatch.setenv("QUIRE_AUTH_SECRET", SECRET[::-1])
+    narrow = quire("token", "-c", "a", "-c", "b-*", "--scope", "read", "--subject", "me").out.strip()
+    everything = await Authenticator(AuthSettings(mode="jwt", secret=SECRET)).of_token(of_the_stack)
+    assert (everything.may_read("x"), everything.may_write("x"), everything.subject) == (True, True, "quire-token")
+    little = await Authenticator(AuthSettings(mode="jwt", secret=SECRET[::-1])).of_token(narrow)
+    assert (little.may_read("b-1"), little.may_read("c"), little.may_write("a"), little.subject) == (True, False, False, "me")
+    assert "admin: no such scope" in quire("token", "--scope", "admin").err
 
 
 def completed(*words: str, url: str = NOBODY) -> list[str]:

@@ -47,3 +47,13 @@ def test_with_no_stack_it_is_port_8000_here(tmp_path: Path) -> None:
 def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
     with pytest.raises(CliError, match=r"is no address\. Give one like http://127\.0\.0\.1:8000"):
         clean(url)
+
+
+def test_a_token_that_can_be_none_is_refused_without_being_shown(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("c2VjcmV0\n")
+    assert target(None, {"QUIRE_TOKEN_FILE": str(file)}, tmp_path).token == "c2VjcmV0"
+    with pytest.raises(CliError) as refusal:
+        target(None, {"QUIRE_TOKEN": "c2VjcmV0\nX-Injected: 1"}, tmp_path)
+    assert str(refusal.value).startswith("QUIRE_TOKEN: it is empty, or holds a line break")
+    assert "c2VjcmV0" not in str(refusal.value)

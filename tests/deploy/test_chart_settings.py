@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.deploy.chart import Object, Values, containers, find, pods, render
+from tests.deploy.chart import Object, Values, containers, find, notes, pods, render
 from tests.deploy.manifests import MANIFEST, OWN, SCHEMA, SETTINGS, manifest, schema, settings_schemas
 from tests.deploy.scenarios import DEMO, LEAST, OPTIONS, SCENARIOS, over
 
@@ -95,13 +95,13 @@ def test_sweep_asks_the_notifier_with_a_token_of_its_own():
     assert token["valueFrom"] == {"secretKeyRef": {"name": "quire-sweep", "key": "token"}}
 
 
-def test_behind_a_gateway_its_address_does_not_limit_everybodys_sockets():
-    def most(values: Values) -> str | None:
-        return find(render(values), "ConfigMap", "notifier")["data"].get("QUIRE_MAX_SOCKETS_PER_ADDRESS")
-
-    assert most(LEAST) is None
-    assert most(SCENARIOS["http route"]) == most(SCENARIOS["ingress"]) == "0"
-    assert most(over(SCENARIOS["ingress"], {"notifier": {"config": {"QUIRE_MAX_SOCKETS_PER_ADDRESS": 50}}})) == "50"
+@pytest.mark.parametrize("option", ["http route", "ingress"])
+def test_behind_a_gateway_that_is_not_named_all_clients_count_as_one_address_and_the_notes_say_so(option: str):
+    named = over(SCENARIOS[option], {"notifier": {"config": {"QUIRE_TRUSTED_PROXIES": "10.244.0.0/16,fd00::/8"}}})
+    assert find(render(named), "ConfigMap", "notifier")["data"]["QUIRE_TRUSTED_PROXIES"] == "10.244.0.0/16,fd00::/8"
+    assert "All clients count as one address" not in notes(named)
+    assert "All clients count as one address, which may have 1,000" in notes(SCENARIOS[option])
+    assert "All clients count as one address" not in notes(LEAST)
 
 
 @EVERY

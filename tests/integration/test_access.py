@@ -122,12 +122,12 @@ async def test_writing_takes_a_token_with_the_scope_and_the_collection(known: Kn
 async def test_links_to_contents_are_signed_and_good_for_a_while(known: Known) -> None:
     links = known.file["links"]
     for kind in ("original", "text", "thumbnail"):
-        answer = await known.client.http.get(known.client.quire.notifier_url + links[kind])
+        answer = await known.client.http.get(f"{known.client.quire.notifier_url}/{links[kind]}")
         assert answer.status_code == 200
         forged = links[kind].replace("signature=", "signature=0")
-        assert await known.read(forged, {}) == (403, "invalid_link")
+        assert await known.read(f"/{forged}", {}) == (403, "invalid_link")
     elsewhere = links["original"].replace("/original", "/text")
-    assert await known.read(elsewhere, {}) == (403, "invalid_link")
+    assert await known.read(f"/{elsewhere}", {}) == (403, "invalid_link")
 
 
 def socket_url(known: Known, query: str = "") -> str:

@@ -83,15 +83,15 @@ async def test_a_files_text_thumbnail_and_original_can_be_fetched(client: Client
     [file] = (await client.ended(batch_id))["files"]
     assert (file["page_count"], file["upload_progress"], file["original_filename"]) == (2, 100, "näme «x».pdf")
     base = client.quire.notifier_url
-    text = await client.http.get(base + file["links"]["text"])
+    text = await client.http.get(f"{base}/{file['links']['text']}")
     assert [page["text"] for page in text.json()["pages"]] == ["some words 1", "some words 2"]
-    plain = await client.http.get(base + file["links"]["text"], headers={"Accept": "text/html,*/*"})
+    plain = await client.http.get(f"{base}/{file['links']['text']}", headers={"Accept": "text/html,*/*"})
     assert plain.text == "some words 1\f\nsome words 2"
-    thumbnail = await client.http.get(base + file["links"]["thumbnail"])
+    thumbnail = await client.http.get(f"{base}/{file['links']['thumbnail']}")
     assert (thumbnail.headers["content-type"], thumbnail.content[8:12]) == ("image/webp", b"WEBP")
-    original = await client.http.get(base + file["links"]["original"])
+    original = await client.http.get(f"{base}/{file['links']['original']}")
     assert original.content == content
-    part = await client.http.get(base + file["links"]["original"], headers={"Range": "bytes=5-9"})
+    part = await client.http.get(f"{base}/{file['links']['original']}", headers={"Range": "bytes=5-9"})
     assert (part.status_code, part.content) == (206, content[5:10])
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from pathlib import Path
 
-import httpx
 import pytest
 from tests.integration.client import Client, serving
+from tests.integration.fronts import Route, passing
 from tests.integration.stack import Stack
 from tests.samples_pdf import simple_pdf
 
@@ -31,29 +30,9 @@ async def client(stack: Stack) -> AsyncIterator[Client]:
         yield one
 
 
-@asynccontextmanager
-async def proxied(url: str, *refused: bytes) -> AsyncIterator[str]:
-    """Lets one request of each connection through, unless its head holds what is refused."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if any(word in head.lower() for word in refused):
-            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            writer.close()
-            return
-        inner, outer = await asyncio.open_connection("127.0.0.1", httpx.URL(url).port)
-        outer.write(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1).replace(b"Connection: keep-alive\r\n", b""))
-        await asyncio.gather(pump(reader, outer), pump(inner, writer))
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+def refusing(url: str, refused: list[bytes]) -> Route:
+    """Passes on to `url` what does not hold any of these."""
+    return lambda head: None if any(word in head.lower() for word in refused) else (head, url)
 
 
 WAYS = [[b"upgrade: websocket"], [b"upgrade: websocket", b"/events"]]
@@ -64,7 +43,7 @@ async def test_python_sees_every_message_once(client: Client, refused: list[byte
     monkeypatch.setattr(client_http, "POLL_S", 0.1)
     name, told, seqs = f"python{len(refused)}", list[str](), list[int]()
     async with (
-        proxied(client.quire.notifier_url, *refused) as url,
+        passing(refusing(client.quire.notifier_url, refused)) as url,
         asyncio.timeout(60),
         aclosing(subscribe(url, name, on_fallback=told.append)) as feed,
     ):
@@ -91,7 +70,7 @@ async def test_javascript_sees_every_message_once(client: Client, refused: list[
     before = (await client.feed("c"))[-1]["seq"]
     script = str(ROOT / "tests" / "notifier" / "falling_back.mjs")
     arguments = [(ROOT / "clients" / "js" / "quire.js").as_uri(), "", "40", ""]
-    async with proxied(client.quire.notifier_url, *refused) as url:
+    async with passing(refusing(client.quire.notifier_url, refused)) as url:
         arguments[1] = url
         process = await asyncio.create_subprocess_exec(node, script, *arguments, stdout=subprocess.PIPE)
         await asyncio.sleep(1)

@@ -61,7 +61,7 @@ async def test_what_is_in_a_title_or_text_comes_out_clean(client: Client) -> Non
     first, second = (await client.ended(batch_id))["files"]
     assert "\x00" not in (first["title"] or "")
     assert len(second["title"].encode()) <= 1024
-    text = await client.http.get(client.quire.notifier_url + first["links"]["text"])
+    text = await client.http.get(f"{client.quire.notifier_url}/{first['links']['text']}")
     [page] = text.json()["pages"]
     assert [letter for letter in page["text"] if letter in "xyz"] == list("xyz")
     assert "\x00" not in page["text"]
@@ -75,7 +75,7 @@ async def test_names_are_only_names(client: Client) -> None:
     names = [file["original_filename"] for file in batch["files"]]
     assert all("\x00" not in name and len(name.encode()) <= 255 and name.endswith(".pdf") for name in names)
     for file in batch["files"]:
-        answer = await client.http.get(client.quire.notifier_url + file["links"]["original"])
+        answer = await client.http.get(f"{client.quire.notifier_url}/{file['links']['original']}")
         assert answer.status_code == 200
         assert os.linesep not in answer.headers["content-disposition"]
     rows = await client.rows("SELECT object_key FROM notifier.file_metadata WHERE batch_id = $1", batch_id)

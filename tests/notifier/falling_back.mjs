@@ -16,7 +16,7 @@ feed.addEventListener("subscribed", ({ detail }) => seen.subscribed.push([detail
 feed.addEventListener("fallback", ({ detail }) => seen.fallbacks.push(detail.reason));
 feed.addEventListener("disconnected", ({ detail }) => {
   seen.lost.push([detail.code, detail.reason, detail.final]);
-  if (detail.final) finish();
+  if (detail.final || wanted === "0") finish();
 });
 feed.addEventListener("message", ({ detail }) => {
   seen.seqs.push(detail.seq);

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schemas.test_client_fallback import PROBLEM, Feed, front, no, streaming
+from tests.schemas.test_client_fallback import PROBLEM, Feed, cut, front, no, streaming
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js" / "quire.js"
 
@@ -48,6 +48,12 @@ async def test_where_no_websocket_leads_it_follows_by_events_and_says_so_once() 
     assert set(proxy.tokens) == {"Bearer t"}
 
 
+async def test_a_token_that_no_header_takes_is_not_shown() -> None:
+    async with front(streaming) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "0", "c2VjcmV0\nc2VjcmV0")
+    assert seen["lost"] == [[1006, "Error: the token holds a line break or another character that no token has", False]]
+
+
 async def test_where_no_event_stream_leads_either_it_asks_for_the_feed() -> None:
     async with front(Feed()) as proxy:
         seen = await told("falling_back.mjs", proxy.url, "3", "")
@@ -56,6 +62,12 @@ async def test_where_no_event_stream_leads_either_it_asks_for_the_feed() -> None
     assert "/events answered 502, and not as Quire does" in sentence
     assert "asking for news" in sentence
     assert proxy.asked[:3] == ["events", "snapshot", "feed"]
+
+
+async def test_where_each_event_stream_is_cut_at_its_beginning_it_does_so_too() -> None:
+    async with front(cut(Feed())) as proxy:
+        seen = await told("falling_back.mjs", proxy.url, "2", "")
+    assert (seen["seqs"], seen["lost"]) == ([5, 6], [])
 
 
 async def test_a_feed_that_does_not_go_on_there_is_begun_again() -> None:

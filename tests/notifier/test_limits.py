@@ -24,6 +24,7 @@ from tests.integration.client import close_code
 from tests.notifier.world import DeafHub, MemoryFeed
 from tests.runtime.test_jwks import KEY, provider
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from quire_notifier import centrifuge_protocol, wire
 from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
@@ -39,6 +40,11 @@ from quire_schemas.client import subscribe
 SECRET = "0123456789abcdef0123456789abcdef"
 NOWHERE = "http://127.0.0.1:9/jwks"
 PATIENCE = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "CLOSING_SECONDS", 0.3)
 
 
 class Most(NamedTuple):
@@ -62,6 +68,7 @@ async def notifier(
     frames: int = 100,
     authenticate_seconds: float = 9.0,
     trusted: tuple[str, ...] = (),
+    origins: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Notifier]:
     """The gateway and event streams of a notifier whose feed is in memory."""
     settings = auth or AuthSettings()
@@ -69,7 +76,7 @@ async def notifier(
     hub = DeafHub(MemoryFeed(random.Random(1)), "", lambda _id, _kind: "")  # type: ignore[arg-type]  # noqa: S311
     sockets = Sockets(most or Most())
     streams = Streams(hub, sockets)
-    terms = Terms(frozenset(), authenticate_seconds, 200, 25.0, settings.mode == "none")
+    terms = Terms(origins, authenticate_seconds, 200, 25.0, settings.mode == "none")
     gateway = Gateway(hub, sockets, authenticator, terms)
 
     async def events(request: Request) -> Response:
@@ -80,8 +87,8 @@ async def notifier(
 
     routes = [WebSocketRoute("/ws", gateway), WebSocketRoute(CENTRIFUGE, gateway), Route("/events", events)]
     app = Starlette(routes=routes, exception_handlers=exception_handlers())
-    wire = partial(Wire, frames_per_second=frames)
-    server = HttpServer(app, HttpSettings(port=0), ws=wire, graceful=1.0, trusted_proxies=trusted, ws_max_size=16_384)
+    socket = partial(Wire, frames_per_second=frames)
+    server = HttpServer(app, HttpSettings(port=0), ws=socket, graceful=1.0, trusted_proxies=trusted, ws_max_size=16_384)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run())
@@ -273,6 +280,15 @@ async def test_what_a_stranger_says_of_addresses_is_not_believed() -> None:
                 await one.send('{"type":"PING"}')
                 assert (await told(one))["type"] == "PONG"
         assert not quire.sockets._addresses["203.0.113.1"]
+
+
+async def test_with_a_star_a_page_of_any_origin_may_open_a_socket() -> None:
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    async with notifier(origins=frozenset({"*"})) as one, connect(one.address(), additional_headers=elsewhere):
+        pass
+    async with notifier(origins=frozenset({"https://here.example"})) as one:
+        with pytest.raises(InvalidStatus):
+            await connect(one.address(), additional_headers=elsewhere)
 
 
 async def test_a_subject_with_too_many_sockets_may_come_back() -> None:

@@ -182,9 +182,9 @@ async def test_a_client_that_takes_nothing_of_an_answer_is_cut_off() -> None:
 
 
 async def test_a_client_that_takes_an_answer_at_its_leisure_is_not() -> None:
-    async with serving(stall_timeout=2.0) as (server, made), client(server.port, receive_buffer=65_536) as slow:
+    async with serving(stall_timeout=1.5) as (server, made), client(server.port, receive_buffer=65_536) as slow:
         slow.say(HEAD.replace(b"/fine", b"/much"))
-        for _ in range(60):  # 6 MiB in 3 s
+        for _ in range(36):  # 3.5 MiB in 1.8 s
             async with asyncio.timeout(PATIENCE):
                 await slow.reader.readexactly(100 * 1024)
             await asyncio.sleep(0.05)

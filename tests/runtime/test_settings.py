@@ -125,6 +125,14 @@ def test_an_open_port_without_access_control_has_to_be_asked_for(host: str):
     assert load(Example, ENOUGH | {"QUIRE_HTTP_HOST": host, "QUIRE_AUTH": "none"}).auth.mode == "none"
 
 
+def test_every_page_may_come_in_only_where_a_token_is_asked_for():
+    every = ENOUGH | {"QUIRE_ORIGINS": "http://localhost:8000,*"}
+    for environ in (every, every | {"QUIRE_AUTH": "none", "QUIRE_HTTP_HOST": "0.0.0.0"}):
+        [problem] = problems(environ)
+        assert problem.startswith("QUIRE_ORIGINS: * would let any page")
+    assert load(Example, every | {"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": "x" * 32}).origins[1] == "*"
+
+
 def test_a_group_that_is_taken_for_granted_is_taken_so_only_if_it_is_no_http_service():
     class Worker(Struct, frozen=True):
         ops: OpsSettings = OpsSettings(host="0.0.0.0")

@@ -24,6 +24,8 @@ Answer = Callable[[str, dict[str, str]], tuple[int, str, Any]]
 HTML = "text/html"
 JSON = "application/json"
 STREAM = "text/event-stream"
+CUT = f"{STREAM}; cut"
+"""Breaks off before its announced end."""
 PROBLEM = "application/problem+json"
 
 
@@ -50,7 +52,7 @@ class Front:
 
 def response(status: int, media_type: str, body: Any) -> Response:
     data = (body if isinstance(body, str) else json.dumps(body)).encode()
-    headers = Headers({"Content-Type": media_type, "Content-Length": str(len(data)), "Connection": "close"})
+    headers = Headers({"Content-Type": media_type, "Content-Length": str(len(data) + (media_type == CUT)), "Connection": "close"})
     return Response(status, HTTPStatus(status).phrase, headers, data)
 
 
@@ -151,6 +153,15 @@ async def test_where_no_event_stream_leads_either_it_asks_for_the_feed() -> None
     assert "asking for news" in sentence
 
 
+def cut(feed: Feed) -> Answer:
+    return lambda path, query: (200, CUT, events()) if path == "events" else feed(path, query)
+
+
+async def test_where_each_event_stream_is_cut_at_its_beginning_it_does_so_too() -> None:
+    async with front(cut(Feed())) as proxy:
+        assert [item.seq for item in await take(3, proxy.url)] == [4, 5, 6]
+
+
 async def test_asking_goes_on_behind_a_message_and_starts_over_where_the_feed_does() -> None:
     feed = Feed()
     async with front(feed) as proxy:
@@ -196,7 +207,7 @@ async def test_one_that_may_pass_is_waited_for() -> None:
     lost: list[str] = []
     async with front(no(502), 502) as proxy:
         with pytest.raises(NotifierAway, match="answered 502 Bad Gateway"):
-            await take(1, proxy.url, on_lost=lambda reason, _pause: lost.append(reason), give_up_after=3.0)
+            await take(1, proxy.url, on_lost=lambda reason, _pause: lost.append(reason), give_up_after=0.5)
     assert lost
 
 

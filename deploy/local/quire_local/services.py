@@ -67,6 +67,12 @@ class Addresses:
         }
 
 
+def shared_secret() -> str | None:
+    """What the services check tokens with, where the environment gives them a shared secret."""
+    file = os.environ.get("QUIRE_AUTH_SECRET_FILE")
+    return Path(file).read_text(encoding="utf-8").strip() if file else os.environ.get("QUIRE_AUTH_SECRET")
+
+
 class Service(Part):
     """`python -m quire_…`, ready when its /readyz says so."""
 

@@ -25,6 +25,7 @@ from quire_runtime.auth import Authenticator, Forbidden
 from quire_runtime.http import Problem, answered, cors, exception_handlers, json_response, request_span
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
+from quire_runtime.settings import EVERY_ORIGIN
 from quire_schemas.events import POLICIES, CollectionId, Policy
 from quire_schemas.views import CommandAccepted
 
@@ -61,7 +62,9 @@ class Api:
             self._route("/api/batches/{batch_id}/cancel", "cancel", self._cancel),
             self._route("/api/batches/{batch_id}/retry", "retry", self._retry),
         ]
-        return Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
+        app = Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
+        app.router.redirect_slashes = False  # it would lead away from the path that a proxy in front has taken off
+        return app
 
     async def _root(self, _request: Request) -> Response:
         return json_response({"service": "quire-ingest", "upload": "POST /api/documents/process"})
@@ -145,7 +148,7 @@ class Api:
     def _refuse_origin(self, request: Request) -> None:
         """CORS alone would keep a foreign page from reading the answer, not from sending an upload that needs no token."""
         origin = request.headers.get("origin")
-        if origin is not None and origin not in self._origins:
+        if origin is not None and not self._origins & {origin, EVERY_ORIGIN}:
             raise Problem(
                 403, "origin_not_allowed", f"Pages of {origin[:200]} may not use this API. QUIRE_ORIGINS lists those that may."
             )

@@ -50,5 +50,5 @@ async def _page(client: httpx.AsyncClient, params: Mapping[str, str], headers: M
         why = str(error) or type(error).__name__
     raise NotifierSilent(
         f"the notifier at {client.base_url} does not say which batches there are ({why}), so nobody knows whether this log names "
-        "all of them. Start it, or set QUIRE_NOTIFIER_URL and QUIRE_TOKEN"
+        "all of them. Start it, or set QUIRE_NOTIFIER_URL and QUIRE_TOKEN (or QUIRE_TOKEN_FILE)"
     )

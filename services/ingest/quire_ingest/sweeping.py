@@ -17,6 +17,7 @@ from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.scan import LogScan
 from quire_runtime.storage import ObjectStore, StorageUnavailable
+from quire_schemas.tokens import UnfitToken, token_of
 
 _DAY_SECONDS, _HOUR_SECONDS = 86_400.0, 3_600.0
 _NOTIFIER_SECONDS = 30.0
@@ -46,7 +47,7 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
     notifier = httpx.AsyncClient(base_url=settings.notifier_url, timeout=_NOTIFIER_SECONDS, trust_env=False)
     try:
         async with ObjectStore(settings.s3) as store, LogScan(settings.kafka, "sweep") as scan, notifier:
-            listed = None if options.force else await listed_batches(notifier, os.environ.get("QUIRE_TOKEN"))
+            listed = None if options.force else await listed_batches(notifier, _token())
             swept = await sweep(store, scan, listed, timedelta(seconds=options.older_than), dry=options.dry_run)
     except (LogUnavailable, StorageUnavailable) as error:
         sys.stderr.write(f"quire sweep: {error}. Try again when it answers; what was removed so far is of no use to anybody\n")
@@ -60,3 +61,10 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
             f"({swept.bytes / 1e6:.1f} MB) of {swept.looked_at} objects.\n"
         )
     return 0
+
+
+def _token() -> str | None:
+    try:
+        return token_of(os.environ)
+    except UnfitToken as error:
+        raise CannotServe(str(error)) from None

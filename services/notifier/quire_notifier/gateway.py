@@ -14,6 +14,7 @@ from quire_notifier.session import Session
 from quire_notifier.sockets import Sockets
 from quire_notifier.wire import BAD_MESSAGE, DRAINING, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire, wire_of
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
+from quire_runtime.settings import EVERY_ORIGIN
 from quire_schemas.messages import Error, Subscribe
 
 CENTRIFUGE = "/connection/websocket"
@@ -52,7 +53,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
         origin = socket.headers.get("origin")
-        if origin is not None and origin not in self._terms.origins:
+        if origin is not None and not self._terms.origins & {origin, EVERY_ORIGIN}:
             metrics.REFUSED.labels("origin").inc()
             await socket.close()  # before accept: HTTP 403
             return

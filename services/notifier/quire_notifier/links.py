@@ -17,16 +17,16 @@ class Links:
         self._seconds = int(seconds)
 
     def __call__(self, file_id: str, kind: str) -> str:
-        """As `rows.Linker`."""
-        path = self.unsigned(file_id, kind)
+        """As `rows.Linker`: relative to the notifier's address, of which only its clients know the path in front of it."""
+        link = self.unsigned(file_id, kind)
         if self._key is None:
-            return path
+            return link
         expires = (int(time.time()) // self._seconds + 2) * self._seconds
-        return f"{path}?expires={expires}&signature={self._signature(path, expires)}"
+        return f"{link}?expires={expires}&signature={self._signature(f'/{link}', expires)}"
 
     def unsigned(self, file_id: str, kind: str) -> str:
         """As `rows.Linker`, for who may know where a file is and needs a token for its contents."""
-        return f"/api/files/{file_id}/{kind}"
+        return f"api/files/{file_id}/{kind}"
 
     def allows(self, path: str, query: Mapping[str, str]) -> bool:
         """Whether the request came by a signed link. Raises Problem 403 where the link is forged or has expired."""

@@ -33,6 +33,9 @@ __all__ = [
     "values",
 ]
 
+EVERY_ORIGIN = "*"
+"""In a list of origins."""
+
 S = TypeVar("S", bound=Struct)
 
 
@@ -44,7 +47,8 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
     partitions: Annotated[int, Meta(ge=1, le=10_000, description="Partitions of the topic; fixed for its life.")] = 24
     replication: Annotated[int, Meta(ge=1, le=32, description="Replicas of each partition, when the topic is made.")] = 1
     min_insync_replicas: Annotated[
-        int | None, Meta(ge=1, description="min.insync.replicas when the topic is made; by default 2 from 3 replicas on, else 1.")
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="min.insync.replicas when the topic is made; by default 2 from 3 replicas on, else 1."),
     ] = None
     allow_retention: Annotated[
         bool,
@@ -241,13 +245,16 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
 
 
 def load(cls: type[S], environ: Mapping[str, str]) -> S:
-    """A service's settings; raises SettingsError with every problem, that of an open port without access control too."""
+    """A service's settings; raises SettingsError with every problem, those of being open to all without access control too."""
     settings = environment.load(cls, environ)
     parts = [getattr(settings, name) for name in cls.__struct_fields__]
     auth = next((part for part in parts if isinstance(part, AuthSettings)), AuthSettings())
     problems = [
         problem for part in parts if isinstance(part, HttpSettings) for problem in exposure_problems(part.host, auth, environ)
     ]
+    if auth.mode == "none" and EVERY_ORIGIN in getattr(settings, "origins", ()):
+        cure = "Name the origins of your pages; or set QUIRE_AUTH=jwt with a key"
+        problems.append(f"QUIRE_ORIGINS: {EVERY_ORIGIN} would let any page that somebody opens submit and read. {cure}")
     if problems:
         raise SettingsError(problems)
     return settings

@@ -156,9 +156,6 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
 {{- if has .name (list "ingest" "sweep") }}{{ $_ := set $set "QUIRE_NOTIFIER_URL" (printf "http://%s-notifier:8000" (include "quire.fullname" $root)) }}{{ end -}}
 {{- if eq .name "notifier" -}}
   {{- $_ := set $set "QUIRE_INGEST_URL" (include "quire.ingestUrl" $root) -}}
-  {{- if and (or $values.httpRoute.enabled $values.ingress.enabled) (not (hasKey $set "QUIRE_MAX_SOCKETS_PER_ADDRESS")) -}}
-    {{- $_ := set $set "QUIRE_MAX_SOCKETS_PER_ADDRESS" "0" -}}{{/* all of them come from the gateway's address */}}
-  {{- end -}}
 {{- end -}}
 {{- $set | toYaml -}}
 {{- end }}

@@ -33,6 +33,9 @@ export const get = async (path, query = {}) => {
 
 export const config = await get("/api/config");
 
+/** Where a link of the API leads: they are relative to the notifier's address, where these files lie. */
+export const address = (link) => new URL(link, import.meta.url).href;
+
 const ingest = (path) => new URL(path, config.ingest_url || location.origin).href;
 
 export const command = async (batchId, name, body = {}) =>

@@ -1,6 +1,6 @@
 // The table of files: fetched a page at a time, kept up to date by the feed.
 
-import { get } from "./api.js";
+import { address, get } from "./api.js";
 import { byId, bytes, el, name } from "./dom.js";
 import { CODE, EVENT, STATUS, TEXT } from "./texts.js";
 
@@ -50,10 +50,10 @@ export async function settled(fileIds) {
 
 function row(file) {
   const { links } = file;
-  const image = links.thumbnail ? el("img", { src: links.thumbnail, alt: "", loading: "lazy", width: 48, height: 64 }) : null;
+  const image = links.thumbnail ? el("img", { src: address(links.thumbnail), alt: "", loading: "lazy", width: 48, height: 64 }) : null;
   const status = el("td", { className: file.processing_status }, STATUS[file.processing_status]);
   if (file.error_code) status.append(el("p", {}, CODE[file.error_code] ?? file.error_message ?? file.error_code));
-  const anchors = [links.text && [links.text, TEXT.text], [links.original, TEXT.original]].filter(Boolean);
+  const anchors = [links.text && [address(links.text), TEXT.text], [address(links.original), TEXT.original]].filter(Boolean);
   return el(
     "tr",
     {},

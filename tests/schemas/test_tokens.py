@@ -1,0 +1,41 @@
+"""Where a token is, and that one that cannot be one is refused without being shown."""
+
+from pathlib import Path
+
+import pytest
+
+from quire_schemas.client import Refused, subscribe
+from quire_schemas.tokens import UnfitToken, token_of
+
+BROKEN = "c2VjcmV0\nc2VjcmV0"
+
+
+def test_it_is_in_a_variable_or_in_the_file_that_one_names(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("abc.def\n")
+    assert token_of({}) is None
+    assert token_of({"QUIRE_TOKEN": " abc.def\n"}) == "abc.def"
+    assert token_of({"QUIRE_TOKEN_FILE": str(file), "QUIRE_TOKEN": ""}) == "abc.def"
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"QUIRE_TOKEN": "a", "QUIRE_TOKEN_FILE": "b"}, "both set. Unset one"),
+        ({"QUIRE_TOKEN_FILE": "/nowhere"}, "cannot be read (No such file or directory). Correct the path"),
+        ({"QUIRE_TOKEN": BROKEN}, "QUIRE_TOKEN: it is empty, or holds a line break"),
+        ({"QUIRE_TOKEN": "\n"}, "QUIRE_TOKEN: it is empty"),
+    ],
+)
+def test_what_will_not_do_is_told_without_being_shown(environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UnfitToken) as refusal:
+        token_of(environ)
+    assert sentence in str(refusal.value)
+    assert "c2VjcmV0" not in str(refusal.value)
+
+
+async def test_nor_does_the_client_show_it() -> None:
+    with pytest.raises(Refused) as refusal:
+        await anext(subscribe("http://127.0.0.1:9", "c", token=BROKEN))
+    assert refusal.value.code == "unauthenticated"
+    assert "c2VjcmV0" not in str(refusal.value)
