@@ -136,9 +136,11 @@ async def test_only_names_of_this_machine_are_answered_to(quire: Composed) -> No
 async def test_an_upload_above_the_limits_is_refused(quire: Composed) -> None:
     reader, writer = await asyncio.open_connection(*quire.url.removeprefix("http://").split(":"))
     head = f"POST /api/documents/process HTTP/1.1\r\nHost: localhost\r\nContent-Length: {18 * 1024**3}\r\n"
-    writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
-    assert b" 413 " in await reader.readline()
-    writer.close()
+    writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode() + bytes(64 * 1024))
+    try:
+        assert b" 413 " in await asyncio.wait_for(reader.readline(), 30)
+    finally:
+        writer.transport.abort()
 
 
 async def test_services_have_no_way_out(quire: Composed) -> None:
