@@ -59,7 +59,8 @@ def missing() -> str | None:
 def images_of(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What each node has, in one string."""
     return {
-        node["metadata"]["name"]: " ".join(name for one in node["status"]["images"] for name in one["names"]) for node in nodes
+        node["metadata"]["name"]: " ".join(name for one in node["status"]["images"] for name in one["names"] or ())
+        for node in nodes
     }
 
 
