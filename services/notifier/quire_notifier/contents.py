@@ -22,16 +22,40 @@ _SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PLAIN = "text/plain; charset=utf-8"
+_MISSING = {
+    "no_text": "[Page {page} has no text.]",
+    "unreadable": "[Page {page} could not be read.]",
+    "cut": "[The text of page {page} goes on, but is cut here.]",
+}
 
 
 class _Page(msgspec.Struct):
+    """`missing` says why there is no text, or not all of it."""
+
     text: str
+    page: int = 0
+    missing: str = ""
+
+    def plain(self) -> str:
+        """The text, and at its place a mark of what is missing."""
+        if self.missing not in _MISSING:
+            return self.text
+        mark = _MISSING[self.missing].format(page=self.page)
+        return f"{self.text}\n{mark}" if self.text.strip() else mark
 
 
 class _Text(msgspec.Struct):
     """What is read of a `text.json` artefact."""
 
     pages: list[_Page]
+    page_count: int = 0
+
+    def plain(self) -> str:
+        """The pages with a form feed between them, and a mark of those that were not read."""
+        parts = [page.plain() for page in self.pages]
+        if len(parts) < self.page_count:
+            parts.append(f"[What comes after page {len(parts)} was not read.]")
+        return "\f\n".join(parts)
 
 
 class Content(NamedTuple):
@@ -85,10 +109,9 @@ class Contents:
         return StreamingResponse(_sent(stream), status, headers, media_type=content.media_type)
 
     async def _plain(self, content: Content) -> Response:
-        """Pages with a form feed between them."""
-        pages = _text.decode(await self._store.get(content.key)).pages
+        text = _text.decode(await self._store.get(content.key)).plain()
         headers = {**_SAFE, "ETag": content.etag, "Vary": "Accept"}
-        return Response("\f\n".join(page.text for page in pages), headers=headers, media_type=PLAIN)
+        return Response(text, headers=headers, media_type=PLAIN)
 
 
 def content_of(file: FileRow, kind: str) -> Content:
