@@ -10,7 +10,7 @@ from fpdf.enums import EncryptionMethod
 
 def slow_pdf(text: str = "slow", pages: int = 300) -> bytes:
     """About a second of work for each 300 pages."""
-    return simple_pdf(text, pages, more="".join(f" 0 -12 Td ({'many words ' * 10}{line}) Tj" for line in range(60)))
+    return simple_pdf(text, pages, more=" /F1 8 Tf" + "".join(f" 0 -11 Td ({'many words ' * 10}{line}) Tj" for line in range(60)))
 
 
 def simple_pdf(text: str = "Quire", pages: int = 1, more: str = "") -> bytes:
@@ -59,7 +59,7 @@ def encrypted_pdf() -> bytes:
     return bytes(pdf.output())
 
 
-def _stream(content: bytes, extra: bytes = b"") -> bytes:
+def stream(content: bytes, extra: bytes = b"") -> bytes:
     return b"<< /Length %d %b >>\nstream\n%b\nendstream" % (len(content), extra, content)
 
 
@@ -77,12 +77,17 @@ def one_page(content: bytes, page: bytes = b"", trailer: bytes = b"", more: tupl
     )
 
 
+def slow_page_pdf(operators: int = 60_000_000) -> bytes:
+    """A page without text that takes about five seconds to find out."""
+    return one_page(stream(zlib.compress(b"q Q " * (operators // 2), 1), b"/Filter /FlateDecode"))
+
+
 def bomb_pdf(megabytes: int = 2_000) -> bytes:
     """A content stream that unpacks, twice, to so much."""
     chunk = bytes(1_000_000)
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(chunk) for _ in range(megabytes)) + packer.flush()
-    return one_page(_stream(zlib.compress(packed, 9), b"/Filter [/FlateDecode /FlateDecode]"))
+    return one_page(stream(zlib.compress(packed, 9), b"/Filter [/FlateDecode /FlateDecode]"))
 
 
 def deep_page_tree_pdf(depth: int = 20_000) -> bytes:
@@ -97,16 +102,16 @@ def cyclic_pdf() -> bytes:
 
 
 def many_objects_pdf(count: int = 300_000) -> bytes:
-    return one_page(_stream(b""), more=(b"<< /A [1 2 3] >>",) * count)
+    return one_page(stream(b""), more=(b"<< /A [1 2 3] >>",) * count)
 
 
 def huge_page_pdf() -> bytes:
-    return one_page(_stream(b"0 0 m 1e9 1e9 l S"), b"/UserUnit 75000").replace(b"[0 0 595 842]", b"[0 0 9e9 9e9]  ")
+    return one_page(stream(b"0 0 m 1e9 1e9 l S"), b"/UserUnit 75000").replace(b"[0 0 595 842]", b"[0 0 9e9 9e9]  ")
 
 
 def giant_metadata_pdf() -> bytes:
     info = b"<< /Title (%b) /Author (%b) >>" % (b"t" * 5_000_000, b"\\000\\377" * 1_000_000)
-    return one_page(_stream(b""), more=(info,), trailer=b"/Info 5 0 R")
+    return one_page(stream(b""), more=(info,), trailer=b"/Info 5 0 R")
 
 
 def many_pages_pdf(count: int = 100_000) -> bytes:
@@ -126,8 +131,8 @@ def nul_and_surrogate_pdf() -> bytes:
     )
     font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>"
     return one_page(
-        _stream(b"BT /F 20 Tf 72 700 Td (xAyBzCw) Tj ET"),
+        stream(b"BT /F 20 Tf 72 700 Td (xAyBzCw) Tj ET"),
         b"/Resources << /Font << /F 5 0 R >> >>",
         b"/Info 7 0 R",
-        (font, _stream(to_unicode), b"<< /Title <%b> >>" % title.hex().encode()),
+        (font, stream(to_unicode), b"<< /Title <%b> >>" % title.hex().encode()),
     )

@@ -25,7 +25,7 @@ from quire_schemas.messages import AnyFeedMessage, FileMessage
 from quire_schemas.views import Accepted
 
 EACH_FILE_UP_TO = 100
-"""With more files, only what failed is named."""
+"""With more files, only those are named that failed or have notices."""
 NAMED_AGAIN_FROM, NAMED_AGAIN_UP_TO = 10, 20
 """With so many files, what failed may have scrolled away: so many of them are named again at the end."""
 ROWS = 10
@@ -124,8 +124,9 @@ class LiveView(PlainView):
             self._print(f"… and {len(failed) - NAMED_AGAIN_UP_TO} more: see `quire batch ID`", words.COLOURS["failed"])
 
     def _file(self, file: File, batch: Batch) -> None:
-        if self._submission and (len(self._submission.gathered.files) <= EACH_FILE_UP_TO or file.standing != "processed"):
-            self._print(file_line(file, batch), words.COLOURS[file.standing])
+        plain = file.standing == "processed" and not file.notices
+        if self._submission and (len(self._submission.gathered.files) <= EACH_FILE_UP_TO or not plain):
+            self._print(file_line(file, batch), "yellow" if file.notices else words.COLOURS[file.standing])
 
     def _picture(self, submission: Submission) -> RenderableType:
         now, batches = datetime.now(UTC), submission.probable

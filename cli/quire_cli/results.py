@@ -46,12 +46,14 @@ def file_line(file: File, batch: Batch) -> str:
 
 def summary(result: Result) -> str:
     gathered, failed, cancelled = result.gathered, result.count("failed"), result.count("cancelled")
+    noticed = sum(bool(file.notices) for batch in result.batches for file in batch.files.values())
     if result.waited:
         parts = [
             f"{result.count('processed')} of {words.files(len(gathered.files))} processed in {words.duration(result.seconds)}"
         ]
     else:
         parts = [f"{result.accepted} of {words.files(len(gathered.files))} accepted in {words.duration(result.seconds)}"]
+    parts += [f"{noticed} with notices"] if noticed else []
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{cancelled} cancelled"] if cancelled else []
     parts += [f"{len(result.rejected)} rejected"] if result.rejected else []
@@ -86,6 +88,10 @@ def batch_json(batch: Batch) -> dict[str, Any]:
                 "filename": file.filename,
                 "status": file.standing,
                 "page_count": file.pages,
+                "truncated": file.truncated,
+                "pages_read": file.pages_read,
+                "characters": file.characters,
+                "notices": file.notices,
                 "error_code": file.code,
                 "error_message": file.message,
             }

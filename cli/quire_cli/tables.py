@@ -79,14 +79,14 @@ def listing(batches: Iterable[BatchView], now: datetime) -> Table:
 def contents(batch: BatchView) -> Table:
     table = _plain_table("file", "name", "size", "status", "pages", "what happened")
     for file in batch.files or ():
-        happened = f"{file.error_code}: {file.error_message or ''}".rstrip(": ") if file.error_code else file.title or ""
+        failed = f"{file.error_code}: {file.error_message or ''}".rstrip(": ") if file.error_code else ""
         table.add_row(
             file.file_id,
             coloured(file.original_filename, ""),
             words.size(file.file_size),
             coloured(file.processing_status, words.COLOURS[file.processing_status]),
             "" if file.page_count is None else str(file.page_count),
-            coloured(happened, ""),
+            coloured(failed or words.noticed(file.notices) or file.title or "", ""),
         )
     return table
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from quire_schemas.client import Item
-from quire_schemas.events import SETTLED, TERMINAL, Standing, Status
+from quire_schemas.events import SETTLED, TERMINAL, Notice, Standing, Status
 from quire_schemas.messages import (
     BatchCancelledMessage,
     BatchCompletedMessage,
@@ -37,6 +37,10 @@ class File:
     pages: int | None = None
     code: str | None = None
     message: str | None = None
+    truncated: bool = False
+    pages_read: int | None = None
+    characters: int | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass
@@ -118,7 +122,16 @@ class Tracker:
 def of_view(view: BatchView) -> Batch:
     files = {
         file.file_id: File(
-            file.original_filename, file.file_size, file.processing_status, file.page_count, file.error_code, file.error_message
+            file.original_filename,
+            file.file_size,
+            file.processing_status,
+            file.page_count,
+            file.error_code,
+            file.error_message,
+            file.truncated,
+            file.pages_read,
+            file.characters,
+            file.notices,
         )
         for file in view.files or ()
     }
@@ -175,10 +188,19 @@ def apply(
 
 
 def _file(batch: Batch, message: FileMessage) -> None:
-    file = batch.files.setdefault(message.file_id, File(message.filename, 0))
-    file.standing = message.status
-    file.pages = message.page_count or None
-    file.code, file.message = message.error_code or None, message.error_message or None
+    known = batch.files.get(message.file_id)
+    batch.files[message.file_id] = File(
+        message.filename,
+        known.size if known else 0,
+        message.status,
+        message.page_count or None,
+        message.error_code or None,
+        message.error_message or None,
+        message.truncated or False,
+        _given(message.pages_read),
+        _given(message.characters),
+        message.notices or (),
+    )
     batch.in_flight = [each for each in batch.in_flight if each.file_id != message.file_id]
 
 
@@ -191,4 +213,8 @@ def _again(batch: Batch, file_ids: list[str]) -> None:
     batch.status, batch.stage, batch.ended_at, batch.code, batch.message = "queued", None, None, None, None
     for file_id in file_ids:
         if (file := batch.files.get(file_id)) is not None:
-            file.standing, file.pages, file.code, file.message = "queued", None, None, None
+            batch.files[file_id] = File(file.filename, file.size)
+
+
+def _given(count: int | UnsetType) -> int | None:
+    return None if count is UNSET else count

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from quire_cli.tracking import Batch, File
+from quire_schemas.events import Notice
 from quire_schemas.text import scrub
 
 MARKS = {"processed": "✓", "failed": "✗", "cancelled": "-", "processing": "…", "queued": "·"}
@@ -63,10 +65,17 @@ def short(batch_id: str) -> str:
 def outcome(file: File) -> str:
     """What is said behind the name of a settled file."""
     if file.standing == "processed":
-        return "" if file.pages is None else "1 page" if file.pages == 1 else f"{file.pages:,} pages"
+        pages = "" if file.pages is None else "1 page" if file.pages == 1 else f"{file.pages:,} pages"
+        return ", ".join(part for part in (pages, noticed(file.notices)) if part)
     if file.standing == "failed":
         return f"{file.code}: {scrub(file.message or '')}".rstrip(": ")
     return file.standing
+
+
+def noticed(notices: Iterable[Notice]) -> str:
+    """As in: attachments (prices.xlsx): 1 file is attached, and its text is not read. Save what is attached …"""
+    names = ((notice, f" ({', '.join(notice.names)})" if notice.names else "") for notice in notices)
+    return scrub(" ".join(f"{notice.code}{names}: {notice.message}" for notice, names in names))
 
 
 def counts(batch: Batch) -> str:

@@ -31,6 +31,7 @@ from quire_schemas.events import (
     FileProcessed,
     FileSpec,
     FileStage,
+    Notice,
     Policy,
     Stage,
     Standing,
@@ -69,6 +70,9 @@ class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text_key: str | None = None
     thumbnail_key: str | None = None
     truncated: bool = False
+    pages_read: int | None = None
+    characters: int | None = None
+    notices: tuple[Notice, ...] = ()
     suspected: int = 0
 
     @property
@@ -286,6 +290,9 @@ def _file_processed(state: BatchState, data: FileProcessed, time: datetime) -> C
         text_key=data.text_key,
         thumbnail_key=data.thumbnail_key,
         truncated=data.truncated,
+        pages_read=data.pages_read,
+        characters=data.characters,
+        notices=data.notices,
     )
     return _settled(state, processed, time)
 

@@ -35,9 +35,20 @@ FileCode = Literal[
     "batch_failed",
     "internal",
 ]
+NoticeCode = Literal[
+    "no_text",
+    "pages_without_text",
+    "truncated",
+    "unreadable_pages",
+    "xfa",
+    "attachments",
+    "unmapped_text",
+    "no_thumbnail",
+]
 BatchCode = Literal["all_files_failed", "file_failed", "attempts_exhausted"]
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
+NOTICES: tuple[NoticeCode, ...] = get_args(NoticeCode)
 STATUSES: tuple[Status, ...] = get_args(Status)
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
 TERMINAL: frozenset[Status] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
@@ -47,6 +58,9 @@ MAX_BATCH_SIZE = 100
 MAX_FILENAME_BYTES = 255
 MAX_TITLE_BYTES = 255
 MAX_REASON_BYTES = 1024
+MAX_NOTICE_LENGTH = 255
+MAX_NAMES = 5
+MAX_NAME_BYTES = 60
 
 # A maximal length beside a pattern: Python's `$` lets a line feed through at the end.
 Id = Annotated[
@@ -62,6 +76,21 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what JavaScript counts exactly; fits a bigint
 Number = Annotated[int, Meta(ge=0, le=10**9)]  # fits an integer of Postgres, and so does the next one
 Time = Annotated[datetime, Meta(tz=True)]
+
+
+class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that a reader of a processed file's text has to know; `message` is a sentence that says what to do.
+
+    `count` is of pages, attachments or characters, as the code has it; `names` are the first ones.
+    """
+
+    code: NoticeCode
+    message: Annotated[str, Meta(max_length=MAX_NOTICE_LENGTH)]
+    count: Number | None = None
+    names: Annotated[tuple[Annotated[str, Meta(max_length=MAX_NAME_BYTES)], ...], Meta(max_length=MAX_NAMES)] = ()
+
+
+Notices = Annotated[tuple[Notice, ...], Meta(max_length=len(NOTICES), description="Each code at most once.")]
 
 
 class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +148,10 @@ class BatchReleased(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FileProcessed(Struct, frozen=True, kw_only=True):
-    """Rows and artefacts of the file are durable. Its keys are the true ones once this is accepted."""
+    """Rows and artefacts of the file are durable. Its keys are the true ones once this is accepted.
+
+    `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it.
+    """
 
     run_id: Id
     file_id: Id
@@ -128,6 +160,9 @@ class FileProcessed(Struct, frozen=True, kw_only=True):
     thumbnail_key: Key | None = None
     title: Title | None = None
     truncated: bool = False
+    pages_read: Number | None = None
+    characters: Count | None = None
+    notices: Notices = ()
     duration_ms: Count | None = None
 
 
@@ -179,6 +214,9 @@ class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text_key: Key | None = None
     thumbnail_key: Key | None = None
     truncated: bool = False
+    pages_read: Number | None = None
+    characters: Count | None = None
+    notices: Notices = ()
 
 
 class BatchRetryRequested(Struct, frozen=True, kw_only=True):

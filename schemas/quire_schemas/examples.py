@@ -20,6 +20,7 @@ from quire_schemas.events import (
     FileProcessed,
     FileSpec,
     InFlight,
+    Notice,
     event_of,
 )
 from quire_schemas.messages import (
@@ -64,6 +65,14 @@ _FILES = (
     FileSpec(file_id=SCAN, filename="請求書.pdf", size=912, sha256="2e" * 32, object_key=f"originals/{REQUEST}/1"),
 )
 _ENCRYPTED = "The file is protected by a password. Remove the password and upload it again."
+_ATTACHED = (
+    Notice(
+        code="attachments",
+        message="2 files are attached, and their text is not read. Save them with a PDF program and upload them on their own.",
+        count=2,
+        names=("figures.xlsx", "terms.pdf"),
+    ),
+)
 _NONE_LEFT = "None of the 2 files could be processed."
 
 
@@ -86,7 +95,17 @@ def _told() -> tuple[Event, ...]:
         _event(4, BatchStarted(attempt=2, run_id=NEXT_RUN, worker="processor-2"), ids.started_id(BATCH, 2, NEXT_RUN)),
         _event(
             5,
-            FileProcessed(run_id=NEXT_RUN, file_id=REPORT, page_count=12, text_key=text, thumbnail_key=thumbnail, title="Report"),
+            FileProcessed(
+                run_id=NEXT_RUN,
+                file_id=REPORT,
+                page_count=12,
+                text_key=text,
+                thumbnail_key=thumbnail,
+                title="Report",
+                pages_read=12,
+                characters=31_407,
+                notices=_ATTACHED,
+            ),
             ids.settled_id(NEXT_RUN, REPORT),
         ),
         _event(
@@ -156,7 +175,17 @@ def _feed() -> tuple[AnyFeedMessage, ...]:
         BatchCreatedMessage(**said(), files=described),
         BatchStartedMessage(**said(), attempt=1, total=2),
         BatchProgressMessage(**said(), stage="heartbeat", processed=0, failed=0, total=2, in_flight=[position]),
-        FileMessage(**said(), file_id=REPORT, filename="report.pdf", status="processed", page_count=12),
+        FileMessage(
+            **said(),
+            file_id=REPORT,
+            filename="report.pdf",
+            status="processed",
+            page_count=12,
+            truncated=False,
+            pages_read=12,
+            characters=31_407,
+            notices=_ATTACHED,
+        ),
         FileMessage(
             **said(), file_id=SCAN, filename="請求書.pdf", status="failed", error_code="encrypted", error_message=_ENCRYPTED
         ),

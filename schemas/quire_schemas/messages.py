@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import BatchCode, Count, Dependency, FileCode, FileStage, Stage, Standing, Time
+from quire_schemas.events import BatchCode, Count, Dependency, FileCode, FileStage, Notice, Stage, Standing, Time
 from quire_schemas.views import BatchView, CreatedFile
 
 
@@ -123,12 +123,16 @@ class BatchProgressMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PR
 
 
 class FileMessage(FeedMessage, frozen=True, kw_only=True, tag="FILES_PROCESSED"):
-    """A file became settled; a later one for the same file supersedes it."""
+    """A file became settled; a later one for the same file supersedes it. `notices` say what of it is not in its text."""
 
     file_id: str
     filename: str
     status: Standing
     page_count: int | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    pages_read: int | UnsetType = UNSET
+    characters: int | UnsetType = UNSET
+    notices: tuple[Notice, ...] | UnsetType = UNSET
     error_code: FileCode | UnsetType = UNSET
     error_message: str | UnsetType = UNSET
 

@@ -1,5 +1,7 @@
 """What a retry carries: the whole description of the batch, in a record of at most 64 KiB (DESIGN §2)."""
 
+from typing import Any
+
 import msgspec
 from msgspec import structs
 
@@ -8,9 +10,10 @@ from quire_schemas.cloudevents import MAX_RECORD_BYTES
 from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
 
 # Bytes of a carried file and its mention in `file_ids`, beside its name and object key, with artefact keys of at most
-# 91 bytes; bytes of a record beside its files. Without titles, messages and requester: a test fills every other field.
+# 91 bytes; bytes of a record beside its files. Without what `_SPARED` names and the requester: a test fills every other field.
 _CARRIED_BYTES = 540
 _RECORD_BYTES = 400
+_SPARED: dict[str, Any] = {"title": None, "message": None, "pages_read": None, "characters": None, "notices": ()}
 _CARRIED_FIELDS = CarriedFile.__struct_fields__
 
 
@@ -19,7 +22,7 @@ def retry_requested(
 ) -> BatchRetryRequested:
     """The retry of the batch as it stands; ids in `file_ids` that are none of its files' are left out.
 
-    So are titles, messages and the requester where the record would be too large: no decision rests on them.
+    So is what `_SPARED` names, and the requester, where the record would be too large: no decision rests on them.
     """
     whole = BatchRetryRequested(
         generation=state.generation,
@@ -35,7 +38,7 @@ def retry_requested(
     )
     if len(msgspec.json.encode(whole)) <= MAX_RECORD_BYTES:
         return whole
-    bare = tuple(structs.replace(file, title=None, message=None) for file in whole.files)
+    bare = tuple(structs.replace(file, **_SPARED) for file in whole.files)
     return structs.replace(whole, by=None, files=bare)
 
 

@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import MAX_FILENAME_BYTES, BatchCode, FileCode, Policy, Stage, Standing, Status, Time
+from quire_schemas.events import MAX_FILENAME_BYTES, BatchCode, FileCode, Notice, Policy, Stage, Standing, Status, Time
 
 Item = TypeVar("Item")
 
@@ -36,7 +36,10 @@ class Links(Struct, frozen=True, kw_only=True):
 
 
 class FileView(Struct, frozen=True, kw_only=True):
-    """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage."""
+    """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage.
+
+    `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it.
+    """
 
     file_id: str
     batch_id: str
@@ -49,6 +52,10 @@ class FileView(Struct, frozen=True, kw_only=True):
     error_message: str | None
     page_count: int | None
     title: str | None
+    truncated: bool = False
+    pages_read: int | None = None
+    characters: int | None = None
+    notices: tuple[Notice, ...] = ()
     sha256: str
     created_at: Time
     updated_at: Time

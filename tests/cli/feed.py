@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from quire_schemas.events import Notice
 from quire_schemas.messages import (
     BatchCancelledMessage,
     BatchCompletedMessage,
@@ -48,8 +49,19 @@ def working(name: str, page: int, pages: int, seq: int = 3, waiting_for: list[An
     )
 
 
-def processed(name: str, seq: int = 4) -> FileMessage:
-    return FileMessage(**common(seq), file_id=name, filename=name, status="processed", page_count=3)
+ATTACHED = (
+    Notice(
+        code="attachments",
+        message="1 file is attached, and its text is not read. Save it and upload it.",
+        count=1,
+        names=("prices.xlsx",),
+    ),
+)
+
+
+def processed(name: str, seq: int = 4, notices: tuple[Notice, ...] = ()) -> FileMessage:
+    told: dict[str, Any] = {"truncated": False, "pages_read": 3, "characters": 31, "notices": notices}
+    return FileMessage(**common(seq), file_id=name, filename=name, status="processed", page_count=3, **told)
 
 
 def failed(name: str, seq: int = 5) -> FileMessage:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from rich.console import Console
 from tests.cli.feed import (
+    ATTACHED,
     BATCH,
     NOW,
     all_failed,
@@ -71,6 +72,12 @@ def test_a_line_for_a_file_says_what_became_of_it_and_what_to_do() -> None:
     assert file_line(batch.files["b.pdf"], batch) == (
         "✗ b.pdf  encrypted: The file is protected by a password. Remove the password and upload it again.  [0190e3a4]"
     )
+
+
+def test_a_line_for_a_file_says_what_is_not_in_its_text() -> None:
+    batch = told(created("a.pdf"), started(), processed("a.pdf", notices=ATTACHED))
+    said = "attachments (prices.xlsx): 1 file is attached, and its text is not read. Save it and upload it."
+    assert file_line(batch.files["a.pdf"], batch) == f"✓ a.pdf  3 pages, {said}  [0190e3a4]"
 
 
 @pytest.mark.parametrize(

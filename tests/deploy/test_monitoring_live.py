@@ -25,7 +25,7 @@ from tests.integration.client import Client, serving
 from tests.integration.conftest import stack as stack  # noqa: PLC0414 -- the fixture
 from tests.integration.stack import Stack
 from tests.integration.test_metrics import work
-from tests.samples_pdf import corrupt_pdf, simple_pdf, slow_pdf
+from tests.samples_pdf import corrupt_pdf, simple_pdf, slow_page_pdf, slow_pdf
 from websockets.asyncio.client import connect
 
 from quire_runtime.settings import S3Settings
@@ -166,8 +166,8 @@ async def test_a_processor_that_dies_again_and_again(stack: Stack, tmp_path: Pat
 
 
 async def test_workers_that_are_killed_and_a_processor_that_freezes(stack: Stack, tmp_path: Path) -> None:
-    async with watched(stack, tmp_path, QUIRE_WALL_LIMIT_S="1", QUIRE_WORKERS="2") as (client, prometheus):
-        [batch_id] = await client.accepted([(f"{n}.pdf", slow_pdf(f"{n}", 2_000)) for n in range(10)])
+    async with watched(stack, tmp_path, QUIRE_CPU_LIMIT_S="0.5", QUIRE_WORKERS="2") as (client, prometheus):
+        [batch_id] = await client.accepted([(f"{n}.pdf", slow_page_pdf()) for n in range(10)])
         await prometheus.true("QuireWorkerKills")
         await client.ended(batch_id)
         [batch_id] = await client.accepted([(f"{n}.pdf", slow_pdf(f"{n}", 2_000)) for n in range(10)])

@@ -53,6 +53,8 @@ def test_no_batch_is_too_large_for_its_record():
 def test_a_file_is_taken_when_its_first_kilobyte_names_it_a_pdf():
     assert verdict(b"%PDF-1.7", 8, 8) is None
     assert verdict(b"x" * 1019 + b"%PDF-", 2_000, 2_000) is None
+    assert verdict(b"%PDF1.4", 7, 8) is None
+    assert verdict(b"4 0 obj\n<<", 10, 20) is None
 
 
 def test_a_file_is_rejected_for_one_reason():

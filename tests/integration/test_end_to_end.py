@@ -95,6 +95,24 @@ async def test_a_files_text_thumbnail_and_original_can_be_fetched(client: Client
     assert (part.status_code, part.content) == (206, content[5:10])
 
 
+async def test_what_is_missing_in_a_text_is_said_everywhere(client: Client) -> None:
+    scanned = simple_pdf("words", pages=2).replace(b"(words 2)", b"(       )")
+    [batch_id] = await client.accepted([("scan.pdf", scanned)], collection_id="notices")
+    [file] = (await client.ended(batch_id))["files"]
+    told = {key: file[key] for key in ("truncated", "pages_read", "characters", "notices")}
+    assert (told["truncated"], told["pages_read"]) == (False, 2)
+    assert [(notice["code"], notice["count"]) for notice in told["notices"]] == [("pages_without_text", 1)]
+    assert [item["notices"] for item in (await client.get("/api/files", collection_id="notices"))["items"]] == [told["notices"]]
+    [message] = [message for message in await client.feed("notices") if message["type"] == "FILES_PROCESSED"]
+    assert {key: message[key] for key in told} == told
+    counting = """SELECT count(*) AS n FROM notifier.file_metadata WHERE notices @> '[{"code": "pages_without_text"}]'"""
+    assert await client.rows(counting) == [{"n": 1}]
+    text = client.quire.notifier_url + file["links"]["text"]
+    assert [page.get("missing") for page in (await client.http.get(text)).json()["pages"]] == [None, "no_text"]
+    plain = await client.http.get(text, headers={"Accept": "text/plain"})
+    assert plain.text == "words 1\f\n[Page 2 has no text.]"
+
+
 async def test_all_or_nothing_fails_every_file_with_the_first(client: Client) -> None:
     [batch_id] = await client.accepted([*good(3), ("bad.pdf", corrupt_pdf())], policy="all_or_nothing")
     batch = await client.ended(batch_id)

@@ -12,7 +12,7 @@ from tests.deploy.monitoring import OF_EVERY_SCRAPE, alerts, panels, selectors
 from tests.integration.client import Client, serving
 from tests.integration.scraping import Sample, busy_worker, scraped, total, until
 from tests.integration.stack import Stack
-from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
+from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_page_pdf, slow_pdf
 from websockets.asyncio.client import connect
 
 from quire_notifier.epochs import SCHEMA
@@ -36,7 +36,7 @@ HEALTHY = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(26)]
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
     """Of two processors, after a bit of everything."""
-    async with serving(stack, processors=2, settings={"QUIRE_WALL_LIMIT_S": "5"}) as one:
+    async with serving(stack, processors=2, settings={"QUIRE_CPU_LIMIT_S": "1.5"}) as one:
         async with (
             connect(one.quire.notifier_url.replace("http", "ws", 1) + "/ws?collection_id=default"),
             one.http.stream("GET", f"{one.quire.notifier_url}/api/collections/default/events"),
@@ -151,11 +151,11 @@ def gauge(name: str, **labels: str) -> float:
 
 async def test_a_worker_that_is_killed_is_counted_and_logged_with_its_file_and_batch(client: Client) -> None:
     before = await scraped(client)
-    [late] = await client.accepted([("late.pdf", slow_pdf("late", 5_000))])
+    [late] = await client.accepted([("late.pdf", slow_page_pdf())])
     file = (await client.ended(late))["files"][0]
     assert file["error_code"] == "timeout"
     assert_logged(client, "worker killed for time", late, file["file_id"])
-    [crashed] = await client.accepted([("crash.pdf", slow_pdf("crash", 2_000))])
+    [crashed] = await client.accepted([("crash.pdf", slow_page_pdf())])
     file = (await client.until(crashed, lambda batch: batch["status"] == "processing"))["files"][0]
     (await busy_worker(client)).send_signal(signal.SIGKILL)
     await client.ended(crashed)

@@ -50,6 +50,34 @@ def test_so_is_any_text(texts: list[str], size: int) -> None:
     assert read_in_pieces(f'{{"pages": {escaped}}}', size) == ""
 
 
+NO_TEXT = {"page": 1, "text": "", "missing": "no_text"}
+UNREADABLE = {"page": 1, "text": "", "missing": "unreadable"}
+CUT = {"page": 1, "text": "a", "missing": "cut"}
+LATER = {"page": 1, "text": "a", "missing": "as a later version has it"}
+B = {"page": 2, "text": "b"}
+
+
+@pytest.mark.parametrize("size", [1, 5, 1_000])
+@pytest.mark.parametrize(
+    ("pages", "text"),
+    [
+        ([{"page": 1, "text": "a"}, B], "a\f\nb"),
+        ([NO_TEXT, B], "[Page 1 has no text.]\f\nb"),
+        ([UNREADABLE, B], "[Page 1 could not be read.]\f\nb"),
+        ([CUT], "a\n[The text of page 1 goes on, but is cut here.]\f\n[What comes after page 1 was not read.]"),
+        ([LATER, B], "a\f\nb"),
+        ([], "[What comes after page 0 was not read.]"),
+    ],
+)
+def test_a_mark_stands_where_text_is_missing(pages: list[dict[str, object]], text: str, size: int) -> None:
+    for order in ({"page_count": 2, "pages": pages}, {"pages": pages, "page_count": 2}):
+        assert read_in_pieces(msgspec.json.encode(order).decode(), size) == text
+
+
+def test_what_an_older_version_wrote_is_shown_as_it_is() -> None:
+    assert read_in_pieces('{"pages": [{"page": 1, "text": ""}, {"page": 2, "text": "b"}]}', 7) == "\f\nb"
+
+
 async def test_bytes_may_be_cut_within_a_character() -> None:
     data = artefact(PAGES)
 

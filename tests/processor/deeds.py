@@ -30,15 +30,14 @@ import pypdf
 import pypdfium2
 
 from quire_processor import landlock, seccomp, worker
-from quire_processor.extract import Reading
 from quire_processor.kernel import call
 from quire_processor.limits import Limits
-from quire_processor.pool import WorkerPool
+from quire_processor.pool import Extracted, WorkerPool
+from quire_processor.reading import Reading
 
 Scene = dict[str, Any]
 Deed = Callable[[Scene], object]
 Outcome = tuple[str, str]
-READING = Reading(page_count=1, title=None, metadata={}, truncated=False, characters=0, thumbnail=False)
 MEMORY = 384 * 1024**2  # bytes that a worker may have
 REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EFBIG, errno.EMFILE, errno.ENOTSUP, errno.ENOSPC}
 """How the kernel says that it will not. Any other error has a reason of its own, as a name that is taken: such a deed failed."""
@@ -50,7 +49,7 @@ def others(where: Path, deeds: Iterable[str]) -> Iterator[Scene]:
     """Whom a worker could harm: files for each deed, those of another worker, a process, and sockets that take datagrams."""
     another = where / "scratch" / "worker-of-another"
     files = {where / "elsewhere" / deed: ("secret", "there") for deed in map(_file_name, deeds)}
-    for directory, names in {**files, another: ("original.pdf", "text.json")}.items():
+    for directory, names in {**files, another: ("original.pdf", "pages.tsv")}.items():
         directory.mkdir(parents=True)
         for name in names:
             (directory / name).write_text("of another")
@@ -88,7 +87,20 @@ async def outcomes(names: Collection[str], main: Callable[..., None], where: Pat
                 extracted = await pool.extract(source, target)
         finally:
             worker.main = before
-    return {name: (how, what) for name, (how, what) in json.loads(extracted.text_path.read_text()).items()}
+    return {name: (how, what) for name, (how, what) in json.loads(told(extracted)).items()}
+
+
+def told(extracted: Extracted) -> str:
+    """The text of the one page."""
+    text: str = json.loads(extracted.text_path.read_bytes())["pages"][0]["text"]
+    return text
+
+
+def wrote(target: Path, text: str) -> Reading:
+    """Writes the text as that of a page."""
+    row = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    (target / "pages.tsv").write_text(f"1\t{row}\n")
+    return Reading(page_count=1, rows=1, pages_read=1, characters=len(text), truncated=False, title=None, metadata={}, notices=())
 
 
 def confined_main(pipe: socket.socket, *arguments: Any) -> None:
@@ -114,13 +126,11 @@ def free_main(pipe: socket.socket, *arguments: Any) -> None:
     confined_main(pipe, *arguments)
 
 
-def commit(source: Path, target: Path, _limits: Limits, _on_page: object) -> Reading:
+def commit(source: Path, target: Path, *_: object) -> Reading:
     """Writes down how each deed of the scene ended: done, refused or failed, and what came of it."""
     scene = json.loads(source.read_bytes())
     scene.update(original=source, own=target, scratch=target.parent, files=Path(scene["elsewhere"]))
-    with (target / "text.json").open("w") as answer:
-        json.dump({name: committed(name, scene) for name in scene["deeds"]}, answer)
-    return READING
+    return wrote(target, json.dumps({name: committed(name, scene) for name in scene["deeds"]}))
 
 
 def here(name: str, scene: Scene) -> Outcome:
@@ -296,7 +306,7 @@ LANDLOCK: dict[str, Deed] = {
     # Files of others
     "a file elsewhere": lambda scene: (scene["elsewhere"] / "new").touch(),
     "a file of another worker": lambda scene: read(scene["scratch"] / "worker-of-another" / "original.pdf"),
-    "a result of another worker": lambda scene: (scene["scratch"] / "worker-of-another" / "text.json").write_text("lies"),
+    "a result of another worker": lambda scene: (scene["scratch"] / "worker-of-another" / "pages.tsv").write_text("lies"),
     "a file in the scratch directory": lambda scene: (scene["scratch"] / "new").touch(),
     "the names in the scratch directory": lambda scene: os.listdir(scene["scratch"]),  # noqa: PTH208
     "reading a secret": lambda scene: read(scene["elsewhere"] / "secret"),

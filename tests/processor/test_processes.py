@@ -33,7 +33,7 @@ async def main(where, main, *names):
         scene = {"elsewhere": str(where), "parent": os.getpid(), "forkserver": _forkserver._forkserver_pid, "deeds": names}
         (where / "deeds.json").write_text(json.dumps(scene))
         extracted = await pool.extract(where / "deeds.json", where / "made")
-    print(extracted.text_path.read_text().splitlines()[-1])
+    print(deeds.told(extracted))
 
 if __name__ == "__main__":
     asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

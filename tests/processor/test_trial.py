@@ -12,7 +12,7 @@ from tests.processor import deeds
 from quire_processor import confine, worker
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
-from quire_processor.trial import CannotRead, read_a_page
+from quire_processor.trial import TEXT, CannotRead, read_a_page
 
 
 def without_opening(pipe: socket.socket, *arguments: Any) -> None:
@@ -23,7 +23,7 @@ def without_opening(pipe: socket.socket, *arguments: Any) -> None:
 
 
 def without_pictures(pipe: socket.socket, *arguments: Any) -> None:
-    worker.extract = lambda *_: deeds.READING
+    worker.extract = lambda _source, target, *_: deeds.wrote(target, TEXT)
     worker.main(pipe, *arguments)
 
 

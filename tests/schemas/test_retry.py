@@ -1,18 +1,36 @@
 """A batch that was admitted can be created and retried within a record, whatever becomes of its files."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from tests.schemas import story
-from tests.schemas.story import BATCH, COLLECTION, NAMES, START, at, batch_failed, created, failed, processed, say, started, uid
+from tests.schemas.story import (
+    BATCH,
+    COLLECTION,
+    NAMES,
+    START,
+    at,
+    batch_failed,
+    completed,
+    created,
+    failed,
+    processed,
+    say,
+    started,
+    uid,
+)
 
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import MAX_RECORD_BYTES, decode, encode
-from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec
+from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec, Notice
+from quire_schemas.events import NOTICES as NOTICE_CODES
 from quire_schemas.retry import fits, record_bytes, retry_requested
 
 ARTEFACT = f"artefacts/{uid('batch')}/{uid('run')}/99.webp"  # as long as the processor makes them
-LONGEST = {"title": '"' * 255, "message": "語" * 341}
+NOTICES = tuple(Notice(code=code, message="語" * 255, count=10**9, names=("語" * 20,) * 5) for code in NOTICE_CODES)
+LONGEST = {"title": '"' * 255, "message": "語" * 341, "pages_read": 10**9, "characters": 2**53 - 1, "notices": NOTICES}
 
 
 def _spec(number: int, filename: str, object_key: str) -> FileSpec:
@@ -99,10 +117,21 @@ def test_a_retry_carries_titles_messages_and_who_wants_it():
     assert decode(*encode(say(retry, "id"))).data == retry
 
 
+def test_a_retry_carries_what_is_known_of_a_processed_file():
+    told: dict[str, Any] = {"truncated": True, "pages_read": 2, "characters": 31, "notices": NOTICES[:2]}
+    data = structs.replace(processed("a").data, **told)
+    state = _ended_so(created(), started(), say(data, "id"), failed("b"), completed())
+    again = story.given(say(retry_requested(state, file_ids=(uid("b"),)), "id")).state
+    assert again is not None
+    assert again.files[uid("a")] == state.files[uid("a")]
+    assert {name: getattr(again.files[uid("a")], name) for name in told} == told
+
+
 def test_a_retry_that_would_be_too_large_leaves_out_what_no_decision_rests_on():
     retry = retry_requested(_ended(_admitted(["n"] * MAX_BATCH_SIZE, "k" * 70)), by="ada")
     assert len(retry.files) == MAX_BATCH_SIZE
-    assert {(file.title, file.message, file.text_key) for file in retry.files} == {(None, None, ARTEFACT)}
+    left = {(file.title, file.message, file.pages_read, file.characters, file.notices, file.text_key) for file in retry.files}
+    assert left == {(None, None, None, None, (), ARTEFACT)}
 
 
 def test_a_retry_names_files_of_the_batch_only_and_each_once():

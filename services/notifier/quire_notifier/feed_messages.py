@@ -80,12 +80,17 @@ def _newly_settled(before: BatchState | None, after: BatchState) -> Iterator[Fil
 
 
 def _file(file: FileState, head: _Head) -> FileMessage:
+    processed = file.standing == "processed"
     return FileMessage(
         **head,
         file_id=file.file_id,
         filename=file.filename,
         status=file.standing,
         page_count=UNSET if file.page_count is None else file.page_count,
+        truncated=file.truncated if processed else UNSET,
+        pages_read=UNSET if file.pages_read is None else file.pages_read,
+        characters=UNSET if file.characters is None else file.characters,
+        notices=file.notices if processed else UNSET,
         error_code=UNSET if file.code is None else file.code,
         error_message=UNSET if file.message is None else file.message,
     )

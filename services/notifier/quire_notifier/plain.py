@@ -10,9 +10,15 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator
 import msgspec
 
 BETWEEN_PAGES = "\f\n"
+_MISSING = {
+    "no_text": "[Page {page} has no text.]",
+    "unreadable": "[Page {page} could not be read.]",
+    "cut": "[The text of page {page} goes on, but is cut here.]",
+}
+"""By what a page says in `missing`: the mark at its place."""
 _MARK = re.compile(r'["{}\[\]:,]')
 _IN_STRING = re.compile(r'(?:[^"\\]+|\\[^u]|\\u[0-9A-Fa-f]{4})*+')
-_TEXT_DEPTH = 3
+_PAGE_DEPTH = 3
 """Of the fields of a page: in the document, in its list of pages, in one of them."""
 
 _decode = msgspec.json.Decoder(str).decode
@@ -34,10 +40,14 @@ class PagesText:
         self._inside = False  # a string
         self._wanted = False  # this string is a page's text
         self._string = ""
+        self._scalar = ""  # what stands between two marks, such as a number
         self._before = ""  # the last mark
         self._depth = 0
         self._keys: dict[int, str] = {}
         self._pages = 0
+        self._page_count = 0
+        self._missing = ""
+        self._blank = True  # this page, so far
 
     def feed(self, piece: str) -> Iterator[str]:
         """What this piece holds of the pages' text."""
@@ -45,9 +55,11 @@ class PagesText:
         while at < len(text):
             if not self._inside:
                 found = _MARK.search(text, at)
+                self._scalar += text[at : found.start() if found else len(text)]
                 at = found.end() if found else len(text)
                 if found:
                     yield from self._mark(found[0])
+                    self._before, self._scalar = found[0], ""
                 continue
             some = _IN_STRING.match(text, at)
             assert some is not None  # noqa: S101 -- it matches nothing at all, too
@@ -62,8 +74,7 @@ class PagesText:
     def _mark(self, mark: str) -> Iterator[str]:
         if mark == '"':
             self._inside, self._string = True, ""
-            where = (self._depth, self._keys.get(1), self._keys.get(_TEXT_DEPTH))
-            self._wanted = self._before == ":" and where == (_TEXT_DEPTH, "pages", "text")
+            self._wanted = self._before == ":" and self._in_a_page and self._keys.get(_PAGE_DEPTH) == "text"
             if self._wanted:
                 self._pages += 1
                 yield BETWEEN_PAGES if self._pages > 1 else ""
@@ -71,13 +82,38 @@ class PagesText:
             self._keys[self._depth] = self._string
         elif mark in "{[":
             self._depth += 1
-        elif mark in "}]":
-            self._depth -= 1
-        self._before = mark
+            self._keys.pop(self._depth, None)
+        else:
+            self._value()
+            if mark == "}":
+                yield from self._end()
+            self._depth -= mark in "}]"
+
+    @property
+    def _in_a_page(self) -> bool:
+        return self._depth == _PAGE_DEPTH and self._keys.get(1) == "pages"
+
+    def _value(self) -> None:
+        """A value has ended. Only two are of use, besides texts."""
+        if self._depth == 1 and self._keys.get(1) == "page_count" and self._before == ":":
+            self._page_count = int(self._scalar)
+        elif self._in_a_page and self._keys.get(_PAGE_DEPTH) == "missing" and self._before == '"':
+            self._missing = self._string
+
+    def _end(self) -> Iterator[str]:
+        """Marks at the end of a page, or of the document."""
+        if self._in_a_page:
+            if self._missing in _MISSING:
+                yield ("" if self._blank else "\n") + _MISSING[self._missing].format(page=self._pages)
+            self._missing, self._blank = "", True
+        elif self._depth == 1 and self._pages < self._page_count:
+            yield BETWEEN_PAGES if self._pages else ""
+            yield f"[What comes after page {self._pages} was not read.]"
 
     def _more(self, raw: str) -> Iterator[str]:
         text = _decode(f'"{raw}"') if "\\" in raw else raw
         if self._wanted:
+            self._blank = self._blank and not text.strip()
             yield text
         else:
             self._string += text

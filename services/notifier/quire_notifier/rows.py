@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET
 
 from quire_schemas.batch import BatchState, FileState
-from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+from quire_schemas.events import BatchCode, FileCode, Notice, Policy, Stage, Standing, Status
 from quire_schemas.views import BatchView, FileView, Links
 
 UPLOADED = 100
@@ -15,6 +16,8 @@ UPLOADED = 100
 
 Linker = Callable[[str, str], str]
 """From a file's id and one of `original`, `text`, `thumbnail` to the link that is shown."""
+
+_notices = msgspec.json.Decoder(tuple[Notice, ...])
 
 
 class BatchRow(NamedTuple):
@@ -42,7 +45,7 @@ class BatchRow(NamedTuple):
 
 
 class FileRow(NamedTuple):
-    """The columns of `file_metadata`."""
+    """The columns of `file_metadata`; `notices` as JSON."""
 
     id: str
     collection_id: str
@@ -61,6 +64,10 @@ class FileRow(NamedTuple):
     object_key: str
     text_key: str | None
     thumbnail_key: str | None
+    truncated: bool
+    pages_read: int | None
+    characters: int | None
+    notices: str
 
 
 def batch_row(state: BatchState) -> BatchRow:
@@ -107,6 +114,10 @@ def file_row(state: BatchState, file: FileState) -> FileRow:
         object_key=file.object_key,
         text_key=file.text_key,
         thumbnail_key=file.thumbnail_key,
+        truncated=file.truncated,
+        pages_read=file.pages_read,
+        characters=file.characters,
+        notices=msgspec.json.encode(file.notices).decode(),
     )
 
 
@@ -133,6 +144,10 @@ def file_view(row: FileRow, link: Linker) -> FileView:
         error_message=row.error_message,
         page_count=row.page_count,
         title=row.title,
+        truncated=row.truncated,
+        pages_read=row.pages_read,
+        characters=row.characters,
+        notices=_notices.decode(row.notices),
         sha256=row.sha256,
         created_at=row.created_at,
         updated_at=row.updated_at,

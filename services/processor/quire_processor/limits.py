@@ -4,11 +4,22 @@ from msgspec import Struct
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Bounds of one file's extraction; `files_per_worker` is after how many a worker process is replaced."""
+    """Bounds of one file's extraction.
+
+    After `cpu_seconds` of its own computing, a worker keeps the pages that it has; after twice as many it is killed. So is one
+    that has neither computed nor come further for `wall_seconds`. The first page's picture may take `picture_seconds` more.
+    `files_per_worker` is after how many files a worker process is replaced.
+    """
 
     memory_bytes: int = 1024**3
     cpu_seconds: float = 20.0
-    wall_seconds: float = 40.0
+    wall_seconds: float = 300.0
+    picture_seconds: float = 5.0
     pages: int = 5_000
     characters: int = 20_000_000
     files_per_worker: int = 25
+
+    @property
+    def killed_after(self) -> float:
+        """CPU seconds after which a worker is killed that does not come to an end of a page."""
+        return 2 * self.cpu_seconds

@@ -119,6 +119,9 @@ class Pipeline:
             text_key=text,
             thumbnail_key=thumbnail,
             truncated=extracted.truncated,
+            pages_read=extracted.pages_read,
+            characters=extracted.characters,
+            notices=extracted.notices,
             duration_ms=round((self._clock.monotonic() - started) * 1000),
         )
 

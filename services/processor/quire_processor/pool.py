@@ -1,7 +1,8 @@
 """Worker processes that can be killed: the parent's side (DESIGN §4).
 
-Each worker has a pipe of its own and one file at a time. What hangs is killed at the wall limit, what dies costs its
-file one retry on a fresh worker, and what answers nonsense is treated as dead. Nothing big crosses the pipe.
+Each worker has a pipe of its own and one file at a time. What hangs is killed (`patience`), what dies costs its file one retry
+on a fresh worker, and what answers nonsense is treated as dead. Once the text is there, only the picture is lost by that.
+Nothing big crosses the pipe.
 """
 
 import asyncio
@@ -20,22 +21,28 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
-from quire_processor import worker
+from quire_processor import results, worker
 from quire_processor.confine import Lacking, Sandbox
 from quire_processor.environment import without_credentials
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS, WORKERS, WORKERS_LIMIT
+from quire_processor.notices import no_thumbnail
+from quire_processor.patience import Overtime
+from quire_processor.reading import Reading
 from quire_processor.sandbox import NotConfined, report
+from quire_processor.watch import Watch
 from quire_processor.workbench import ResultLost, Workbench
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
-from quire_schemas.events import FileCode
+from quire_schemas.events import FileCode, Notice
 
 _PRELOAD = ["quire_processor.forkserver", "quire_processor.worker"]
 _START_WITHIN = 15.0  # seconds for a worker process to be there
 _LOGGED = 4000  # characters of what a worker says in its last moment
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
+_CRASHED = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
+_TOO_MUCH_MEMORY = "The file needs more memory than there is for it. Simplify or split it, and upload that."
 log = get_logger(__name__)
 
 
@@ -52,7 +59,12 @@ class CannotStart(OSError):
 
 
 class WorkerDied(Exception):
-    """The worker is gone, or not to be believed any more."""
+    """The worker is `gone`, or not to be believed any more. `for_memory`: it went for lack of memory, as far as can be told."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
+        self.for_memory = False
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
@@ -62,7 +74,9 @@ class Extracted(Struct, frozen=True, kw_only=True):
     title: str | None
     metadata: dict[str, str]
     truncated: bool
+    pages_read: int
     characters: int
+    notices: tuple[Notice, ...]
     text_path: Path
     pages_path: Path
     thumbnail_path: Path | None
@@ -108,11 +122,11 @@ class WorkerPool:
                 log.warning("worker died, the file is read once more", error=str(error)[-_LOGGED:])
             await asyncio.to_thread(_empty, target)
             try:
-                return await self._once(source, target, on_page, fresh=True)
+                return await self._once(source, target, on_page, again=True)
             except WorkerDied as error:
-                log.warning("worker died again, the file fails", error=str(error)[-_LOGGED:])
-                message = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
-                raise ExtractionFailed("worker_crashed", message) from error
+                log.warning("worker died again, the file fails", error=str(error)[-_LOGGED:], for_memory=error.for_memory)
+                code: FileCode = "out_of_memory" if error.for_memory else "worker_crashed"
+                raise ExtractionFailed(code, _TOO_MUCH_MEMORY if error.for_memory else _CRASHED) from error
 
     async def aclose(self) -> None:
         """Kill and reap every worker."""
@@ -120,12 +134,12 @@ class WorkerPool:
         await asyncio.gather(*(one.kill() for one in workers))
         self._starts.shutdown(wait=False, cancel_futures=True)
 
-    async def _once(self, source: Path, target: Path, on_page: OnPage | None, *, fresh: bool = False) -> Extracted:
-        one = await self._take(fresh=fresh)
+    async def _once(self, source: Path, target: Path, on_page: OnPage | None, *, again: bool = False) -> Extracted:
+        one = await self._take(fresh=again)
         self._busy.add(one)
         sound = False
         try:
-            extracted = await self._answer(one, source, target, on_page)
+            extracted, sound = await self._answer(one, source, target, on_page, again=again)
         except ExtractionFailed as error:
             sound = error.code not in ("timeout", "out_of_memory")
             raise
@@ -133,7 +147,6 @@ class WorkerPool:
             WORKER_KILLS.labels("cancelled").inc()
             raise
         else:
-            sound = True
             return extracted
         finally:
             self._busy.discard(one)
@@ -160,44 +173,78 @@ class WorkerPool:
             on_retry=lambda error, attempt: log.warning("worker not started", error=str(error), attempt=attempt),
         )
 
-    async def _answer(self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None) -> Extracted:
+    async def _answer(
+        self, one: "_Worker", source: Path, target: Path, on_page: OnPage | None, *, again: bool
+    ) -> tuple[Extracted, bool]:
+        """What came of the file, and whether the worker is fit for another one. Once the text is there, whatever else happens
+        costs the picture only.
+        """
+        watch = Watch(one.pid, self._limits, closely=again)
         try:
-            async with asyncio.timeout(self._limits.wall_seconds):
-                answer = await one.ask(source, on_page or _nobody)
-            if isinstance(answer, worker.Done):
-                await one.collect(target)
+            async with watch:
+                answer = await one.ask(source, on_page or _nobody, watch)
         except TimeoutError as error:
             WORKER_KILLS.labels("timeout").inc()
-            log.warning("worker killed for time", seconds=self._limits.wall_seconds)
-            message = f"The file took longer than {self._limits.wall_seconds:g} s. Simplify or split it, and upload that."
-            raise ExtractionFailed("timeout", message) from error
-        except WorkerDied:
-            WORKER_KILLS.labels("died").inc()
-            raise
-        if isinstance(answer, worker.Failed):
-            if answer.code == "out_of_memory":
-                WORKER_KILLS.labels("out_of_memory").inc()
-                log.warning("worker killed for memory", mib=self._limits.memory_bytes // 2**20)
-            raise ExtractionFailed(answer.code, answer.message)
-        reading = answer.reading
+            log.warning("worker killed for time", why=watch.overtime)
+            if watch.reading is None:
+                raise ExtractionFailed("timeout", self._took_too_long(watch.overtime)) from error
+            return await self._extracted(one, watch.reading, target, "drawing it takes too long"), False
+        except WorkerDied as error:
+            error.for_memory = error.gone and watch.died_for_memory(await one.exit_code())
+            WORKER_KILLS.labels("out_of_memory" if error.for_memory else "died").inc()
+            if watch.reading is None:
+                raise
+            return await self._extracted(one, watch.reading, target, "the PDF library crashes on it"), False
+        if isinstance(answer, worker.Done):
+            return await self._extracted(one, answer.reading, target), True
+        if answer.code == "out_of_memory":
+            WORKER_KILLS.labels("out_of_memory").inc()
+            log.warning("worker killed for memory", mib=self._limits.memory_bytes // 2**20)
+        raise ExtractionFailed(answer.code, answer.message)
+
+    def _took_too_long(self, overtime: Overtime | None) -> str:
+        if overtime == "computing":
+            return (
+                f"The file takes more than {self._limits.killed_after:g} s of computing. Simplify or split it, and upload that."
+            )
+        return f"Reading the file came to a standstill for {self._limits.wall_seconds:g} s. Save it anew with a PDF program."
+
+    async def _extracted(self, one: "_Worker", reading: Reading, target: Path, no_picture: str | None = None) -> Extracted:
+        """Raises WorkerDied where what the worker has written cannot be believed."""
+        await one.collect(target)
+        try:
+            text = await asyncio.to_thread(results.write_text, target, reading)
+            picture = results.picture(target) if reading.thumbnail else None
+        except results.Lie as error:
+            raise WorkerDied(f"it is not to be believed: {error}") from error
+        if reading.thumbnail and picture is None:
+            no_picture = "it cannot be drawn"
         return Extracted(
             page_count=reading.page_count,
             title=reading.title,
             metadata=reading.metadata,
             truncated=reading.truncated,
+            pages_read=reading.pages_read,
             characters=reading.characters,
-            text_path=target / "text.json",
+            notices=reading.notices if no_picture is None else (*reading.notices, no_thumbnail(no_picture)),
+            text_path=text,
             pages_path=target / "pages.tsv",
-            thumbnail_path=target / "thumbnail.webp" if reading.thumbnail else None,
+            thumbnail_path=picture,
         )
 
 
 class _Worker:
     def __init__(
-        self, process: ForkServerProcess, bench: Workbench, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        process: ForkServerProcess,
+        bench: Workbench,
+        limits: Limits,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         self._process = process
         self._bench = bench
+        self._limits = limits
         self._reader = reader
         self._writer = writer
         self._decode: Callable[[bytes], worker.Answer] = msgspec.json.Decoder(worker.Answer).decode
@@ -230,7 +277,7 @@ class _Worker:
             raise
         finally:
             theirs.close()
-        one = cls(process, bench, *await asyncio.open_connection(sock=ours))
+        one = cls(process, bench, limits, *await asyncio.open_connection(sock=ours))
         try:
             async with asyncio.timeout(_START_WITHIN):
                 one.lacking = await one._confined()
@@ -249,14 +296,18 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.is_alive() and not self._reader.at_eof()
 
-    async def ask(self, source: Path, on_page: OnPage) -> worker.Done | worker.Failed:
-        """The answer to one file; raises WorkerDied where the worker does not give a proper one."""
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    async def ask(self, source: Path, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
+        """The answer to one file, and meanwhile what is told to the watch; raises WorkerDied where it is not a proper one."""
         self.served += 1
         try:
             with self._bench.holding(source):
-                return await self._told(on_page)
+                return await self._told(on_page, watch)
         except (OSError, EOFError) as error:
-            raise WorkerDied(f"its pipe broke: {error!r}") from error
+            raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
 
     async def collect(self, target: Path) -> None:
         """Copy the results of the last file to `target`, out of the worker's reach; raises WorkerDied or OSError."""
@@ -265,18 +316,19 @@ class _Worker:
         except ResultLost as error:
             raise WorkerDied(str(error)) from error
 
-    async def _told(self, on_page: OnPage) -> worker.Done | worker.Failed:
+    async def _told(self, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
         request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
         body = msgspec.json.encode(request)
         self._writer.write(struct.pack(">I", len(body)) + body)
         await self._writer.drain()
         while True:
             answer = await self._next()
-            if answer.number != self.served:
-                raise WorkerDied("it answered for another file")
             if isinstance(answer, worker.Done | worker.Failed):
                 return answer
-            if isinstance(answer, worker.Page):
+            if isinstance(answer, worker.Read):
+                watch.reading = answer.reading
+            elif isinstance(answer, worker.Page):
+                watch.page = max(watch.page, answer.page)
                 on_page(answer.page, answer.pages)
 
     async def _confined(self) -> Lacking:
@@ -292,6 +344,15 @@ class _Worker:
             raise WorkerDied(f"it sent nonsense: {error}") from error
         if isinstance(answer, worker.Broke):
             raise WorkerDied(answer.traceback)
+        if answer.number != self.served:
+            raise WorkerDied("it answered for another file")
+        try:
+            if isinstance(answer, worker.Read | worker.Done):
+                results.check(answer.reading, self._limits)
+            elif isinstance(answer, worker.Failed):
+                results.check_message(answer.message)
+        except results.Lie as error:
+            raise WorkerDied(f"it is not to be believed: {error}") from error
         return answer
 
     async def _frame(self) -> bytes:
@@ -299,6 +360,11 @@ class _Worker:
         if length > worker.MAX_FRAME:
             raise WorkerDied(f"it sent a frame of {length} bytes")
         return await self._reader.readexactly(length)
+
+    async def exit_code(self) -> int | None:
+        """How the process ended, if it did: the negative number of a signal that ended it. None where it still runs."""
+        await asyncio.to_thread(self._process.join, _REAP_WITHIN)
+        return self._process.exitcode
 
     async def kill(self) -> None:
         """End and reap the process, close the pipe; once."""

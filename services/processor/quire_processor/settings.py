@@ -61,8 +61,12 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = "prefer"
     memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
-    cpu_limit_s: Annotated[float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has.")] = 20.0
-    wall_limit_s: Annotated[float, Meta(gt=0, description="Seconds after which a file's worker is killed.")] = 40.0
+    cpu_limit_s: Annotated[
+        float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has; twice as many, and it fails.")
+    ] = 20.0
+    wall_limit_s: Annotated[
+        float, Meta(gt=0, description="Seconds after which a file fails whose worker neither computes nor comes further.")
+    ] = 300.0
     max_pages: Annotated[int, Meta(ge=1, description="Pages of a file at most.")] = 5_000
     max_characters: Annotated[int, Meta(ge=1, description="Characters of text of a file at most.")] = 20_000_000
     files_per_worker: Annotated[int, Meta(ge=1, description="Files after which a worker process is replaced.")] = 25

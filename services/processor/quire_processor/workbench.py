@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-RESULTS = ("text.json", "pages.tsv", "thumbnail.webp")
+RESULTS = ("pages.tsv", "thumbnail.webp")
 
 
 class ResultLost(Exception):

@@ -1,4 +1,7 @@
-"""The child's side: one request in, progress and one answer out, over a pipe of length-prefixed JSON (4 bytes, big endian)."""
+"""The child's side of a pipe of length-prefixed JSON (4 bytes, big endian).
+
+One request in; out: how far it is, what was read, and one answer, which is about the picture where something was read.
+"""
 
 import errno
 import logging
@@ -14,10 +17,11 @@ from msgspec import Struct
 from quire_processor import libraries
 from quire_processor.confine import Lacking, Sandbox, confine
 from quire_processor.environment import has_credentials
-from quire_processor.extract import Reading, Refused, extract
+from quire_processor.extract import Refused, extract
 from quire_processor.limits import Limits
+from quire_processor.reading import Reading, RefusedCode
 from quire_processor.workbench import Workbench
-from quire_schemas.events import FileCode
+from quire_schemas.events import Number, Reason
 
 MAX_FRAME = 256 * 1024  # bytes; an answer is metadata, never text
 _PROGRESS_EVERY = 0.5  # seconds
@@ -41,8 +45,15 @@ class Confined(Struct, frozen=True, tag="confined"):
 
 class Page(Struct, frozen=True, tag="page"):
     number: int
-    page: int
-    pages: int
+    page: Number
+    pages: Number
+
+
+class Read(Struct, frozen=True, tag="read"):
+    """The text is written down; the picture is still to come, and may be the worker's end."""
+
+    number: int
+    reading: Reading
 
 
 class Done(Struct, frozen=True, tag="done"):
@@ -52,8 +63,8 @@ class Done(Struct, frozen=True, tag="done"):
 
 class Failed(Struct, frozen=True, tag="failed"):
     number: int
-    code: FileCode
-    message: str
+    code: RefusedCode
+    message: Reason
 
 
 class BornWithCredentials(Exception):
@@ -67,7 +78,7 @@ class Broke(Struct, frozen=True, tag="broke"):
     traceback: str
 
 
-Answer = Confined | Page | Done | Failed | Broke
+Answer = Confined | Page | Read | Done | Failed | Broke
 
 
 def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox) -> None:
@@ -102,8 +113,11 @@ def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Fai
             told = time.monotonic()
             _send(pipe, Page(request.number, page, pages))
 
+    def on_text(reading: Reading) -> None:
+        _send(pipe, Read(request.number, reading))
+
     try:
-        reading = extract(Path(request.source), Path(request.target), limits, on_page)
+        reading = extract(Path(request.source), Path(request.target), limits, on_page, on_text)
     except Refused as refused:
         return Failed(request.number, refused.code, str(refused))
     except MemoryError:

@@ -53,6 +53,7 @@ function row(file) {
   const image = links.thumbnail ? el("img", { src: address(links.thumbnail), alt: "", loading: "lazy", width: 48, height: 64 }) : null;
   const status = el("td", { className: file.processing_status }, STATUS[file.processing_status]);
   if (file.error_code) status.append(el("p", {}, CODE[file.error_code] ?? file.error_message ?? file.error_code));
+  for (const notice of file.notices ?? []) status.append(el("p", {}, name(said(notice))));
   const anchors = [links.text && [address(links.text), TEXT.text], [address(links.original), TEXT.original]].filter(Boolean);
   return el(
     "tr",
@@ -64,6 +65,10 @@ function row(file) {
     status,
     el("td", {}, ...anchors.flatMap(([href, label]) => [el("a", { href, "aria-label": `${label}: ${file.original_filename}` }, label), " "])),
   );
+}
+
+function said({ message, names }) {
+  return names ? `${message} (${names.join(", ")})` : message;
 }
 
 /** What happened to the batch, the oldest first. */

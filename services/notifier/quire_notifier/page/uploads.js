@@ -68,7 +68,7 @@ function key() {
 
 async function looksLikePdf(file) {
   const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
-  return new TextDecoder("latin1").decode(head).includes("%PDF-");
+  return /%PDF[^A-Za-z]|\b\d{1,7}\s+\d{1,5}\s+obj\b/.test(new TextDecoder("latin1").decode(head)); // as ingest
 }
 
 async function send(files, order, rejected) {

@@ -33,7 +33,8 @@ ORDER BY last_seen_at, batch_id LIMIT $4;
 
 -- name: files
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
-       updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key
+       updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
+       truncated, pages_read, characters, notices
 FROM file_metadata
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::text[] IS NULL OR processing_status = ANY($4))
@@ -43,7 +44,8 @@ ORDER BY created_at DESC, id DESC LIMIT $8;
 
 -- name: file
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
-       updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key
+       updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
+       truncated, pages_read, characters, notices
 FROM file_metadata WHERE id = $1::uuid ORDER BY created_at, batch_id LIMIT 1;
 
 -- name: names

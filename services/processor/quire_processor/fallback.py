@@ -1,0 +1,69 @@
+"""What pdfium does not give: files and single pages that it cannot read, hidden layers, a title in XMP. Read by pypdf.
+
+pypdf raises far outside its own exception class; whoever asks it catches everything.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pypdf import PasswordType, PdfReader
+
+from quire_processor.opening import ENCRYPTED
+
+
+class Fallback:
+    """The file by pypdf, opened once it is asked for something. Every answer may be an exception of any kind."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._reader: PdfReader | Exception | None = None
+
+    def page_count(self) -> int:
+        return len(self._opened().pages)
+
+    def text(self, index: int) -> str:
+        """That of a page, counted from 0."""
+        return self._opened().pages[index].extract_text()
+
+    def metadata(self) -> dict[str, str]:
+        return {key.removeprefix("/"): str(value) for key, value in (self._opened().metadata or {}).items()}
+
+    def title(self) -> str:
+        """The one in XMP, in the default language; empty where there is none."""
+        xmp = self._opened().xmp_metadata
+        titles = (xmp.dc_title if xmp is not None else None) or {}
+        return str(titles.get("x-default") or next(iter(titles.values()), ""))
+
+    def hidden_layers(self) -> frozenset[str]:
+        """Names of the layers that are off when the file is opened, but for names that another layer has, too."""
+        properties = self._opened().root_object.get("/OCProperties", {}).get_object()
+        usual = properties.get("/D", {}).get_object()
+        every, on, off = (_references(part) for part in (properties.get("/OCGs"), usual.get("/ON"), usual.get("/OFF")))
+        hidden = off | (every - on if usual.get("/BaseState") == "/OFF" else set())
+        return frozenset(self._names(hidden) - self._names(every - hidden))
+
+    def _names(self, layers: Iterable[Any]) -> set[str]:
+        return {str(layer.get_object().get("/Name", "")) for layer in layers}
+
+    def _opened(self) -> PdfReader:
+        if self._reader is None:
+            try:
+                self._reader = _open(self._source)
+            except Exception as error:  # noqa: BLE001 -- pypdf raises anything, and would for every page
+                self._reader = error
+        if isinstance(self._reader, Exception):
+            raise self._reader
+        return self._reader
+
+
+def _open(source: Path) -> PdfReader:
+    reader = PdfReader(source, strict=False)
+    if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
+        raise ENCRYPTED
+    return reader
+
+
+def _references(array: Any) -> set[Any]:
+    """IndirectObject is hashable by number and generation."""
+    return set(array.get_object()) if array is not None else set()

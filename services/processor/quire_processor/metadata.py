@@ -1,0 +1,23 @@
+"""What a file says of itself: its title, and who made it with what. Pure."""
+
+from collections.abc import Mapping
+
+from quire_schemas.events import MAX_TITLE_BYTES
+from quire_schemas.text import scrub, shorten
+
+MAX_KEYS = 32
+MAX_KEY_BYTES = 64
+MAX_VALUE_BYTES = 1024
+
+
+def tidy(metadata: Mapping[str, object]) -> dict[str, str]:
+    """Without control characters and blank values, and not too much of it."""
+    pairs = (
+        (shorten(scrub(str(key)), MAX_KEY_BYTES), shorten(scrub(str(value)), MAX_VALUE_BYTES)) for key, value in metadata.items()
+    )
+    return dict([(key, value) for key, value in pairs if key and value.strip()][:MAX_KEYS])
+
+
+def title(text: str) -> str | None:
+    """As it is shown; None where it is blank."""
+    return shorten(scrub(text).strip(), MAX_TITLE_BYTES) or None

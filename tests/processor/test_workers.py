@@ -1,0 +1,27 @@
+"""What real worker processes make of files."""
+
+from pathlib import Path
+
+from tests.processor.pdf import came_of, lines, page
+from tests.samples_pdf import simple_pdf
+
+from quire_processor.limits import Limits
+from quire_processor.pool import Extracted, WorkerPool
+
+
+async def test_a_drawing_that_takes_too_long_costs_its_picture_only(tmp_path: Path) -> None:
+    strokes = b"".join(b"%d %d m %d %d l S " % (n % 600, n * 7 % 800, n * 3 % 600, n * 11 % 800) for n in range(60_000))
+    drawing = page(b"0.5 w [3 2] 0 d " + strokes + lines((72, 700, "Site plan")))
+    async with WorkerPool(1, Limits(picture_seconds=0.1), tmp_path) as pool:
+        extracted = await came_of(pool, tmp_path, drawing)
+    assert isinstance(extracted, Extracted)
+    assert [notice.code for notice in extracted.notices] == ["no_thumbnail"]
+    assert b"Site plan" in extracted.text_path.read_bytes()
+
+
+async def test_a_real_worker_tells_what_the_events_are_made_of(tmp_path: Path) -> None:
+    async with WorkerPool(1, Limits(), tmp_path) as pool:
+        extracted = await came_of(pool, tmp_path, simple_pdf(pages=2))
+    assert isinstance(extracted, Extracted)
+    assert (extracted.page_count, extracted.pages_read, extracted.characters, extracted.notices) == (2, 2, 14, ())
+    assert extracted.pages_path.read_text() == "1\tQuire 1\n2\tQuire 2\n"
