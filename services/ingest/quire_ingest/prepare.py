@@ -1,6 +1,8 @@
 """What has to be there before anything can be accepted."""
 
 from quire_ingest.settings import IngestSettings
+from quire_ingest.sweep import ORIGINALS
+from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
 
@@ -9,6 +11,7 @@ async def prepared(settings: IngestSettings, store: ObjectStore, give_up_after: 
     """Topic and bucket: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
     await ensure_topic(settings.kafka, make=settings.prepare.make, give_up_after=give_up_after)
     await store.ensure_bucket(make=settings.prepare.make, give_up_after=give_up_after)
+    await probed(store, ORIGINALS, claims=True, give_up_after=give_up_after)
 
 
 async def prepare(settings: IngestSettings, give_up_after: float) -> None:

@@ -2,9 +2,11 @@
 
 import asyncpg
 
+from quire_processor import artefacts
 from quire_processor.settings import ProcessorSettings
 from quire_runtime import postgres
 from quire_runtime.migrations import ensure_tables
+from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
 
@@ -17,6 +19,7 @@ async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_afte
     await ensure_tables("quire_processor", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
     await ensure_topic(settings.kafka, make=make, give_up_after=give_up_after)
     await store.ensure_bucket(make=make, give_up_after=give_up_after)
+    await probed(store, artefacts.PREFIX, give_up_after=give_up_after)
     return await postgres.connect_pool(settings.postgres, SCHEMA, give_up_after=give_up_after)
 
 

@@ -49,6 +49,16 @@ class DatabaseRefuses(CannotServe):
         super().__init__(f"Postgres at {address} refuses: {' '.join(str(error).split())}. {cure}")
 
 
+class SessionsShared(CannotServe):
+    """A pooler pools transactions. Prepared statements, LISTEN and locks need a session of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Postgres is behind a pooler that pools transactions, and prepared statements, LISTEN and advisory locks need sessions. "
+            "Set pool_mode = session (PgBouncer's word for it), or QUIRE_POSTGRES_DSN to Postgres itself"
+        )
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed in a while, untouched: the server is away, full, or in each other's way."""
     if isinstance(error, asyncpg.InterfaceError):  # also raised for wrong use, which no waiting cures
@@ -69,6 +79,9 @@ async def connect_pool(
     most (None: as the settings say).
     """
 
+    async def enter(connection: asyncpg.Connection) -> None:
+        await connection.execute(f"SET search_path = {quote(schema)}")
+
     async def connect() -> asyncpg.Pool:
         return await asyncpg.create_pool(
             settings.dsn,
@@ -76,7 +89,9 @@ async def connect_pool(
             max_size=size or settings.pool_size,
             timeout=CONNECT_SECONDS,
             command_timeout=settings.command_timeout,
-            server_settings=session(schema, application or f"quire-{schema}"),
+            server_settings=session(application or f"quire-{schema}"),
+            init=enter,
+            reset=lambda connection: connection.execute(f"{connection.get_reset_query()}\nSET search_path = {quote(schema)}"),
         )
 
     return await patiently(connect, settings.dsn, give_up_after)
@@ -113,9 +128,46 @@ async def patiently(
     )
 
 
-def session(schema: str, application: str) -> dict[str, str]:
-    """Settings of a connection that finds the schema's tables without a prefix and speaks UTC."""
-    return {"search_path": quote(schema), "application_name": application, "timezone": "UTC"}
+def session(application: str) -> dict[str, str]:
+    """What a connection begins with: no more than poolers let pass. So the search path is set afterwards."""
+    return {"application_name": application, "timezone": "UTC"}
+
+
+async def connect_one(dsn: str, schema: str) -> asyncpg.Connection:
+    """A connection that finds the schema's tables without a prefix and speaks UTC. Raises SessionsShared, and what asyncpg raises."""
+    connection = await _open(dsn, schema)
+    try:
+        await _require_own_session(connection, lambda: _open(dsn, schema))
+        await connection.execute(f"SET search_path = {quote(schema)}")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _open(dsn: str, schema: str) -> asyncpg.Connection:
+    options = session(f"quire-{schema}")
+    return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=options, statement_cache_size=0)
+
+
+async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
+    """Raises SessionsShared. Only a pooler gives out process ids that are not Postgres' own; only one that pools transactions lets
+    two clients at a time have the same process, or one client have two.
+    """
+    if await _process_of(mine) == mine.get_server_pid():
+        return
+    other = await another()
+    try:
+        first, second, third, fourth = [await _process_of(each) for each in (mine, other, mine, other)]
+    finally:
+        await other.close()
+    if first == second or first != third or second != fourth:
+        raise SessionsShared
+
+
+async def _process_of(connection: asyncpg.Connection) -> int:
+    async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 def quote(identifier: str) -> str:
