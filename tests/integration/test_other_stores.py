@@ -13,7 +13,7 @@ from tests.integration.gate import Gate, Headers, gated, is_object
 from tests.integration.test_runtime_storage import settings_of
 
 from quire_runtime.errors import CannotServe
-from quire_runtime.probing import probed
+from quire_runtime.probing import lacking, probed
 from quire_runtime.storage import AlreadyThere, ObjectMissing, ObjectStore, StorageRefuses, is_away
 
 
@@ -34,7 +34,7 @@ async def works(store: ObjectStore) -> list[str]:
     """What a service does with it from its start on; what the start had to say."""
     async with asyncio.timeout(30):
         await store.ensure_bucket(give_up_after=5)
-        lacking = await probed(store, "originals/", claims=True, give_up_after=5)
+        found = await lacking(store, "originals/", claims=True)
         await store.check()
         await store.put("originals/a", b"a")
         async with store.multipart("originals/b") as upload:
@@ -46,7 +46,7 @@ async def works(store: ObjectStore) -> list[str]:
         with pytest.raises(AlreadyThere):
             await store.put("manifest", b"second", if_none_match=True)
         assert await store.get("manifest") == b"first"
-    return lacking
+    return found
 
 
 def sums(_method: str, _path: str, headers: Headers) -> tuple[int, str] | None:

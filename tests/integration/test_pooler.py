@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import pytest
-from tests.integration.test_runtime_postgres import files, schema
+from tests.integration.test_runtime_postgres import files
 
 from quire_local.ports import free_ports
 from quire_runtime.migrations import migrate
@@ -53,7 +54,8 @@ async def pooled(dsn: str, mode: str, directory: Path) -> AsyncIterator[str]:
 
 
 @needs_pgbouncer
-async def test_pooled_sessions_will_do(stack: Any, schema: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_pooled_sessions_will_do(stack: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    schema = f"pooled_{uuid4().hex}"
     sql = files(tmp_path, m0001_first="CREATE TABLE a (n int); INSERT INTO a VALUES (1);")
     async with pooled(stack.backing.postgres, "session", tmp_path_factory.mktemp("pooler")) as dsn:
         await migrate(dsn, schema, sql)
@@ -66,10 +68,10 @@ async def test_pooled_sessions_will_do(stack: Any, schema: str, tmp_path: Path, 
 
 
 @needs_pgbouncer
-async def test_pooled_transactions_are_refused(stack: Any, schema: str, tmp_path: Path) -> None:
+async def test_pooled_transactions_are_refused(stack: Any, tmp_path: Path) -> None:
     async with pooled(stack.backing.postgres, "transaction", tmp_path) as dsn:
         with pytest.raises(SessionsShared, match="Set pool_mode = session"):
-            await migrate(dsn, schema, tmp_path)
+            await migrate(dsn, "pooled", tmp_path)
 
 
 class Client:

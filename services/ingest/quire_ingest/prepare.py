@@ -2,6 +2,8 @@
 
 from quire_ingest.settings import IngestSettings
 from quire_ingest.sweep import ORIGINALS
+from quire_runtime import connecting
+from quire_runtime.command import Connection
 from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
@@ -18,3 +20,13 @@ async def prepare(settings: IngestSettings, give_up_after: float) -> None:
     """The command."""
     async with ObjectStore(settings.s3) as store:
         await prepared(settings, store, give_up_after)
+
+
+async def connect(settings: IngestSettings) -> list[Connection]:
+    """`check-config --connect`."""
+    return await connecting.connected(
+        {
+            "Kafka": connecting.kafka(settings.kafka, settings.prepare),
+            "S3": connecting.s3(settings.s3, settings.prepare, ORIGINALS, claims=True),
+        }
+    )

@@ -54,7 +54,7 @@ class SessionsShared(CannotServe):
 
     def __init__(self) -> None:
         super().__init__(
-            "Postgres is behind a pooler that pools transactions, and prepared statements, LISTEN and advisory locks need sessions. "
+            "Postgres is behind a pooler that pools transactions; prepared statements, LISTEN and advisory locks need sessions. "
             "Set pool_mode = session (PgBouncer's word for it), or QUIRE_POSTGRES_DSN to Postgres itself"
         )
 
@@ -82,6 +82,9 @@ async def connect_pool(
     async def enter(connection: asyncpg.Connection) -> None:
         await connection.execute(f"SET search_path = {quote(schema)}")
 
+    async def leave(connection: asyncpg.Connection) -> None:
+        await connection.execute(f"{connection.get_reset_query()}\nSET search_path = {quote(schema)}")
+
     async def connect() -> asyncpg.Pool:
         return await asyncpg.create_pool(
             settings.dsn,
@@ -91,7 +94,7 @@ async def connect_pool(
             command_timeout=settings.command_timeout,
             server_settings=session(application or f"quire-{schema}"),
             init=enter,
-            reset=lambda connection: connection.execute(f"{connection.get_reset_query()}\nSET search_path = {quote(schema)}"),
+            reset=leave,
         )
 
     return await patiently(connect, settings.dsn, give_up_after)
@@ -134,7 +137,9 @@ def session(application: str) -> dict[str, str]:
 
 
 async def connect_one(dsn: str, schema: str) -> asyncpg.Connection:
-    """A connection that finds the schema's tables without a prefix and speaks UTC. Raises SessionsShared, and what asyncpg raises."""
+    """A connection that finds the schema's tables without a prefix and speaks UTC. Raises SessionsShared, beside what asyncpg
+    raises.
+    """
     connection = await _open(dsn, schema)
     try:
         await _require_own_session(connection, lambda: _open(dsn, schema))
@@ -151,8 +156,8 @@ async def _open(dsn: str, schema: str) -> asyncpg.Connection:
 
 
 async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
-    """Raises SessionsShared. Only a pooler gives out process ids that are not Postgres' own; only one that pools transactions lets
-    two clients at a time have the same process, or one client have two.
+    """Raises SessionsShared. Only a pooler gives out process ids that are not Postgres' own. Only one that pools transactions
+    lets two clients have the same process at a time, or one client have two.
     """
     if await _process_of(mine) == mine.get_server_pid():
         return

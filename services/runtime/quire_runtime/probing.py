@@ -15,32 +15,34 @@ _UNCONDITIONAL = (
 )
 
 
-async def probed(store: ObjectStore, prefix: str, *, claims: bool = False, give_up_after: float | None = None) -> list[str]:
-    """Puts an object, puts it again on condition (with `claims`), lists, and deletes a key below `prefix` that is not there. What
-    the service can do without is returned and logged, a sentence each that ends with the cure. Raises StorageRefuses for what it
-    cannot; waits while the store is away, for `give_up_after` seconds at most, then raises StorageUnavailable.
+async def probed(store: ObjectStore, prefix: str, *, claims: bool = False, give_up_after: float | None = None) -> None:
+    """Logs what is lacking. Waits while the store is away, for `give_up_after` seconds at most, then raises StorageUnavailable;
+    raises StorageRefuses.
     """
-    lacking = await retrying(
-        lambda: _lacking(store, prefix, claims=claims),
+    found = await retrying(
+        lambda: lacking(store, prefix, claims=claims),
         transient=is_away,
         give_up_after=give_up_after,
         on_retry=lambda error, attempt: log.warning("waiting for the object store", error=str(error), attempt=attempt),
     )
-    for sentence in lacking:
+    for sentence in found:
         log.warning("the object store can or may do less than Quire wants", lacking=sentence)
-    return lacking
 
 
-async def _lacking(store: ObjectStore, prefix: str, *, claims: bool) -> list[str]:
+async def lacking(store: ObjectStore, prefix: str, *, claims: bool) -> list[str]:
+    """Puts an object, lists, deletes a key below `prefix` that is not there; with `claims`, puts the object again on condition.
+    Returns a sentence for each thing that the service can do without, which ends with the cure. Raises StorageRefuses for what it
+    cannot do without, and StorageUnavailable.
+    """
     await store.put(PROBE, b"")
-    lacking = [
+    found = [
         *await _refused(lambda: _list(store), "What runs left behind stays, and `quire sweep` cannot work"),
         *await _refused(lambda: store.delete_many([f"{prefix}{PROBE}-{uuid4()}"]), "What nothing names stays"),
     ]
     if claims:
         store.conditional = await _keeps_the_first(store)
-        lacking += [] if store.conditional else [_UNCONDITIONAL]
-    return lacking
+        found += [] if store.conditional else [_UNCONDITIONAL]
+    return found
 
 
 async def _refused(attempt: Callable[[], Awaitable[None]], consequence: str) -> list[str]:

@@ -27,6 +27,7 @@ from quire_runtime.settings import S3Settings
 from quire_runtime.storage_errors import (
     MISSING,
     AlreadyThere,
+    BucketMissing,
     ObjectMissing,
     RangeOutside,
     StorageRefuses,
@@ -307,7 +308,7 @@ class ObjectStore:
         except ObjectMissing:
             if not make:
                 message = f"bucket {self._bucket}: it is not there. Make it with the command `prepare`, or set QUIRE_PREPARE=true"
-                raise StorageUnavailable(message) from None
+                raise BucketMissing(message) from None
             region = self._settings.region
             abroad: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
             try:

@@ -70,6 +70,10 @@ class StorageRefuses(StorageUnavailable, CannotServe):
         super().__init__(f"the object store refuses {operation} of {what}: {message.rstrip('. ') or code} ({code}). {cure}")
 
 
+class BucketMissing(StorageUnavailable):
+    """The bucket is not there yet. Make it with the command `prepare`, or set QUIRE_PREPARE=true."""
+
+
 class ObjectMissing(Exception):
     """There is no object under this key."""
 
