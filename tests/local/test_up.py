@@ -55,7 +55,7 @@ class Up:
 def offset() -> int:
     """A port offset at which every port is free."""
     for offset in range(22_000, 40_000, 500):
-        ports = Ports().shifted(offset)
+        ports = Ports.at(offset)
         if all(is_free(port) for port, _ in [*ports.of_infrastructure(), *ports.of_services(2)]):
             return offset
     raise AssertionError("no free ports")
@@ -90,12 +90,12 @@ def ready(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
 
 def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int) -> None:
     with ready(data, offset) as up:
-        stack, ports = up.stack, Ports().shifted(offset)
+        stack, ports = up.stack, Ports.at(offset)
         assert stack.keys() == {"ingest_url", "notifier_url", "kafka", "postgres", "s3", "pids"}
         assert stack["s3"].keys() == {"endpoint", "bucket", "access_key", "secret_key"}
         assert stack["pids"].keys() == {"kafka", "postgres", "s3", "ingest", "notifier", "processor-1"}
-        assert stack["ingest_url"] == f"http://127.0.0.1:{8001 + offset}"
-        assert stack["notifier_url"] == f"http://127.0.0.1:{8000 + offset}"
+        assert stack["ingest_url"] == f"http://127.0.0.1:{ports.ingest}"
+        assert stack["notifier_url"] == f"http://127.0.0.1:{ports.notifier}"
         for port in (ports.ingest_ops, ports.notifier_ops, ports.processor_ops):
             assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
         up.until("it shows the addresses", lambda: stack["notifier_url"] in up.output and stack["ingest_url"] in up.output)

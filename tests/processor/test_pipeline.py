@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing.forkserver
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,31 @@ async def test_a_forkserver_that_died_is_started_again_without_credentials(
             assert b"secret-of-the-processor" not in environ
             os.kill(servers[-1], signal.SIGKILL)
     assert servers[0] != servers[1]
+
+
+EXTRACTS = """
+import asyncio, pathlib, sys
+from quire_processor.limits import Limits
+from quire_processor.pool import ExtractionFailed, WorkerPool
+
+async def extract(directory):
+    (directory / "a.pdf").write_bytes(b"no pdf at all")
+    (directory / "made").mkdir()
+    async with WorkerPool(1, Limits(), directory) as pool:
+        await pool.extract(directory / "a.pdf", directory / "made")
+
+try:
+    asyncio.run(extract(pathlib.Path(sys.argv[1])))
+except ExtractionFailed as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a socket's path cannot begin with a descriptor")
+def test_temporary_files_may_have_long_paths(tmp_path: Path) -> None:
+    directory = tmp_path / ("long-scratch-directory-of-a-job-scheduler-" * 3)
+    directory.mkdir()
+    command = [sys.executable, "-c", EXTRACTS, str(directory)]
+    environment = {**os.environ, "TMPDIR": str(directory)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "not_a_pdf\n", done.stderr

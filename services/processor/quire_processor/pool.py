@@ -6,10 +6,12 @@ file one retry on a fresh worker, and what answers nonsense is treated as dead. 
 
 import asyncio
 import contextlib
+import functools
 import multiprocessing
 import os
 import socket
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -32,6 +34,8 @@ from quire_schemas.events import FileCode
 _PRELOAD = ["quire_processor.worker"]
 _START_WITHIN = 15.0  # seconds for a worker process to be there
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
+_DESCRIPTORS = "/proc/self/fd"
+_LONGEST_DIRECTORY = 60  # bytes: what multiprocessing appends takes some 30
 log = get_logger(__name__)
 
 
@@ -252,8 +256,30 @@ class _Worker:
 
 def _ensure_forkserver() -> None:
     """The process that forks the workers, started again where it has died."""
-    with _without_secrets():
+    with _without_secrets(), _short_socket_paths():
         ensure_running()
+
+
+@contextlib.contextmanager
+def _short_socket_paths() -> Iterator[None]:
+    """A socket's path has 107 bytes at most, and multiprocessing makes one where temporary files are. We alone use it: so it may
+    begin with our descriptor of that directory.
+    """
+    directory = tempfile.gettempdir()
+    if len(os.fsencode(directory)) <= _LONGEST_DIRECTORY or not Path(_DESCRIPTORS).is_dir():
+        yield
+        return
+    tempfile.tempdir = f"{_DESCRIPTORS}/{_descriptor(directory)}"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = directory
+
+
+@functools.cache
+def _descriptor(directory: str) -> int:
+    """Stays open: every start of a worker goes by it."""
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
 
 
 @contextlib.contextmanager
