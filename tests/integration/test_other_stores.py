@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.integration.client import serving
 from tests.integration.gate import Gate, Headers, gated, is_object
+from tests.integration.stack import Stack
 from tests.integration.test_runtime_storage import settings_of
+from tests.samples_pdf import simple_pdf
 
 from quire_runtime.errors import CannotServe
 from quire_runtime.probing import lacking, probed
@@ -158,3 +162,28 @@ async def test_a_bucket_that_may_not_be_made(stack: Any) -> None:
     async with gated(stack, refuse=making) as gate, ObjectStore(settings_of(stack, endpoint=gate.endpoint)) as store:
         with pytest.raises(StorageRefuses, match="or make the bucket beforehand"):
             await store.ensure_bucket()
+
+
+async def test_all_of_quire_works_on_the_poorest_of_them(stack: Stack) -> None:
+    def poor(*ask: Any) -> tuple[int, str] | None:
+        return sums(*ask) or bulk_without_md5(*ask) or conditions(*ask) or listing(*ask)
+
+    backing = await stack.fresh()
+    async with ObjectStore(settings_of(stack, bucket=backing.bucket)) as plain:
+        await plain.ensure_bucket()
+    async with (
+        gated(stack, refuse=poor, hide=(403, "AccessDenied")) as gate,
+        serving(stack, backing=replace(backing, s3_endpoint=gate.endpoint)) as client,
+    ):
+        files = [("a.pdf", simple_pdf("a")), ("b.pdf", simple_pdf("b"))]
+        first, again = [await client.submit(files, key="the same") for _ in range(2)]
+        assert (first.status_code, again.status_code) == (202, 202)
+        [batch] = first.json()["batches"]
+        assert again.json()["batches"] == [batch]
+        assert (await client.ended(batch["batch_id"]))["processed"] == 2
+        assert (await client.submit(files[:1], key="the same")).json()["code"] == "idempotency_conflict"
+        gate.refuse = lambda *_: (403, "ExpiredToken")
+        refused = await client.submit(files)
+        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        assert "its operator" in refused.json()["detail"]
+        assert "Renew the credentials" in client.quire.log("ingest")

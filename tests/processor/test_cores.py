@@ -11,8 +11,6 @@ import pytest
 
 from quire_processor import cores
 
-MACHINE = os.cpu_count() or 1
-
 
 def laid_out(directory: Path, own: str, **files: str) -> tuple[Path, Path]:
     """A `/sys/fs/cgroup` with these files (`__` is a slash, and `_` before `max` a dot), and a `/proc/self/cgroup`."""
@@ -54,6 +52,8 @@ def test_a_quota_of_any_cgroup_around_counts(tmp_path: Path, own: str, files: di
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity")
 def test_affinity_counts() -> None:
-    script = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from quire_processor.settings import cores; print(cores.usable())"
+    script = (
+        "from quire_processor.cores import os, usable; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(usable())"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
