@@ -14,6 +14,8 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
+_LOOKS = 8
+"""How often two clients look which process they meet. By chance each may meet its own again, where many share."""
 _TRANSIENT: tuple[type[Exception], ...] = (
     OSError,  # refused, reset, timed out (a TimeoutError is an OSError)
     asyncpg.PostgresConnectionError,  # class 08
@@ -163,10 +165,10 @@ async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], A
         return
     other = await another()
     try:
-        first, second, third, fourth = [await _process_of(each) for each in (mine, other, mine, other)]
+        met = [(await _process_of(mine), await _process_of(other)) for _ in range(_LOOKS)]
     finally:
         await other.close()
-    if first == second or first != third or second != fourth:
+    if len({process for process, _ in met}) + len({process for _, process in met}) > 2 or met[0][0] == met[0][1]:
         raise SessionsShared
 
 
