@@ -46,7 +46,10 @@ LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "cancel": (commands.cancel, ("quire cancel 0190e3a4 --reason 'wrong folder'",)),
     "retry": (commands.retry, ("quire retry 0190e3a4", "quire retry 0190e3a4 --file report.pdf", "quire retry 0190e3a4 --force")),
     "stuck": (batches.stuck, ("quire stuck", "quire stuck --older-than 120 --json")),
-    "check-config": (services.check_config, ("quire check-config", "quire check-config ingest --json | jq .problems")),
+    "check-config": (
+        services.check_config,
+        ("quire check-config", "quire check-config --connect", "quire check-config ingest --json | jq .problems"),
+    ),
     "rebuild": (services.rebuild, ("quire rebuild", "quire rebuild --data /var/lib/quire")),
     "events": (services.events, ("quire events", "quire events --invalid", "quire events --json | jq -r .type | sort | uniq -c")),
     "token": (token.token, ("export QUIRE_TOKEN=$(quire token)", "quire token -c 'invoices-*' --scope read --expires-in 3600")),

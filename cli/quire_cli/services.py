@@ -35,6 +35,7 @@ def check_config(
         ),
     ] = None,
     *,
+    connect: Annotated[bool, typer.Option("--connect", help="Try Kafka, Postgres and S3, too, as a start would.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Print every setting of the installed services, as this environment gives it; exit code 2 when something is wrong."""
@@ -45,7 +46,8 @@ def check_config(
         )
     if not chosen:
         raise CliError("No service of Quire is installed here: pip install quire-ingest, quire-processor or quire-notifier.")
-    checked = [check(name, as_json=as_json) for name in chosen]
+    further = [*given("--connect", connect), *given("--json", as_json)]
+    checked = [check(name, *further) for name in chosen]
     if not service:
         tell_unknown("".join(text for _, text in checked))
     raise typer.Exit(max(code for code, _ in checked))
@@ -103,11 +105,11 @@ def is_installed(service: str) -> bool:
     return service in SERVICES and importlib.util.find_spec(f"quire_{service}") is not None
 
 
-def check(service: str, *, as_json: bool) -> tuple[int, str]:
+def check(service: str, *further: str) -> tuple[int, str]:
     """Exit code and output of the service's own check-config, shown as one line where JSON is wanted."""
-    command = [sys.executable, "-m", f"quire_{service}", "check-config", *given("--json", as_json)]
+    command = [sys.executable, "-m", f"quire_{service}", "check-config", *further]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own program
-    if as_json and done.stdout:
+    if "--json" in further and done.stdout:
         json_line({"service": service, **msgspec.json.decode(done.stdout, type=dict[str, Any])})
     else:
         say(f"# {service}")

@@ -31,7 +31,9 @@ def up(
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Empty the data directory first.")] = False,
     processors: Annotated[int, typer.Option(min=1, max=64, help="How many processors.")] = 1,
-    port_offset: Annotated[int, typer.Option(help="Shift every port by so much, for a second stack beside the first.")] = 0,
+    port_offset: Annotated[
+        int, typer.Option(help="Ports from 10000 + N on, for another stack beside the first: 100, 200, ….")
+    ] = 0,
     samples: Annotated[
         Path | None, typer.Option(exists=True, help="Submit these PDFs when all is ready, the first time in this data directory.")
     ] = None,
@@ -44,7 +46,7 @@ def up(
     Exit code: 0 stopped as asked, 1 a part could not start, or died, 2 wrong arguments.
     """
     try:
-        ports = Ports().shifted(port_offset)
+        ports = Ports.at(port_offset)
     except LocalError as error:
         raise CliError(str(error)) from None
     try:

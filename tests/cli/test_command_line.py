@@ -97,7 +97,7 @@ def test_without_a_command_there_is_help_and_exit_code_2(quire: Quire) -> None:
         (("check-config", "nope"), "quire: nope: not installed here. There is: ingest, processor, notifier."),
         (("events",), "quire: No stack runs on .quire: start one with `quire up`, name its directory with --data, or say in"),
         (("up", "--processors", "0"), "quire: Invalid value for '--processors'"),
-        (("up", "--port-offset", "60000"), "quire: --port-offset 60000 leads outside the range of ports"),
+        (("up", "--port-offset", "60000"), "quire: --port-offset 60000 will not do; give a multiple of 100"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence_that_says_what_to_do(

@@ -304,8 +304,10 @@ def rebuild(client: Client) -> None:
 
 
 async def read_model(client: Client) -> dict[str, list[dict[str, Any]]]:
+    """All of it but `heard_at`, which says when it was projected."""
+    batches = await client.rows("SELECT * FROM notifier.batch ORDER BY batch_id")
     return {
-        "batch": await client.rows("SELECT * FROM notifier.batch ORDER BY batch_id"),
+        "batch": [{name: value for name, value in batch.items() if name != "heard_at"} for batch in batches],
         "file_metadata": await client.rows("SELECT * FROM notifier.file_metadata ORDER BY batch_id, id"),
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.schemas import story
 from quire_notifier.epochs import SCHEMA, ensure_epoch
 from quire_notifier.fold import fold
 from quire_notifier.projection import Projection
+from quire_notifier.queries import Queries, Scope
 from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
@@ -147,6 +149,21 @@ async def test_every_event_is_projected_once(pool: asyncpg.Pool, seed: int) -> N
     while await readers[0].poll(most=50):
         pass
     await is_projected(pool, log)
+
+
+async def begins(partitions: Collection[int]) -> Mapping[int, int]:
+    return dict.fromkeys(partitions, 0)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), -timedelta(hours=1)], ids=["ahead", "late"])
+async def test_a_batch_is_silent_by_one_clock_whatever_that_of_its_processor_says(pool: asyncpg.Pool, ahead: timedelta) -> None:
+    events = [structs.replace(event, time=datetime.now(UTC) + ahead) for event in (story.created(), story.started())]
+    projection, queries = Projection(pool, begins), Queries(pool, lambda *_: "")
+    await projection.positions(frozenset({0}))
+    await projection.records([LogRecord(0, offset, 0, event, None, None, ()) for offset, event in enumerate(events)])
+    assert (await queries.stuck(Scope(None, None), 60.0)).items == []
+    [silent] = (await queries.stuck(Scope(None, None), 0.0)).items
+    assert silent.batch_id == story.BATCH
 
 
 async def is_projected(pool: asyncpg.Pool, log: Log) -> None:

@@ -29,3 +29,15 @@ async def test_a_part_comes_back_at_its_address(stack: Stack, name: str) -> None
     await part.start()
     await part.wait_ready()
     assert not is_free(port)
+
+
+async def test_other_accounts_cannot_look_into_the_files_of_the_local_stack(stack: Stack) -> None:
+    if stack.kind != "embedded stack":
+        pytest.skip("the servers run in containers")
+    data = stack.logs.parent
+    paths = list(data.rglob("*"))
+    assert {path.name for path in paths} >= {"kafka", "s3", "postgres", "kafka.log", "credentials.json"}
+    for path in paths:
+        above = [parent for parent in path.parents if parent.is_relative_to(data) and parent != data]
+        hidden = any(not parent.stat().st_mode & 0o005 for parent in above)
+        assert hidden or path.is_dir() or path.name == "lock" or not path.stat().st_mode & 0o004, path

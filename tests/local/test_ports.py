@@ -26,11 +26,19 @@ def test_free_ports_are_free_and_different() -> None:
     assert all(map(is_free, ports))
 
 
-def test_the_offset_shifts_every_port() -> None:
-    ports = Ports()
-    assert [port + 100 for port, _ in [*ports.of_infrastructure(), *ports.of_services(3)]] == [
-        port for port, _ in [*ports.shifted(100).of_infrastructure(), *ports.shifted(100).of_services(3)]
-    ]
+def wanted(offset: int) -> set[int]:
+    ports = Ports.at(offset)
+    return {port for port, _ in [*ports.of_infrastructure(), *ports.of_services(64)]}
+
+
+def test_no_two_offsets_give_the_same_port() -> None:
+    offsets = range(0, 54_001, 100)
+    assert sum(len(wanted(offset)) for offset in offsets) == len(set().union(*map(wanted, offsets)))
+
+
+def test_without_an_offset_the_ports_are_the_well_known_ones() -> None:
+    assert Ports.at(0) == Ports()
+    assert wanted(0) >= {5433, 8000, 8001, 9000, 9092, 9100, 9101, 9111}
 
 
 def test_no_two_parts_want_the_same_port() -> None:
@@ -38,7 +46,7 @@ def test_no_two_parts_want_the_same_port() -> None:
     assert len(ports) == len(set(ports))
 
 
-@pytest.mark.parametrize("offset", [-9000, 60_000])
-def test_an_offset_beyond_all_ports_is_refused(offset: int) -> None:
+@pytest.mark.parametrize("offset", [-100, 1, 150, 60_000])
+def test_an_offset_that_could_collide_is_refused(offset: int) -> None:
     with pytest.raises(LocalError, match=f"--port-offset {offset}"):
-        Ports().shifted(offset)
+        Ports.at(offset)

@@ -54,8 +54,8 @@ class Up:
 @pytest.fixture(scope="module")
 def offset() -> int:
     """A port offset at which every port is free."""
-    for offset in range(22_000, 40_000, 500):
-        ports = Ports().shifted(offset)
+    for offset in range(12_000, 22_000, 500):
+        ports = Ports.at(offset)
         if all(is_free(port) for port, _ in [*ports.of_infrastructure(), *ports.of_services(2)]):
             return offset
     raise AssertionError("no free ports")
@@ -90,12 +90,12 @@ def ready(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
 
 def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int) -> None:
     with ready(data, offset) as up:
-        stack, ports = up.stack, Ports().shifted(offset)
+        stack, ports = up.stack, Ports.at(offset)
         assert stack.keys() == {"ingest_url", "notifier_url", "kafka", "postgres", "s3", "pids"}
         assert stack["s3"].keys() == {"endpoint", "bucket", "access_key", "secret_key"}
         assert stack["pids"].keys() == {"kafka", "postgres", "s3", "ingest", "notifier", "processor-1"}
-        assert stack["ingest_url"] == f"http://127.0.0.1:{8001 + offset}"
-        assert stack["notifier_url"] == f"http://127.0.0.1:{8000 + offset}"
+        assert stack["ingest_url"] == f"http://127.0.0.1:{ports.ingest}"
+        assert stack["notifier_url"] == f"http://127.0.0.1:{ports.notifier}"
         for port in (ports.ingest_ops, ports.notifier_ops, ports.processor_ops):
             assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
         up.until("it shows the addresses", lambda: stack["notifier_url"] in up.output and stack["ingest_url"] in up.output)
@@ -124,9 +124,9 @@ def test_a_killed_quire_up_leaves_nothing_that_blocks_the_next_start(data: Path,
 
 
 def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, offset: int) -> None:
-    with socket.create_server(("127.0.0.1", Ports().notifier + offset)), quire_up(tmp_path / "data", offset) as up:
+    with socket.create_server(("127.0.0.1", Ports.at(offset).notifier)), quire_up(tmp_path / "data", offset) as up:
         assert up.process.wait(PATIENCE_S) == 1
-    assert f"port {8000 + offset} is taken, and notifier needs it" in up.output
+    assert f"port {Ports.at(offset).notifier} is taken, and notifier needs it" in up.output
     assert "is ready" not in up.output
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import multiprocessing.forkserver
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.processor.test_ownership import created
 
+from quire_processor import pipeline as pipelines
 from quire_processor import pool as pools
 from quire_processor.limits import Limits
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.pool import CannotStart, Extracted, WorkerPool
 from quire_processor.shares import Shares, Turns
 from quire_runtime.clock import SystemClock
-from quire_runtime.storage import StorageUnavailable
+from quire_runtime.storage import StorageRefuses, StorageUnavailable
 from quire_schemas.batch import evolve
 from quire_schemas.events import FileFailed
 
@@ -33,6 +36,13 @@ class Away:
 
     async def put(self, *_: Any) -> None:
         raise StorageUnavailable("nobody answers")
+
+
+class Refusing(Away):
+    """One that lets nothing be put."""
+
+    async def put(self, *_: Any) -> None:
+        raise StorageRefuses("a", "PutObject", "AccessDenied", "no")
 
 
 class Parts:
@@ -61,24 +71,36 @@ class Parts:
         )
 
 
-async def test_storage_that_is_away_for_too_long_fails_the_file_with_its_code(tmp_path: Path) -> None:
+async def outcome_with(store: Any, directory: Path, outage_limit: float) -> FileFailed:
     parts: Any = Parts()
-    store: Any = Away()
     pipeline = Pipeline(
         store=store,
         documents=parts,
         pool=parts,
         turns=Turns(2, Shares(SystemClock())),
         clock=SystemClock(),
-        directory=tmp_path,
-        outage_limit=0.01,
+        directory=directory,
+        outage_limit=outage_limit,
     )
     state = evolve(None, created(), 0)
     assert state is not None
     [file] = state.files.values()
     outcome = await pipeline.process(Job(batch=state, run_id="r", file=file, position=0), parts)
     assert isinstance(outcome, FileFailed)
+    return outcome
+
+
+async def test_storage_that_is_away_for_too_long_fails_the_file_with_its_code(tmp_path: Path) -> None:
+    outcome = await outcome_with(Away(), tmp_path, 0.01)
     assert outcome.code == "storage_unavailable"
+    assert "could not be reached for too long" in outcome.message
+
+
+async def test_storage_that_refuses_is_not_waited_for_as_if_it_were_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "REFUSED_SECONDS", 0.01)
+    outcome = await outcome_with(Refusing(), tmp_path, 600.0)
+    assert outcome.code == "storage_unavailable"
+    assert "The cause is in its log" in outcome.message
 
 
 async def test_where_no_worker_can_be_started_a_file_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +136,31 @@ async def test_a_forkserver_that_died_is_started_again(tmp_path: Path) -> None:
             servers.append(multiprocessing.forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
             os.kill(servers[-1], signal.SIGKILL)
     assert servers[0] != servers[1]
+
+
+EXTRACTS = """
+import asyncio, pathlib, sys
+from quire_processor.limits import Limits
+from quire_processor.pool import ExtractionFailed, WorkerPool
+
+async def extract(directory):
+    (directory / "a.pdf").write_bytes(b"no pdf at all")
+    (directory / "made").mkdir()
+    async with WorkerPool(1, Limits(), directory) as pool:
+        await pool.extract(directory / "a.pdf", directory / "made")
+
+try:
+    asyncio.run(extract(pathlib.Path(sys.argv[1])))
+except ExtractionFailed as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a socket's path cannot begin with a descriptor")
+def test_temporary_files_may_have_long_paths(tmp_path: Path) -> None:
+    directory = tmp_path / ("long-scratch-directory-of-a-job-scheduler-" * 3)
+    directory.mkdir()
+    command = [sys.executable, "-c", EXTRACTS, str(directory)]
+    environment = {**os.environ, "TMPDIR": str(directory)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "not_a_pdf\n", done.stderr

@@ -78,6 +78,7 @@ class DataDirectory:
                 if fresh:
                     self._empty()
                 credentials = self._credentials()
+                make_private(self.logs)
             except OSError as error:
                 raise Unusable(self.path, error.strerror or str(error)) from error
             yield credentials
@@ -162,6 +163,12 @@ class DataDirectory:
         made = Credentials(secrets.token_urlsafe(24), "quire", secrets.token_urlsafe(24))
         write_whole(self.marker, json.dumps(asdict(made), indent=2))
         return made
+
+
+def make_private(path: Path) -> None:
+    """A directory that no other account may look into, whatever the modes of the files in it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ class PortTaken(LocalError):
 
     def __init__(self, taken: Sequence[tuple[int, str]]) -> None:
         what = "; ".join(f"port {port} is taken, and {name} needs it" for port, name in taken)
-        super().__init__(f"{what}. Stop what listens there, or shift every port with --port-offset N.")
+        super().__init__(f"{what}. Stop what listens there, or take other ports: --port-offset 100, 200, ….")
 
 
 class DirectoryInUse(LocalError):

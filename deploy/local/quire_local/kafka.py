@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 from quire_local.child import Child
+from quire_local.directory import make_private
 from quire_local.errors import PartFailed
 from quire_local.java import java, java_environment
 from quire_local.part import Part
@@ -68,7 +69,7 @@ class Kafka(Part):
 
     async def prepare(self) -> Child:
         shutil.rmtree(self._directory / "scratch", ignore_errors=True)
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_private(self._directory)
         self._settings.write_text(SETTINGS.format(host=HOST, port=self._port, controller=self._controller_port, heap=HEAP_MB))
         if not (self._data / "meta.properties").exists():  # the last thing that formatting writes
             await self._format()

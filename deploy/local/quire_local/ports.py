@@ -7,20 +7,22 @@ import random
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from quire_local.errors import LocalError, PortTaken
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2.0
 """A server killed a moment ago may hold its port that long: it is gone when the last of its threads is."""
+BLOCK, FIRST_BLOCK, LAST_OFFSET = 100, 10_000, 54_000
+"""Other stacks than the first have a block of ports each, above all default ones."""
 LASTING = (16_384, 29_000)
 """Below what Linux, macOS and Windows give to outgoing connections."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of one stack, all on the loopback address. Processor N has the ops port `processor_ops + N - 1`."""
+    """The ports of one stack, all on the loopback address. Processor N, up to 64, has the ops port `processor_ops + N - 1`."""
 
     notifier: int = 8000
     ingest: int = 8001
@@ -32,12 +34,27 @@ class Ports:
     postgres: int = 5433
     s3: int = 9000
 
-    def shifted(self, offset: int) -> Ports:
-        """The same ports, `offset` higher; LocalError where one would be no port at all."""
-        shifted = Ports(*(port + offset for port in astuple(self)))
-        if not all(0 < port < 65_000 for port in astuple(shifted)):
-            raise LocalError(f"--port-offset {offset} leads outside the range of ports; give one between -4000 and 55000.")
-        return shifted
+    @classmethod
+    def at(cls, offset: int) -> Ports:
+        """The default ports for 0; else the hundred from 10000 + `offset` on, which no other offset gives. LocalError where the
+        offset is no multiple of 100, or leads too far.
+        """
+        if offset == 0:
+            return cls()
+        if offset % BLOCK or not BLOCK <= offset <= LAST_OFFSET:
+            raise LocalError(f"--port-offset {offset} will not do; give a multiple of {BLOCK} between {BLOCK} and {LAST_OFFSET}.")
+        start = FIRST_BLOCK + offset
+        return cls(
+            notifier=start,
+            ingest=start + 1,
+            ingest_ops=start + 2,
+            notifier_ops=start + 3,
+            kafka=start + 4,
+            kafka_controller=start + 5,
+            postgres=start + 6,
+            s3=start + 7,
+            processor_ops=start + 10,
+        )
 
     def of_infrastructure(self) -> list[tuple[int, str]]:
         return [

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from quire_local.child import Child
-from quire_local.directory import write_whole
+from quire_local.directory import make_private, write_whole
 from quire_local.java import java, java_environment, property_value
 from quire_local.part import Part
 from quire_local.ports import HOST
@@ -38,7 +38,8 @@ class S3(Part):
     async def prepare(self) -> Child:
         scratch, data, settings = self._directory / "scratch", self._directory / "data", self._directory / "s3proxy.properties"
         shutil.rmtree(scratch, ignore_errors=True)
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(self._directory)
+        data.mkdir(exist_ok=True)
         keys = {"access_key": self.access_key, "secret_key": self.secret_key}
         text = SETTINGS.format(host=HOST, port=self._port, data=property_value(data), **keys)
         write_whole(settings, text)

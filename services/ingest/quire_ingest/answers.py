@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from quire_ingest.records import Manifest, RequestRecord
 from quire_runtime.http import Problem
 from quire_runtime.kafka import LogUnavailable
-from quire_runtime.storage import StorageUnavailable
+from quire_runtime.logs import get_logger
+from quire_runtime.storage import StorageRefuses, StorageUnavailable
 from quire_schemas.views import CreatedBatch
+
+log = get_logger(__name__)
 
 RETRY_AFTER = {"Retry-After": "5"}
 
@@ -35,11 +38,15 @@ def conflict() -> Problem:
 
 
 def away(error: StorageUnavailable | LogUnavailable) -> Problem:
-    """The log away, or the object store."""
+    """The log away, or the object store; or it refuses, which is its operator's to know."""
     if isinstance(error, LogUnavailable):
         return Problem(
             503, "log_unavailable", "The log does not take events now. Send the same again in a while.", headers=RETRY_AFTER
         )
+    if isinstance(error, StorageRefuses):
+        log.error("an upload cannot be stored", error=str(error))
+        detail = "The object store refuses to take files. The cause is in the log of ingest, for its operator to mend."
+        return Problem(503, "storage_unavailable", detail)
     return Problem(503, "storage_unavailable", "The object store is away. Send the same again in a while.", headers=RETRY_AFTER)
 
 

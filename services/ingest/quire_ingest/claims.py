@@ -7,7 +7,7 @@ import msgspec
 
 from quire_ingest.records import Manifest, RequestRecord, record_key
 from quire_runtime.retry import retrying
-from quire_runtime.storage import AlreadyThere, ObjectMissing, ObjectStore, StorageUnavailable
+from quire_runtime.storage import AlreadyThere, ObjectMissing, ObjectStore, is_away
 
 T = TypeVar("T", Manifest, RequestRecord)
 R = TypeVar("R")
@@ -56,7 +56,7 @@ class Claims:
 
         return await retrying(
             put_or_read,
-            transient=lambda error: isinstance(error, StorageUnavailable | ObjectMissing),
+            transient=lambda error: is_away(error) or isinstance(error, ObjectMissing),
             give_up_after=max(self._patience, _UNTIL_VISIBLE),
         )
 
@@ -64,4 +64,4 @@ class Claims:
         return msgspec.json.decode(await self._store.get(key), type=kind)
 
     async def _patiently(self, ask: Callable[[], Awaitable[R]]) -> R:
-        return await retrying(ask, transient=lambda error: isinstance(error, StorageUnavailable), give_up_after=self._patience)
+        return await retrying(ask, transient=is_away, give_up_after=self._patience)

@@ -16,7 +16,7 @@ from quire_runtime import logs
 from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.scan import LogScan
-from quire_runtime.storage import ObjectStore, StorageUnavailable
+from quire_runtime.storage import ObjectStore, StorageRefuses, StorageUnavailable
 from quire_schemas.tokens import UnfitToken, token_of
 
 _DAY_SECONDS, _HOUR_SECONDS = 86_400.0, 3_600.0
@@ -49,6 +49,8 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
         async with ObjectStore(settings.s3) as store, LogScan(settings.kafka, "sweep") as scan, notifier:
             listed = None if options.force else await listed_batches(notifier, _token())
             swept = await sweep(store, scan, listed, timedelta(seconds=options.older_than), dry=options.dry_run)
+    except StorageRefuses:
+        raise
     except (LogUnavailable, StorageUnavailable) as error:
         sys.stderr.write(f"quire sweep: {error}. Try again when it answers; what was removed so far is of no use to anybody\n")
         return 2

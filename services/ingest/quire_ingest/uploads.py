@@ -10,7 +10,7 @@ from quire_ingest.finishing import finishing
 from quire_ingest.segments import Memory, Segment
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
-from quire_runtime.storage import ObjectStore, StorageUnavailable
+from quire_runtime.storage import ObjectStore, is_away
 
 log = get_logger(__name__)
 
@@ -112,7 +112,7 @@ class Uploads:
 
         await retrying(
             in_turn,
-            transient=lambda error: isinstance(error, StorageUnavailable),
+            transient=is_away,
             give_up_after=self._terms.patience,
             on_retry=lambda error, attempt: log.warning("storing again", error=str(error), attempt=attempt),
         )

@@ -9,10 +9,10 @@ end_at_sigterm()
 from quire_notifier.commands import rebuild_command
 from quire_notifier.events import events
 from quire_notifier.main import serve
-from quire_notifier.prepare import prepare
+from quire_notifier.prepare import connect, prepare
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.command import run
 from quire_runtime.preparing import prepare_command
 
 commands = {"prepare": prepare_command("notifier", prepare), "rebuild": rebuild_command, "events": events}
-sys.exit(run(NotifierSettings, serve, sys.argv[1:], commands))
+sys.exit(run(NotifierSettings, serve, sys.argv[1:], commands, connect))

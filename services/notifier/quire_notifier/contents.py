@@ -11,7 +11,18 @@ from quire_notifier.held import HeldResponse
 from quire_notifier.plain import plain
 from quire_notifier.rows import FileRow
 from quire_runtime.http import Problem
-from quire_runtime.storage import ObjectMissing, ObjectStore, ObjectStream, RangeOutside, StorageUnavailable, content_disposition
+from quire_runtime.logs import get_logger
+from quire_runtime.storage import (
+    ObjectMissing,
+    ObjectStore,
+    ObjectStream,
+    RangeOutside,
+    StorageRefuses,
+    StorageUnavailable,
+    content_disposition,
+)
+
+log = get_logger(__name__)
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _ETAG = re.compile(r'"[^"]*"|\*')
@@ -76,6 +87,10 @@ class Contents:
             raise Problem(404, "object_missing", "The object store does not have this any more.") from None
         except RangeOutside:
             raise Problem(416, "range_not_satisfiable", "The file does not reach so far.") from None
+        except StorageRefuses as error:
+            log.error("a content cannot be read", error=str(error))  # noqa: TRY400 -- the message says it all
+            detail = "The object store refuses to give this. The cause is in the log of the notifier, for its operator to mend."
+            raise Problem(503, "storage_unavailable", detail) from error
         except StorageUnavailable as error:
             detail = "The object store does not answer. Try again in a while."
             raise Problem(503, "storage_unavailable", detail, headers=RETRY_AFTER) from error

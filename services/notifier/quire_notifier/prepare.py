@@ -7,7 +7,8 @@ import asyncpg
 from quire_notifier.epochs import SCHEMA, ensure_epoch
 from quire_notifier.renewal import renew
 from quire_notifier.settings import NotifierSettings
-from quire_runtime import postgres
+from quire_runtime import connecting, postgres
+from quire_runtime.command import Connection
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
@@ -45,6 +46,17 @@ async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
         await renew(settings, pool)
     finally:
         await pool.close()
+
+
+async def connect(settings: NotifierSettings) -> list[Connection]:
+    """`check-config --connect`."""
+    return await connecting.connected(
+        {
+            "Kafka": connecting.kafka(settings.kafka, settings.prepare),
+            "Postgres": connecting.postgres(settings.postgres, settings.prepare, "quire_notifier", SCHEMA),
+            "S3": connecting.s3_read(settings.s3),
+        }
+    )
 
 
 async def _prepared(settings: NotifierSettings, give_up_after: float | None) -> asyncpg.Pool:

@@ -7,7 +7,7 @@ import asyncio
 
 import asyncpg
 
-from quire_notifier.epochs import SCHEMA, NeedsRebuild, live_epoch
+from quire_notifier.epochs import NeedsRebuild, live_epoch
 from quire_notifier.rebuild import Busy, WouldLose, rebuild
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.kafka import LogUnavailable
@@ -57,7 +57,7 @@ async def _build(settings: NotifierSettings, before: int) -> None:
 
 async def build(settings: NotifierSettings) -> None:
     """Folds the whole log into a new epoch and switches to it. Raises Busy, WouldLose, LogUnavailable and what asyncpg raises."""
-    connection = await asyncpg.connect(settings.postgres.dsn, server_settings=session(SCHEMA, "quire-rebuild"))
+    connection = await asyncpg.connect(settings.postgres.dsn, server_settings=session("quire-rebuild"))
     try:
         async with LogScan(settings.kafka, "rebuild") as scan:
             told = lambda done, total: log.info("building", done=done, total=total)  # noqa: E731 -- a line

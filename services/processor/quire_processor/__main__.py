@@ -7,10 +7,10 @@ from quire_runtime.signals import end_at_sigterm
 end_at_sigterm()
 
 from quire_processor.main import serve
-from quire_processor.prepare import prepare
+from quire_processor.prepare import connect, prepare
 from quire_processor.settings import ProcessorSettings
 from quire_runtime import command
 from quire_runtime.preparing import prepare_command
 
 if __name__ == "__main__":
-    sys.exit(command.run(ProcessorSettings, serve, sys.argv[1:], {"prepare": prepare_command("processor", prepare)}))
+    sys.exit(command.run(ProcessorSettings, serve, sys.argv[1:], {"prepare": prepare_command("processor", prepare)}, connect))

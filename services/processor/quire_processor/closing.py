@@ -16,13 +16,13 @@ from quire_processor.run import Run
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
-from quire_runtime.storage import StorageUnavailable
+from quire_runtime.storage import is_away
 from quire_schemas.batch import BatchState
 
 log = get_logger(__name__)
 
 _MOST_AT_A_TIME = 16
-_CLEAN_WITHIN = 15.0  # seconds for the artefacts that a batch does not name to be gone, storage being away or refusing
+_CLEAN_WITHIN = 15.0  # seconds for the artefacts that a batch does not name to be gone, storage being away
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Closing:
         try:
             await retrying(
                 lambda: self._cleaning.artefacts_after_batch(ending.state, ending.runs, own),
-                transient=lambda error: isinstance(error, StorageUnavailable),
+                transient=is_away,
                 give_up_after=_CLEAN_WITHIN,
             )
         except Exception as error:  # noqa: BLE001 -- the end itself is what has to be remembered

@@ -23,13 +23,17 @@ from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
-from quire_runtime.storage import ObjectMissing, ObjectStore, StorageUnavailable
+from quire_runtime.storage import ObjectMissing, ObjectStore, StorageRefuses, StorageUnavailable
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
 
 T = TypeVar("T")
 log = get_logger(__name__)
 
+REFUSED_SECONDS = 15.0
+"""How long a refusal of the object store is taken for one that passes: rights and keys that were changed are not known everywhere
+at once.
+"""
 _INSERT = {"db.system.name": "postgresql", "db.collection.name": "document"}
 
 
@@ -189,7 +193,16 @@ class Pipeline:
         return text, thumbnail
 
     async def _patiently(self, step: Callable[[], Awaitable[T]], job: Job, watcher: Watcher, on: Dependency) -> T:
-        """Repeat the step while what it needs is away, and say so; FileError once the outage limit has passed."""
+        """Repeat the step while what it needs is away, and say so; FileError once the outage limit has passed, or soon after
+        storage has begun to refuse.
+        """
+        refused: list[float] = []
+
+        def is_worth_it(error: Exception) -> bool:
+            if isinstance(error, StorageRefuses):
+                refused.append(self._clock.monotonic())
+                return refused[-1] - refused[0] < REFUSED_SECONDS
+            return _lacking(error, on) is not None
 
         def waiting(error: Exception, attempt: int) -> None:
             watcher.waiting_for(job.file.file_id, _lacking(error, on) or on)
@@ -197,9 +210,10 @@ class Pipeline:
                 log.warning("file waits", file_id=job.file.file_id, waits_for=_lacking(error, on), error=str(error))
 
         try:
-            return await retrying(
-                step, transient=lambda error: _lacking(error, on) is not None, give_up_after=self._outage_limit, on_retry=waiting
-            )
+            return await retrying(step, transient=is_worth_it, give_up_after=self._outage_limit, on_retry=waiting)
+        except StorageRefuses as error:
+            log.error("file failed, as storage refuses", file_id=job.file.file_id, error=str(error))  # noqa: TRY400 -- the message says it all
+            raise FileError("storage_unavailable", _REFUSED) from error
         except Exception as error:
             lacking = _lacking(error, on)
             if lacking is None:
@@ -209,6 +223,9 @@ class Pipeline:
             watcher.waiting_for(job.file.file_id, None)
 
 
+_REFUSED = (
+    "Object storage refuses what the processor asks for. The cause is in its log, for its operator to mend; then retry the batch."
+)
 _OUTAGES: dict[Dependency, tuple[FileCode, str]] = {
     "storage": ("storage_unavailable", "Object storage could not be reached for too long. Retry the batch later."),
     "database": ("database_unavailable", "The database could not be reached for too long. Retry the batch later."),

@@ -7,10 +7,13 @@ Nothing big crosses the pipe.
 
 import asyncio
 import contextlib
+import functools
 import multiprocessing
+import os
 import socket
 import struct
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
@@ -43,6 +46,8 @@ _LOGGED = 4000  # characters of what a worker says in its last moment
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
 _CRASHED = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
 _TOO_MUCH_MEMORY = "The file needs more memory than there is for it. Simplify or split it, and upload that."
+_DESCRIPTORS = "/proc/self/fd"
+_LONGEST_DIRECTORY = 60  # bytes: what multiprocessing appends takes some 30
 log = get_logger(__name__)
 
 
@@ -383,8 +388,30 @@ class _Worker:
 
 def _ensure_forkserver() -> None:
     """The process that forks the workers, started again where it has died."""
-    with without_credentials():
+    with without_credentials(), _short_socket_paths():
         ensure_running()
+
+
+@contextlib.contextmanager
+def _short_socket_paths() -> Iterator[None]:
+    """A socket's path has 107 bytes at most, and multiprocessing makes one where temporary files are. We alone use it: so it may
+    begin with our descriptor of that directory.
+    """
+    directory = tempfile.gettempdir()
+    if len(os.fsencode(directory)) <= _LONGEST_DIRECTORY or not Path(_DESCRIPTORS).is_dir():
+        yield
+        return
+    tempfile.tempdir = f"{_DESCRIPTORS}/{_descriptor(directory)}"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = directory
+
+
+@functools.cache
+def _descriptor(directory: str) -> int:
+    """Stays open: every start of a worker goes by it."""
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _empty(directory: Path) -> None:

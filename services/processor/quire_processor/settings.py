@@ -1,6 +1,5 @@
 """The processor's settings."""
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from quire_processor import cores
 from quire_processor.confine import Sandbox
 from quire_runtime.settings import (
     KafkaSettings,
@@ -35,7 +35,14 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
     ] = ""
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-processor"
-    workers: Annotated[int, Meta(ge=0, le=256, description="Worker processes that extract; 0: one per core.")] = 0
+    workers: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Worker processes that extract; 0: one per core that this process may use (affinity, cgroup quota).",
+        ),
+    ] = 0
     files_in_flight: Annotated[
         int, Meta(ge=0, le=1024, description="Files between fetch and upload at a time; 0: twice the workers, plus two.")
     ] = 0
@@ -76,7 +83,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def pool_size(self) -> int:
-        return self.workers or os.cpu_count() or 1
+        return self.workers or cores.usable()
 
     @property
     def places(self) -> int:

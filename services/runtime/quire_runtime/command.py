@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import uvloop
@@ -18,6 +18,17 @@ S = TypeVar("S", bound=msgspec.Struct)
 Serve = Callable[[S], Coroutine[Any, Any, None]]
 Command = Callable[[S, Sequence[str]], Coroutine[Any, Any, int]]
 
+
+class Connection(NamedTuple):
+    """How a server is met: what keeps the service from serving, if anything does, and what it can do without."""
+
+    name: str
+    problem: str | None
+    notes: list[str]
+
+
+Connect = Callable[[S], Coroutine[Any, Any, list[Connection]]]
+
 USAGE = 2
 """Exit code for settings or arguments that will not do."""
 INTERRUPTED = 130
@@ -26,10 +37,18 @@ READER_GONE = 141
 """Exit code of a command whose output nobody wants any more, as of `… | head`: what a shell says of SIGPIPE."""
 
 
-def run(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]] | None = None) -> int:
-    """The exit code of `argv` (without the program's name): nothing means serve; `commands` get the rest of the line."""
+def run(
+    cls: type[S],
+    serve: Serve[S],
+    argv: Sequence[str],
+    commands: Mapping[str, Command[S]] | None = None,
+    connect: Connect[S] | None = None,
+) -> int:
+    """The exit code of `argv` (without the program's name): nothing means serve; `commands` get the rest of the line. `connect`
+    is what `check-config --connect` asks of the servers.
+    """
     try:
-        return _ran(cls, serve, argv, commands or {})
+        return _ran(cls, serve, argv, commands or {}, connect)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read has gone; Python would complain again when it flushes at its end
@@ -37,10 +56,12 @@ def run(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[st
         return READER_GONE
 
 
-def _ran(cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]]) -> int:
+def _ran(
+    cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]], connect: Connect[S] | None
+) -> int:
     name, rest = (argv[0], argv[1:]) if argv else ("serve", [])
     if name == "check-config":
-        return check_config(cls, rest)
+        return check_config(cls, rest, connect=connect)
     if name not in {"serve", *commands}:
         return _refuse([f"unknown command {name!r}. Use one of: {', '.join(['serve', 'check-config', *commands])}"])
     try:
@@ -69,18 +90,29 @@ def _leaves(group: BaseExceptionGroup[CannotServe]) -> Iterator[CannotServe]:
             yield error
 
 
-def check_config(cls: type[msgspec.Struct], argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
-    """Prints every variable with its value, default and meaning, secrets redacted; exit code 2 when something is wrong."""
-    if set(argv) - {"--json"}:
-        return _refuse([f"unknown arguments {' '.join(argv)!r}. check-config takes --json only"])
-    settings: msgspec.Struct | None = None
+def check_config(
+    cls: type[S], argv: Sequence[str], environ: Mapping[str, str] = os.environ, connect: Connect[S] | None = None
+) -> int:
+    """Prints every variable with its value, default and meaning, secrets redacted, and with --connect how its servers are met;
+    exit code 2 when something is wrong.
+    """
+    known = {"--json"} if connect is None else {"--json", "--connect"}
+    if set(argv) - known:
+        return _refuse([f"unknown arguments {' '.join(argv)!r}. check-config takes {' and '.join(sorted(known))} only"])
+    settings: S | None = None
     problems: list[str] = []
     try:
         settings = load(cls, environ)
     except SettingsError as error:
         problems = error.problems
     rows = _rows(cls, settings, environ)
-    _print_json(rows, problems) if "--json" in argv else _print_table(rows)
+    met = asyncio.run(connect(settings)) if connect is not None and settings is not None and "--connect" in argv else []
+    problems += [one.problem for one in met if one.problem is not None]
+    if "--json" in argv:
+        _print_json(rows, problems, met)
+    else:
+        _print_table(rows)
+        _print_met(met)
     return _refuse(problems) if problems else 0
 
 
@@ -108,8 +140,15 @@ def _as_given(item: SettingDescription, environ: Mapping[str, str]) -> str | Non
     return render(text, secret=item.secret) if text is not None else "?"
 
 
-def _print_json(rows: list[dict[str, Any]], problems: list[str]) -> None:
-    sys.stdout.write(json.dumps({"settings": rows, "problems": problems}, ensure_ascii=False, indent=2) + "\n")
+def _print_json(rows: list[dict[str, Any]], problems: list[str], met: list[Connection]) -> None:
+    said = {"settings": rows, "problems": problems} | ({"connections": [one._asdict() for one in met]} if met else {})
+    sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
+
+
+def _print_met(met: list[Connection]) -> None:
+    for one in met:
+        sys.stdout.write(f"{one.name}: {'ok' if one.problem is None else 'no'}\n")
+        sys.stdout.writelines(f"    {note}\n" for note in one.notes)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 
 from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
-from quire_runtime.postgres import CONNECT_SECONDS, patiently, quote, session
+from quire_runtime.postgres import connect_one, patiently, quote
 from quire_runtime.settings import PrepareSettings
 
 log = get_logger(__name__)
@@ -84,7 +84,7 @@ async def grant(connection: asyncpg.Connection, schema: str, roles: Sequence[str
 
 
 async def _on_one_connection(dsn: str, schema: str, work: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=session(schema, f"quire-{schema}"))
+    connection = await connect_one(dsn, schema)
     try:
         await work(connection)
     finally:

@@ -14,6 +14,8 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
+_LOOKS = 8
+"""How often two clients look which process they meet. By chance each may meet its own again, where many share."""
 _TRANSIENT: tuple[type[Exception], ...] = (
     OSError,  # refused, reset, timed out (a TimeoutError is an OSError)
     asyncpg.PostgresConnectionError,  # class 08
@@ -49,6 +51,16 @@ class DatabaseRefuses(CannotServe):
         super().__init__(f"Postgres at {address} refuses: {' '.join(str(error).split())}. {cure}")
 
 
+class SessionsShared(CannotServe):
+    """A pooler pools transactions. Prepared statements, LISTEN and locks need a session of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Postgres is behind a pooler that pools transactions; prepared statements, LISTEN and advisory locks need sessions. "
+            "Set pool_mode = session (PgBouncer's word for it), or QUIRE_POSTGRES_DSN to Postgres itself"
+        )
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same statement may succeed in a while, untouched: the server is away, full, or in each other's way."""
     if isinstance(error, asyncpg.InterfaceError):  # also raised for wrong use, which no waiting cures
@@ -69,6 +81,12 @@ async def connect_pool(
     most (None: as the settings say).
     """
 
+    async def enter(connection: asyncpg.Connection) -> None:
+        await connection.execute(f"SET search_path = {quote(schema)}")
+
+    async def leave(connection: asyncpg.Connection) -> None:
+        await connection.execute(f"{connection.get_reset_query()}\nSET search_path = {quote(schema)}")
+
     async def connect() -> asyncpg.Pool:
         return await asyncpg.create_pool(
             settings.dsn,
@@ -76,7 +94,9 @@ async def connect_pool(
             max_size=size or settings.pool_size,
             timeout=CONNECT_SECONDS,
             command_timeout=settings.command_timeout,
-            server_settings=session(schema, application or f"quire-{schema}"),
+            server_settings=session(application or f"quire-{schema}"),
+            init=enter,
+            reset=leave,
         )
 
     return await patiently(connect, settings.dsn, give_up_after)
@@ -113,9 +133,48 @@ async def patiently(
     )
 
 
-def session(schema: str, application: str) -> dict[str, str]:
-    """Settings of a connection that finds the schema's tables without a prefix and speaks UTC."""
-    return {"search_path": quote(schema), "application_name": application, "timezone": "UTC"}
+def session(application: str) -> dict[str, str]:
+    """What a connection begins with: no more than poolers let pass. So the search path is set afterwards."""
+    return {"application_name": application, "timezone": "UTC"}
+
+
+async def connect_one(dsn: str, schema: str) -> asyncpg.Connection:
+    """A connection that finds the schema's tables without a prefix and speaks UTC. Raises SessionsShared, beside what asyncpg
+    raises.
+    """
+    connection = await _open(dsn, schema)
+    try:
+        await _require_own_session(connection, lambda: _open(dsn, schema))
+        await connection.execute(f"SET search_path = {quote(schema)}")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _open(dsn: str, schema: str) -> asyncpg.Connection:
+    options = session(f"quire-{schema}")
+    return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=options, statement_cache_size=0)
+
+
+async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
+    """Raises SessionsShared. Only a pooler gives out process ids that are not Postgres' own. Only one that pools transactions
+    lets two clients have the same process at a time, or one client have two.
+    """
+    if await _process_of(mine) == mine.get_server_pid():
+        return
+    other = await another()
+    try:
+        met = [(await _process_of(mine), await _process_of(other)) for _ in range(_LOOKS)]
+    finally:
+        await other.close()
+    if len({process for process, _ in met}) + len({process for _, process in met}) > 2 or met[0][0] == met[0][1]:
+        raise SessionsShared
+
+
+async def _process_of(connection: asyncpg.Connection) -> int:
+    async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 def quote(identifier: str) -> str:

@@ -34,6 +34,8 @@ def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
         logs.setup(settings.log, service)
         try:
             await prepare(_making(settings), options.within)
+        except CannotServe:
+            raise
         except (LogUnavailable, StorageUnavailable, OSError, asyncpg.PostgresError) as error:
             raise CannotServe(f"prepare: {error or type(error).__name__}. Try again when it answers") from error
         return 0

@@ -1,14 +1,15 @@
-"""The object store. The only file that knows aioboto3.
+"""The object store. The only file that knows aioboto3; what is raised is in `storage_errors`.
 
-ObjectMissing, AlreadyThere and RangeOutside are answers; StorageUnavailable is worth trying again; errors of the local disk pass
-as they are. botocore's own retries are off: `retry.retrying` is the one way.
+botocore's own retries are off: `retry.retrying` is the one way. Requests are as plain as can be, for stores other than AWS: no
+checksum but the signature's, and Content-MD5 where S3 wants one.
 """
 
 import asyncio
+import base64
 import hashlib
 import io
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,16 +18,44 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.handlers import add_expect_header
 
 from quire_runtime import tracing
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_runtime.settings import S3Settings
+from quire_runtime.storage_errors import (
+    MISSING,
+    AlreadyThere,
+    BucketMissing,
+    ObjectMissing,
+    RangeOutside,
+    StorageRefuses,
+    StorageUnavailable,
+    failure,
+    is_away,
+    translated,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+
+__all__ = [
+    "DELETE_AT_ONCE",
+    "PART_BYTES",
+    "PROBE",
+    "AlreadyThere",
+    "MultipartUpload",
+    "ObjectInfo",
+    "ObjectMissing",
+    "ObjectStore",
+    "ObjectStream",
+    "RangeOutside",
+    "StorageRefuses",
+    "StorageUnavailable",
+    "content_disposition",
+    "is_away",
+]
 
 log = get_logger(__name__)
 
@@ -41,25 +70,10 @@ SLOWEST = 32 * 1024
 """Bytes a second that a store has to take at least, of one request beside others. aiohttp counts a time-out only from when all
 is written.
 """
-RANGE_NOT_SATISFIABLE = 416
-_MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
-_THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-
-
-class StorageUnavailable(Exception):
-    """The object store does not answer, or refuses. Wait and try again; if it stays, look at the store and at QUIRE_S3_…."""
-
-
-class ObjectMissing(Exception):
-    """There is no object under this key."""
-
-
-class AlreadyThere(Exception):
-    """There is an object under this key already, and only the first one was to be kept."""
-
-
-class RangeOutside(Exception):
-    """The object has no byte in the range asked for."""
+PROBE = "probe"
+"""The key of an empty object that is put at every start. It shows that objects can be read where S3 does not say what is
+missing.
+"""
 
 
 class ObjectInfo(NamedTuple):
@@ -84,7 +98,7 @@ class ObjectStream(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         try:
-            with _translated(self.key):
+            with translated(self.key):
                 chunk = await self._body.content.read(CHUNK_BYTES)
         except BaseException:
             self._body.close()
@@ -112,7 +126,7 @@ class MultipartUpload:
 
     async def part(self, number: int, body: bytes | IO[bytes]) -> None:
         """Sends part `number` (from 1), each of PART_BYTES but the last. The same number may be sent again."""
-        with _translated(self._key):
+        with translated(self._key):
             async with asyncio.timeout(self._patience + _size(body) / SLOWEST):
                 answer = await self._client.upload_part(
                     Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=body
@@ -121,7 +135,7 @@ class MultipartUpload:
 
     async def complete(self) -> None:
         parts = [{"ETag": etag, "PartNumber": number} for number, etag in sorted(self._etags.items())]
-        with _translated(self._key):
+        with translated(self._key):
             await self._client.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
@@ -130,7 +144,7 @@ class MultipartUpload:
             )
 
     async def abort(self) -> None:
-        with _translated(self._key):
+        with translated(self._key):
             await self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
 
 
@@ -142,11 +156,14 @@ class ObjectStore:
         self._bucket = settings.bucket
         self._stack = AsyncExitStack()
         self._client: S3Client
+        self.conditional = True
+        """Whether the store can keep the first of two puts by itself."""
 
     async def __aenter__(self) -> Self:
         self._client = await self._stack.enter_async_context(self._connect())
         # Without "Expect: 100-continue" a put is one exchange, not two; and aiohttp waits for that 100 without any limit.
         self._client.meta.events.unregister("before-call.s3", add_expect_header)
+        self._client.meta.events.register("before-call.s3.DeleteObjects", _with_md5)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -161,8 +178,12 @@ class ObjectStore:
         if_none_match: bool = False,
     ) -> None:
         """Stores an object; a file's content, from where it stands, or of a Path, by streaming it. With `if_none_match` only if
-        there is none, in one step; else raises AlreadyThere. Raises StorageUnavailable.
+        there is none; else raises AlreadyThere. That is one step where the store is `conditional`; elsewhere both of two puts at
+        the same time may pass. Raises StorageUnavailable.
         """
+        if if_none_match and not self.conditional:
+            await self._require_missing(key)
+            if_none_match = False
         if isinstance(data, Path):
             with await asyncio.to_thread(data.open, "rb") as file:
                 await self._put(key, file, content_type, if_none_match=if_none_match)
@@ -173,7 +194,7 @@ class ObjectStore:
     async def multipart(self, key: str, content_type: str = "application/octet-stream") -> AsyncIterator[MultipartUpload]:
         """Writes an object of any size: complete when the block ends, aborted when it raises or is cancelled."""
         with self._span("MultipartUpload", key):
-            with _translated(key):
+            with translated(key):
                 answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
             upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout)
             try:
@@ -192,9 +213,13 @@ class ObjectStore:
         """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, RangeOutside,
         StorageUnavailable.
         """
-        extra = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
-        with _translated(key):
-            return ObjectStream(key, await self._client.get_object(Bucket=self._bucket, Key=key, **extra))  # type: ignore[arg-type]
+        extra: Any = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
+        try:
+            return await self._stream(key, **extra)
+        except StorageRefuses as error:
+            if error.denied and await self._is_missing(key):
+                raise ObjectMissing(key) from None
+            raise
 
     async def fetch_to(self, key: str, path: Path) -> str:
         """Writes the object to `path`; the hexadecimal sha256 of what was written. Raises ObjectMissing, StorageUnavailable, and
@@ -214,49 +239,80 @@ class ObjectStore:
         """Deletes what is there of these; what is not there is no error. Raises StorageUnavailable."""
         for start in range(0, len(keys), DELETE_AT_ONCE):
             some = keys[start : start + DELETE_AT_ONCE]
-            with _translated(some[0]):
+            with translated(some[0]):
                 answer = await self._client.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
-            failed = [error for error in answer.get("Errors", []) if error.get("Code") not in _MISSING]
-            if failed:
-                raise StorageUnavailable(f"{len(failed)} of {len(some)} objects could not be deleted, the first: {failed[0]}")
+            for error in answer.get("Errors", []):
+                if error.get("Code") not in MISSING:
+                    raise failure(error.get("Key", ""), "DeleteObjects", error.get("Code", ""), error.get("Message", ""))
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every object under the prefix, in the order of keys. Raises StorageUnavailable."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        with _translated(prefix):
+        with translated(prefix):
             async for page in pages:
                 for item in page.get("Contents", []):
                     yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
 
     async def ensure_bucket(self, *, make: bool = True, give_up_after: float | None = None) -> None:
         """Makes the bucket if it is missing; without `make` it is waited for. While the store is away it waits, for
-        `give_up_after` seconds at most (None: for ever), then raises StorageUnavailable.
+        `give_up_after` seconds at most (None: for ever), then raises StorageUnavailable. Raises StorageRefuses at once.
         """
         await retrying(
             lambda: self._ensure_bucket(make=make),
-            transient=lambda error: isinstance(error, StorageUnavailable),
+            transient=is_away,
             give_up_after=give_up_after,
             on_retry=lambda error, attempt: log.warning("waiting for the object store", error=str(error), attempt=attempt),
         )
 
     async def check(self) -> None:
         """Raises unless the store answers now and has the bucket."""
-        with _translated(f"bucket {self._bucket}"):
-            await self._client.head_bucket(Bucket=self._bucket)
+        try:
+            with translated(f"bucket {self._bucket}"):
+                await self._client.head_bucket(Bucket=self._bucket)
+        except StorageRefuses:  # the answer to a HEAD names no cause; and one can work without s3:ListBucket
+            await self._look_at_probe()
+
+    async def _stream(self, key: str, **extra: Any) -> ObjectStream:
+        with translated(key):
+            return ObjectStream(key, await self._client.get_object(Bucket=self._bucket, Key=key, **extra))
+
+    async def _require_missing(self, key: str) -> None:
+        with suppress(ObjectMissing):
+            await (await self.stream(key)).aclose()
+            raise AlreadyThere(key)
+
+    async def _is_missing(self, key: str) -> bool:
+        """Of a key that the store denies. Without s3:ListBucket, S3 does so with every key that is not there."""
+        try:
+            async for found in self.list(key):
+                return found.key != key
+        except StorageRefuses:
+            with suppress(StorageRefuses):
+                await self._look_at_probe()
+                return True
+            return False
+        return True
+
+    async def _look_at_probe(self) -> None:
+        """Raises StorageRefuses, StorageUnavailable."""
+        with suppress(ObjectMissing):
+            await (await self._stream(PROBE)).aclose()
 
     async def _ensure_bucket(self, *, make: bool) -> None:
         try:
             await self.check()
+        except StorageRefuses:
+            await self.put(PROBE, b"")  # the first one that comes without s3:ListBucket
         except ObjectMissing:
             if not make:
                 message = f"bucket {self._bucket}: it is not there. Make it with the command `prepare`, or set QUIRE_PREPARE=true"
-                raise StorageUnavailable(message) from None
+                raise BucketMissing(message) from None
             region = self._settings.region
             abroad: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
             try:
-                with _translated(f"bucket {self._bucket}"):
+                with translated(f"bucket {self._bucket}"):
                     await self._client.create_bucket(Bucket=self._bucket, **abroad)
             except AlreadyThere:
                 return
@@ -264,7 +320,7 @@ class ObjectStore:
 
     async def _put(self, key: str, body: bytes | IO[bytes], content_type: str, *, if_none_match: bool) -> None:
         condition: Any = {"IfNoneMatch": "*"} if if_none_match else {}
-        with self._span("PutObject", key), _translated(key):
+        with self._span("PutObject", key), translated(key):
             async with asyncio.timeout(self._settings.timeout + _size(body) / SLOWEST):
                 await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
 
@@ -288,6 +344,8 @@ class ObjectStore:
             max_pool_connections=settings.pool_size,
             connect_timeout=CONNECT_SECONDS,
             read_timeout=settings.timeout,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         )
         return aioboto3.Session().client(
             "s3",
@@ -330,29 +388,17 @@ def _size(body: bytes | IO[bytes]) -> int:
     return end - here
 
 
+def _with_md5(params: dict[str, Any], **_: object) -> None:
+    """S3 wants some checksum with a bulk delete. MD5 is the one that every store knows, and botocore no longer sends."""
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+    params["context"]["checksum"].pop("request_algorithm", None)
+
+
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
     digest.update(piece)
     file.write(piece)
     file.flush()  # a full disk says so here, not when the file is closed
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """The store's errors as ours; `what` is the key, or what else it was about."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _MISSING:
-            raise ObjectMissing(what) from error
-        if status == RANGE_NOT_SATISFIABLE:
-            raise RangeOutside(what) from error
-        if code in _THERE or status in {409, 412}:
-            raise AlreadyThere(what) from error
-        raise StorageUnavailable(f"{what}: {error}") from error
-    except (BotoCoreError, HTTPClientError, aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-        raise StorageUnavailable(f"{what}: {error or type(error).__name__}") from error
 
 
 @contextmanager

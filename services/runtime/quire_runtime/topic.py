@@ -32,6 +32,10 @@ class TopicMismatch(CannotServe):
     """The topic is not as the settings say, and cannot be used so."""
 
 
+class TopicMissing(LogUnavailable):
+    """The topic is not there yet. Make it with the command `prepare`, or set QUIRE_PREPARE=true."""
+
+
 async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_after: float | None = None) -> None:
     """Makes the topic if it is missing, and checks partitions and retention; raises TopicMismatch. Without `make` a missing
     topic is waited for. While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises
@@ -95,7 +99,8 @@ async def _existing(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int:
     """
     count = await _partitions(admin, settings) if settings.topic in await admin.list_topics() else None
     if count is None:
-        raise LogUnavailable("it is not there. Make it with the command `prepare`, or set QUIRE_PREPARE=true")
+        cure = "Make it with the command `prepare`, or set QUIRE_PREPARE=true"
+        raise TopicMissing(f"the topic {settings.topic} is not there. {cure}")
     return count
 
 

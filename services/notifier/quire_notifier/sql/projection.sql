@@ -41,7 +41,8 @@ ON CONFLICT (batch_id) DO UPDATE
 SET status = excluded.status, generation = excluded.generation, attempt = excluded.attempt, stage = excluded.stage,
     processed = excluded.processed, failed = excluded.failed, cancelled = excluded.cancelled,
     started_at = excluded.started_at, ended_at = excluded.ended_at, last_seen_at = excluded.last_seen_at,
-    worker = excluded.worker, error_code = excluded.error_code, error_message = excluded.error_message, state = excluded.state;
+    worker = excluded.worker, error_code = excluded.error_code, error_message = excluded.error_message, state = excluded.state,
+    heard_at = now();
 
 -- name: write_files
 INSERT INTO file_metadata (id, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id,

@@ -23,13 +23,13 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY created_at, batch_id LIMIT $5;
 
 -- name: stuck
--- Processing, and silent for $3 seconds; the longest silent first.
+-- Processing, and nothing heard of for $3 seconds, by this one clock; the longest silent first.
 SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
        cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
 FROM batch
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
-  AND status = 'processing' AND last_seen_at < now() - make_interval(secs => $3::double precision)
-ORDER BY last_seen_at, batch_id LIMIT $4;
+  AND status = 'processing' AND heard_at < now() - make_interval(secs => $3::double precision)
+ORDER BY heard_at, batch_id LIMIT $4;
 
 -- name: files
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,

@@ -11,6 +11,6 @@ FROM unnest(ARRAY['queued', 'processing']) AS s (status) CROSS JOIN LATERAL (
                     ELSE coalesce(b.started_at, (SELECT f.updated_at FROM file_metadata AS f
                                                  WHERE f.batch_id = b.batch_id AND f.processing_status = 'queued' LIMIT 1))
                END)), 0)) AS age,
-           greatest(0, coalesce(extract(epoch FROM now() - min(b.last_seen_at)), 0)) AS silence
+           greatest(0, coalesce(extract(epoch FROM now() - min(b.heard_at)), 0)) AS silence
     FROM batch AS b WHERE b.status = s.status AND b.status IN ('queued', 'processing')
 ) AS u;

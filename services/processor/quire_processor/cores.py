@@ -1,0 +1,44 @@
+"""How many cores this process may use: those of the machine, less what its affinity or a quota of its cgroups takes away."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
+
+
+def usable(root: Path = _ROOT, own: Path = _OWN) -> int:
+    """At least 1; a part of a core counts as one. `root` and `own` are where the kernel says what cgroups there are."""
+    quota = min(_quotas(root, own), default=math.inf)
+    return max(1, min(_allowed(), math.ceil(min(quota, os.cpu_count() or 1))))
+
+
+def _allowed() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _quotas(root: Path, own: Path) -> Iterator[float]:
+    """Cores, for each cgroup around this process that has a limit. A container sees its own at the root."""
+    for line in _read(own).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / controllers if controllers else root
+        group = top / path.lstrip("/")
+        for each in (group, *(parent for parent in group.parents if parent.is_relative_to(top))):
+            quota, _, period = (_read(each / "cpu.max") or _first_version(each)).partition(" ")
+            if quota.isdigit() and period.strip().isdigit():
+                yield int(quota) / int(period)
+
+
+def _first_version(group: Path) -> str:
+    return f"{_read(group / 'cpu.cfs_quota_us').strip()} {_read(group / 'cpu.cfs_period_us').strip()}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
