@@ -12,8 +12,8 @@ from rich.text import Text
 from quire_cli import words
 from quire_cli.console import coloured
 from quire_cli.tracking import Batch
-from quire_schemas.messages import FilePosition
-from quire_schemas.views import BatchView
+
+from quire_schemas.views import BatchView, FilePosition
 
 QUIET_S = 30.0
 """Without a sign of life for so long, one has to be told: heartbeats come every 15 s."""

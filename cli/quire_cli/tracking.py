@@ -21,10 +21,9 @@ from quire_schemas.messages import (
     BatchRetryMessage,
     BatchStartedMessage,
     FileMessage,
-    FilePosition,
     Subscribed,
 )
-from quire_schemas.views import BatchView
+from quire_schemas.views import BatchView, FilePosition
 
 
 @dataclass

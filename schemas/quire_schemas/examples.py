@@ -36,7 +36,6 @@ from quire_schemas.messages import (
     ClientMessage,
     Error,
     FileMessage,
-    FilePosition,
     Ping,
     Pong,
     ServerMessage,
@@ -47,7 +46,7 @@ from quire_schemas.messages import (
     Unsubscribed,
 )
 from quire_schemas.retry import retry_requested
-from quire_schemas.views import BatchView, CreatedFile, FileView, Links
+from quire_schemas.views import BatchView, CreatedFile, FilePosition, FileView, Links
 
 COLLECTION = "invoices"
 BATCH = "b7c0de5e-0000-4000-8000-000000000001"

@@ -16,11 +16,10 @@ from quire_schemas.messages import (
     BatchRetryMessage,
     BatchStartedMessage,
     FileMessage,
-    FilePosition,
     Snapshot,
     Subscribed,
 )
-from quire_schemas.views import BatchView, CreatedFile, FileView, Links
+from quire_schemas.views import BatchView, CreatedFile, FilePosition, FileView, Links
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH = "0190e3a4-0000-4000-8000-000000000001"

@@ -66,7 +66,7 @@ async def notifier(
     """The gateway and event streams of a notifier whose feed is in memory."""
     settings = auth or AuthSettings()
     authenticator = Authenticator(settings)
-    hub = DeafHub(MemoryFeed(random.Random(1)), "", lambda _id, _kind: "")  # type: ignore[arg-type]  # noqa: S311
+    hub = DeafHub(MemoryFeed(random.Random(1)), "")  # type: ignore[arg-type]  # noqa: S311
     sockets = Sockets(most or Most())
     streams = Streams(hub, sockets)
     terms = Terms(frozenset(), authenticate_seconds, 200, 25.0, settings.mode == "none")

@@ -17,6 +17,7 @@ from websockets.http11 import Request
 from quire_notifier import metrics
 from quire_notifier.frames import text_frame
 from quire_notifier.groups import Encoding
+from quire_notifier.pace import STALLED_SECONDS, Pace
 from quire_notifier.snapshots import SnapshotMessages
 from quire_runtime.logs import get_logger
 from quire_schemas.messages import ServerMessage, encode_message
@@ -26,8 +27,6 @@ log = get_logger(__name__)
 EXTENSION = "quire.wire"
 MOST_WAITING = 1024 * 1024
 """Bytes that may wait in our memory for one client (DESIGN §5)."""
-STALLED_SECONDS = 5.0
-"""How long bytes may wait for a client that takes none, or not all."""
 KERNEL_BYTES = 64 * 1024
 """Bytes not sent yet that the kernel may hold: so a client that stalls is noticed here, soon."""
 CLOSING_SECONDS = 3.0
@@ -57,6 +56,8 @@ class Wire(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, frames_per_second: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clear_at = 0.0  # the loop's time when nothing was waiting
+        self._written = 0  # bytes
+        self._pace = Pace()
         self._most_frames = frames_per_second * FLOOD_SECONDS
         self._frames, self._counted_since = 0, 0.0
         self._flooded = False
@@ -128,8 +129,9 @@ class Wire(WebSocketsSansIOProtocol):
         if not waiting:
             self._clear_at = now
         elif waiting + len(data) > MOST_WAITING or now - self._clear_at > STALLED_SECONDS:
-            self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
+            self._close_slow()
             return
+        self._written += len(data)
         transport.write(data)
 
     async def paced(self, frames: list[bytes]) -> None:
@@ -146,18 +148,19 @@ class Wire(WebSocketsSansIOProtocol):
             await self._put(piece)
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        for text in snapshot.texts:  # one frame at a time: a thousand slow readers share the texts and hold no copy of their own
-            await self.paced([text_frame(text)])
+        await self.paced(snapshot.encoded(text_frame))
 
     async def drained(self) -> None:
-        """Returns when the client has taken nearly everything. Raises TooSlow."""
+        """Returns when the client has taken nearly everything. Raises TooSlow where it takes too little in the time."""
+        began, taken = self.loop.time(), self._taken()
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
+            async with asyncio.timeout(self._pace.seconds):
                 await self.writable.wait()
         except TimeoutError:
-            self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
+            self._close_slow()
             raise TooSlow from None
         self._clear_at = self.loop.time()
+        self._pace.waited(self._clear_at - began, self._taken() - taken)
 
     def close(self, code: int, reason: str) -> None:
         """Says why, and cuts the connection soon, whether the client has taken it or not. Harmless when called again."""
@@ -176,9 +179,18 @@ class Wire(WebSocketsSansIOProtocol):
     async def _put(self, piece: list[bytes]) -> None:
         if self.ended:
             raise TooSlow
-        self.transport.write(b"".join(piece))
+        data = b"".join(piece)  # one frame is not copied
+        self._written += len(data)
+        self.transport.write(data)
         await asyncio.sleep(0)  # lets the transport send, and others have their turn
         await self.drained()
+
+    def _taken(self) -> int:
+        """Bytes that have left us."""
+        return self._written - self.transport.get_write_buffer_size()
+
+    def _close_slow(self) -> None:
+        self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
 
 
 def wire_of(scope: Scope) -> Wire:
