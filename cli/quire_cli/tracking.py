@@ -189,7 +189,8 @@ def apply(
             batch.status = "queued" if message.stage == "released" else "processing"
             batch.stage, batch.in_flight = message.stage, message.in_flight
             batch.waiting_for = list(message.waiting_for or ())
-            batch.counts["processed"], batch.counts["failed"] = message.processed, message.failed
+            if not batch.complete:
+                batch.counts["processed"], batch.counts["failed"] = message.processed, message.failed
         case FileMessage():
             _file(batch, message)
         case BatchCompletedMessage():
@@ -224,11 +225,13 @@ def _stands(batch: Batch, file: File, standing: Standing) -> None:
 def _end(batch: Batch, message: Counts, status: Status) -> None:
     batch.status, batch.ended_at = status, message.at
     batch.in_flight, batch.waiting_for = [], []
-    batch.counts = Counter({"processed": message.processed, "failed": message.failed, "cancelled": message.cancelled})
+    if not batch.complete:  # else each file is counted: messages may be older than a state that was asked for
+        batch.counts = Counter({"processed": message.processed, "failed": message.failed, "cancelled": message.cancelled})
 
 
 def _again(batch: Batch, file_ids: list[str]) -> None:
     batch.status, batch.stage, batch.ended_at, batch.code, batch.message = "queued", None, None, None, None
+    batch.in_flight, batch.waiting_for = [], []
     for file_id in file_ids:
         if (file := batch.files.get(file_id)) is not None:
             _stands(batch, file, "queued")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from quire_schemas.messages import (
     BatchCancelledMessage,
@@ -106,6 +107,11 @@ def view(batch_id: str = BATCH, status: Any = "processing", **files: Any) -> Bat
         error_message=None,
         files=[file_view(name, batch_id, standing) for name, standing in files.items()],
     )
+
+
+def active(batch_id: str, *, processed: int = 0, total: int = 2, in_flight: Sequence[FilePosition] = ()) -> BatchView:
+    """As a snapshot has it: without its files."""
+    return structs.replace(view(batch_id), total=total, processed=processed, files=UNSET, in_flight=list(in_flight))
 
 
 def file_view(name: str, batch_id: str, standing: Any) -> FileView:

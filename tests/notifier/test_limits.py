@@ -62,11 +62,12 @@ async def notifier(
     frames: int = 100,
     authenticate_seconds: float = 9.0,
     trusted: tuple[str, ...] = (),
+    feed: MemoryFeed | None = None,
 ) -> AsyncIterator[Notifier]:
     """The gateway and event streams of a notifier whose feed is in memory."""
     settings = auth or AuthSettings()
     authenticator = Authenticator(settings)
-    hub = DeafHub(MemoryFeed(random.Random(1)), "")  # type: ignore[arg-type]  # noqa: S311
+    hub = DeafHub(feed or MemoryFeed(random.Random(1)), "")  # type: ignore[arg-type]  # noqa: S311
     sockets = Sockets(most or Most())
     streams = Streams(hub, sockets)
     terms = Terms(frozenset(), authenticate_seconds, 200, 25.0, settings.mode == "none")

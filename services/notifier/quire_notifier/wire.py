@@ -5,8 +5,6 @@ It finds its way to the application as `scope["extensions"]["quire.wire"]`.
 """
 
 import asyncio
-import contextlib
-import socket
 from asyncio.transports import BaseTransport
 from typing import Any, cast
 
@@ -27,8 +25,6 @@ log = get_logger(__name__)
 EXTENSION = "quire.wire"
 MOST_WAITING = 1024 * 1024
 """Bytes that may wait in our memory for one client (DESIGN §5)."""
-KERNEL_BYTES = 64 * 1024
-"""Bytes not sent yet that the kernel may hold: so a client that stalls is noticed here, soon."""
 CLOSING_SECONDS = 3.0
 """What a client has for taking a close frame and answering it, before the connection is cut."""
 PIECE_BYTES = 32 * 1024
@@ -65,9 +61,6 @@ class Wire(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._clear_at = self.loop.time()
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with contextlib.suppress(OSError):
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

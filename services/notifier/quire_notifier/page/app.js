@@ -32,13 +32,14 @@ function open(event, id) {
 async function route() {
   const [, kind, id] = location.pathname.split("/");
   batchId = kind === "batches" ? id : null;
-  const wanted = batchId ? (await get(`/api/batches/${batchId}`).catch(() => null))?.collection_id : decodeURIComponent(id ?? "");
-  const next = wanted || "default";
+  const view = batchId && (await get(`/api/batches/${batchId}`).catch(() => null));
+  const next = (batchId ? view?.collection_id : decodeURIComponent(id ?? "")) || "default";
   byId("collection").value = next;
   if (next !== collection || !subscription) {
     collection = next;
     await follow();
   }
+  if (view && !batches.get(batchId)) batches.put(view);
   remember();
   await files.show(batchId ? { batch_id: batchId } : { collection_id: collection });
   files.timeline(batchId ? batches.get(batchId) : null);

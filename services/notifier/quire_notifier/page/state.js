@@ -85,7 +85,9 @@ export class Batches {
 }
 
 function counts(batch, { processed, failed, cancelled, total }) {
-  Object.assign(batch, { processed, failed, total, cancelled: cancelled ?? batch.cancelled });
+  batch.total = total;
+  if (batch.files.size === total) return; // each is counted: the message may be older than what was asked for
+  Object.assign(batch, { processed, failed, cancelled: cancelled ?? batch.cancelled });
 }
 
 function over(status) {
@@ -128,7 +130,7 @@ const CHANGES = {
       batch.vague ||= before === undefined;
       batch.files.set(id, { file_id: id, processing_status: "queued" });
     }
-    Object.assign(batch, { status: "queued", generation, started_at: null, ended_at: null, error_code: null, stage: null });
+    Object.assign(batch, { status: "queued", generation, inFlight: [], started_at: null, ended_at: null, error_code: null, stage: null });
   },
 };
 
