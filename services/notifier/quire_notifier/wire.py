@@ -5,6 +5,7 @@ It finds its way to the application as `scope["extensions"]["quire.wire"]`.
 """
 
 import asyncio
+import contextlib
 from asyncio.transports import BaseTransport
 from typing import Any, cast
 
@@ -27,6 +28,8 @@ MOST_WAITING = 1024 * 1024
 """Bytes that may wait in our memory for one client (DESIGN §5)."""
 CLOSING_SECONDS = 3.0
 """What a client has for taking a close frame and answering it, before the connection is cut."""
+LOOK_SECONDS = 1.0
+"""Between two looks at what a client has taken."""
 PIECE_BYTES = 32 * 1024
 READ_BYTES = 4 * 1024
 """What is taken from the network at a time, so that a flood of tiny frames is noticed after some hundred of them."""
@@ -54,6 +57,7 @@ class Wire(WebSocketsSansIOProtocol):
         self._clear_at = 0.0  # the loop's time when nothing was waiting
         self._written = 0  # bytes
         self._pace = Pace()
+        self._turn = asyncio.Lock()
         self._most_frames = frames_per_second * FLOOD_SECONDS
         self._frames, self._counted_since = 0, 0.0
         self._flooded = False
@@ -145,15 +149,8 @@ class Wire(WebSocketsSansIOProtocol):
 
     async def drained(self) -> None:
         """Returns when the client has taken nearly everything. Raises TooSlow where it takes too little in the time."""
-        began, taken = self.loop.time(), self._taken()
-        try:
-            async with asyncio.timeout(self._pace.seconds):
-                await self.writable.wait()
-        except TimeoutError:
-            self._close_slow()
-            raise TooSlow from None
-        self._clear_at = self.loop.time()
-        self._pace.waited(self._clear_at - began, self._taken() - taken)
+        async with self._turn:
+            await self._drain()
 
     def close(self, code: int, reason: str) -> None:
         """Says why, and cuts the connection soon, whether the client has taken it or not. Harmless when called again."""
@@ -170,13 +167,26 @@ class Wire(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
 
     async def _put(self, piece: list[bytes]) -> None:
-        if self.ended:
-            raise TooSlow
-        data = b"".join(piece)  # one frame is not copied
-        self._written += len(data)
-        self.transport.write(data)
-        await asyncio.sleep(0)  # lets the transport send, and others have their turn
-        await self.drained()
+        async with self._turn:  # what several subscriptions have for it goes out in turn, and does not pile up
+            if self.ended:
+                raise TooSlow
+            data = b"".join(piece)  # one frame is not copied
+            self._written += len(data)
+            self.transport.write(data)
+            await asyncio.sleep(0)  # lets the transport send, and others have their turn
+            await self._drain()
+
+    async def _drain(self) -> None:
+        while not self.writable.is_set():
+            began, taken = self.loop.time(), self._taken()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK_SECONDS, self._pace.seconds)):
+                    await self.writable.wait()
+            self._pace.waited(self.loop.time() - began, self._taken() - taken)
+            if not self._pace.seconds and not self.writable.is_set():
+                self._close_slow()
+                raise TooSlow
+        self._clear_at = self.loop.time()
 
     def _taken(self) -> int:
         """Bytes that have left us."""
