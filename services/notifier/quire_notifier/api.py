@@ -160,7 +160,7 @@ class Api:
         """The messages that a WebSocket is told at first, in a list; with `cursor`, the batches that are not in them."""
         name = readable(reader(principal), request.path_params["collection_id"])
         after = onward_of(request.query_params.get("cursor"))
-        snapshot = await (self._hub.snapshot(name) if after is None else self._hub.more(name, after))
+        snapshot = await (self._hub.snapshot(name) if after is None else self._hub.more(self._feed, name, after))
         return StreamingResponse(_listed(snapshot.texts), media_type="application/json")
 
     async def _stuck(self, request: Request, principal: Principal) -> Response:

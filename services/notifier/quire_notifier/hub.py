@@ -85,17 +85,21 @@ class Hub:
         head = await self.head(collection_id)
         kept = self._snapshots.get(collection_id)
         if kept is None or not kept.leads_to(head):
-            kept = await self.more(collection_id, None)
+            kept = await self._read(self._feed, collection_id, None)
             if collection_id in self._tails:
                 self._snapshots[collection_id] = kept
         return kept
 
-    async def more(self, collection_id: str, after: Onward | None) -> SnapshotMessages:
-        """The batches after that place; those who ask at the same time are answered at once. As `after` names the seq from which
-        a client follows, what it gets is not older than that.
+    async def more(self, feed: Feed, collection_id: str, after: Onward) -> SnapshotMessages:
+        """The batches after that place, read from `feed`: whoever asks for them keeps no subscriber waiting. As `after` names the
+        seq from which a client follows, what it gets is not older than that.
         """
+        return await self._read(feed, collection_id, after)
+
+    async def _read(self, feed: Feed, collection_id: str, after: Onward | None) -> SnapshotMessages:
+        """Those who ask at the same time are answered at once."""
         messages: SnapshotMessages = await self._shared.ask(
-            ("snapshot", collection_id, after), lambda: read_snapshot(self._feed, collection_id, after)
+            ("snapshot", collection_id, after), lambda: read_snapshot(feed, collection_id, after)
         )
         return messages
 
