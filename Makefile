@@ -34,10 +34,11 @@ test-deploy: $(READY) ## Run the tests of images, Compose and Kubernetes too, on
 chaos: $(READY) ## Kill, freeze and cut off for ten minutes, then check every promise from outside; SEED=… repeats a run
 	@QUIRE_CHAOS_SECONDS=$(or $(SECONDS),600) QUIRE_CHAOS_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -s tests/chaos
 
-bench: $(READY) ## Measure the running stack: batches, control, push, a large upload; ARGS="--data DIR" for another one
+bench: $(READY) ## Measure the running stack: batches, control, push, snapshot, a large upload; ARGS="--data DIR" for another one
 	@$(BIN)/python bench/batch.py $(ARGS)
 	@$(BIN)/python bench/control.py $(ARGS)
 	@$(BIN)/python bench/push.py $(ARGS)
+	@$(BIN)/python bench/snapshot.py $(ARGS)
 	@$(BIN)/python bench/upload.py $(ARGS)
 
 images: ## Build the container images, and list what is in each in sbom/; ARGS="--build-arg BASE=python:3.12-slim"

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from quire_cli.errors import NOT_ALL, USAGE, CliError
 from quire_cli.target import Target
+from quire_schemas.messages import Subscribed
 from quire_schemas.text import scrub
 from quire_schemas.views import BatchView, CommandAccepted, Config, Page
 
@@ -75,6 +76,10 @@ class Api:
 
     async def batch(self, batch_id: str) -> BatchView:
         return await self._get(f"/api/batches/{path_safe(batch_id)}", BatchView)
+
+    async def snapshot(self, collection: str, cursor: str) -> list[Subscribed]:
+        """Active batches after the place that a snapshot's `next_cursor` names."""
+        return await self._get(f"/api/collections/{path_safe(collection)}/snapshot", list[Subscribed], cursor=cursor)
 
     async def collections(self) -> list[str]:
         return [each.collection_id for each in (await self._get("/api/collections", Page[Collection], limit=PAGE)).items]
@@ -187,9 +192,9 @@ async def patiently(ask: Callable[[], Any], patience: float, told: Callable[[str
         pause = min(2 * pause, LONGEST_PAUSE_S)
 
 
-def path_safe(batch_id: str) -> str:
+def path_safe(name: str) -> str:
     """As one component of a path."""
-    return httpx.URL(path=f"/{batch_id.strip()}").raw_path.decode()[1:].replace("/", "%2F") or "-"
+    return httpx.URL(path=f"/{name.strip()}").raw_path.decode()[1:].replace("/", "%2F") or "-"
 
 
 def _no_answer(url: str, error: httpx.TransportError) -> Unreachable:

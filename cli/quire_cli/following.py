@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Protocol
+
+from msgspec import UNSET
 
 from quire_cli.api import Answered, Api, patiently
 from quire_cli.errors import CliError
 from quire_cli.tracking import Tracker
 from quire_schemas.client import Item, NotifierAway, Refused, subscribe
+from quire_schemas.messages import Snapshot, Subscribed
 from quire_schemas.views import BatchView
 
 GOES_ON = "The batches go on without being watched: see `quire batches` later."
@@ -35,8 +39,14 @@ class Listener(Protocol):
 class Following:
     """Run `run` in a task; it ends by an exception only."""
 
-    def __init__(self, api: Api, collection: str, listener: Listener, give_up_after: float | None) -> None:
-        self.tracker = Tracker()
+    def __init__(
+        self, api: Api, collection: str, listener: Listener, give_up_after: float | None, *, everything: bool = False
+    ) -> None:
+        """`everything`: all active batches of the collection are wanted, and the numbers of their files; else those that are
+        heard of, and what becomes of each file.
+        """
+        self.tracker = Tracker(files=not everything)
+        self._everything = everything
         self._api = api
         self._collection = collection
         self._listener = listener
@@ -87,11 +97,28 @@ class Following:
             await self._changed.wait_for(done)
 
     async def _take(self, item: Item) -> None:
-        if unknown := self.tracker.take(item):
+        if isinstance(item, Subscribed) and item.snapshot is not UNSET:
+            unknown = self.tracker.begin([item, *(await self._rest(item.epoch, item.snapshot) if self._everything else ())])
+        else:
+            unknown = self.tracker.take(item)
+        if unknown:
             await self.fetch(unknown)
         self._listener.heard(item)
         self.subscribed.set()
         await self._tell()
+
+    async def _rest(self, epoch: str, first: Snapshot) -> list[Subscribed]:
+        """The batches that a snapshot has no room for. The feed waits meanwhile: each part is newer than all that was heard."""
+        parts: list[Subscribed] = []
+        cursor = first.next_cursor
+        while cursor is not None:
+            ask = partial(self._api.snapshot, self._collection, cursor)
+            frames: list[Subscribed] = await patiently(ask, PATIENCE_S, self._listener.lost)
+            if frames[-1].epoch != epoch:
+                break  # the feed begins anew, and brings another snapshot
+            parts += frames
+            cursor = frames[-1].snapshot.next_cursor if frames[-1].snapshot is not UNSET else None
+        return parts
 
     async def _tell(self) -> None:
         async with self._changed:

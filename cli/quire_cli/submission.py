@@ -74,7 +74,6 @@ class Submission:
         self._accepted = 0
         self._rejected: list[RejectedFile] = []
         self._unclaimed: dict[str, list[AnyFeedMessage]] = {}
-        self._older: frozenset[str] = frozenset()
         self._lost = False
         self._mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in gathered.files)
         """As batches name the files."""
@@ -122,8 +121,6 @@ class Submission:
     def _resynced(self, item: Subscribed) -> None:
         if item.snapshot is UNSET:
             return
-        if not self.following.subscribed.is_set():
-            self._older = frozenset(self.following.tracker.batches)
         for batch_id in self._ids:
             self._view.standing(self.batch(batch_id))
 
@@ -151,9 +148,10 @@ class Submission:
         return [*self.batches, *(self._candidates() if self.uploading else ())]
 
     def _candidates(self) -> Iterator[Batch]:
-        for batch_id, batch in self.following.tracker.batches.items():
-            new = batch_id not in self._older and batch_id not in self._ids
-            if new and Counter((file.filename, file.size) for file in batch.files.values()) <= self._mine:
+        tracker = self.following.tracker
+        for batch_id, batch in tracker.batches.items():
+            new = batch_id in tracker.created and batch_id not in self._ids
+            if new and batch.complete and Counter((file.filename, file.size) for file in batch.files.values()) <= self._mine:
                 yield batch
 
     def _ended(self) -> bool:
@@ -200,7 +198,7 @@ class Submission:
     async def _look_up(self) -> None:
         """Asks for batches of which the feed tells nothing, as this key was used before."""
         tracked = self.following.tracker.batches
-        silent = [batch_id for batch_id in self._ids if batch_id not in tracked or batch_id in self._older]
+        silent = [batch_id for batch_id in self._ids if batch_id not in self.following.tracker.created]
         await self.following.fetch(silent)
         for batch_id in silent:
             if batch_id in tracked:

@@ -12,8 +12,7 @@ from rich.text import Text
 from quire_cli import words
 from quire_cli.console import coloured
 from quire_cli.tracking import Batch
-from quire_schemas.messages import FilePosition
-from quire_schemas.views import BatchView
+from quire_schemas.views import BatchView, FilePosition
 
 QUIET_S = 30.0
 """Without a sign of life for so long, one has to be told: heartbeats come every 15 s."""
@@ -54,9 +53,10 @@ def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
     """As in: extracting report.pdf, page 4 of 80, and 3 more."""
     first = next((each for each in in_flight if each.stage == "extracting"), in_flight[0])
     file = batch.files.get(first.file_id)
+    name = first.filename or (file.filename if file else first.file_id)
     page = f", page {first.page} of {first.pages}" if first.page and first.pages else ""
     more = f", and {len(in_flight) - 1} more" if len(in_flight) > 1 else ""
-    return f"{first.stage} {file.filename if file else first.file_id}{page}{more}"
+    return f"{first.stage} {name}{page}{more}"
 
 
 def listing(batches: Iterable[BatchView], now: datetime) -> Table:

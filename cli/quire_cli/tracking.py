@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -20,11 +20,11 @@ from quire_schemas.messages import (
     BatchProgressMessage,
     BatchRetryMessage,
     BatchStartedMessage,
+    Counts,
     FileMessage,
-    FilePosition,
     Subscribed,
 )
-from quire_schemas.views import BatchView
+from quire_schemas.views import BatchView, FilePosition
 
 
 @dataclass
@@ -45,11 +45,17 @@ class File:
 
 @dataclass
 class Batch:
-    """Where a batch stands as far as this client has heard."""
+    """Where a batch stands as far as this client has heard. `files` are those of which it has heard anything; `counts`, of all
+    files, how many ended how.
+    """
 
     batch_id: str
     created_at: datetime
-    files: dict[str, File]
+    total: int
+    files: dict[str, File] = field(default_factory=dict)
+    counts: Counter[Standing] = field(default_factory=Counter)
+    as_of: int = 0
+    """Messages up to this seq are in it."""
     status: Status = "queued"
     attempt: int = 0
     stage: str | None = None
@@ -61,8 +67,9 @@ class Batch:
     waiting_for: list[str] = field(default_factory=list)
 
     @property
-    def total(self) -> int:
-        return len(self.files)
+    def complete(self) -> bool:
+        """Whether all files are known, and not only their number."""
+        return len(self.files) == self.total
 
     @property
     def ended(self) -> bool:
@@ -70,36 +77,59 @@ class Batch:
 
     @property
     def settled(self) -> int:
-        return sum(file.standing in SETTLED for file in self.files.values())
+        return self.counts.total()
 
     def count(self, standing: Standing) -> int:
-        return sum(file.standing == standing for file in self.files.values())
+        return self.counts[standing]
 
 
 class Tracker:
     """All batches of a collection that were heard of."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, files: bool) -> None:
+        """`files`: whether it matters what became of each; else their numbers do."""
         self.batches: dict[str, Batch] = {}
+        self.created: set[str] = set()
+        """Batches whose beginning was heard."""
         self.told: Counter[str] = Counter()
         """How many messages were taken, by batch."""
+        self._files = files
 
     def take(self, item: Item) -> set[str]:
-        """Applies the item; gives the ids of batches whose state has to be asked for."""
+        """Applies a message; gives the ids of batches whose state has to be asked for."""
         if isinstance(item, Subscribed):
-            return self._subscribed(item)
-        self.told[item.batch_id] += 1
-        if isinstance(item, BatchCreatedMessage):
-            files = {each.file_id: File(each.filename, each.size) for each in item.files}
-            self.batches[item.batch_id] = Batch(item.batch_id, item.at, files)
             return set()
-        if (batch := self.batches.get(item.batch_id)) is None:
+        self.told[item.batch_id] += 1
+        batch = self.batches.get(item.batch_id)
+        if isinstance(item, BatchCreatedMessage):
+            self.created.add(item.batch_id)
+            if batch is None:
+                self.batches[item.batch_id] = self._new(item)
+            return set()
+        if batch is None:
             return {item.batch_id}
-        apply(batch, item)
-        return set()
+        if item.seq > batch.as_of:
+            apply(batch, item)
+        return {item.batch_id} if isinstance(item, BatchRetryMessage) and not batch.complete else set()
+
+    def begin(self, parts: Sequence[Subscribed]) -> set[str]:
+        """Takes a snapshot, each part as of its own seq. Gives the ids of batches whose state has to be asked for: those that it
+        lacks have ended meanwhile, or their messages are gone; of those whose files were known, it tells the counts only.
+        """
+        known = dict(self.batches)
+        for part in parts:
+            for view in part.snapshot.batches if part.snapshot is not UNSET else ():
+                self.batches[view.batch_id] = of_view(view, part.seq)
+        unknown = set()
+        for batch_id, batch in known.items():
+            batch.as_of = 0  # where it is kept: another epoch counts anew
+            absent = self.batches[batch_id] is batch
+            if (absent and not batch.ended) or (not absent and batch.complete):
+                unknown.add(batch_id)
+        return unknown
 
     def put(self, views: Iterable[BatchView]) -> None:
-        """States that were asked for, with their files."""
+        """States that were asked for."""
         for view in views:
             self.batches[view.batch_id] = of_view(view)
 
@@ -109,17 +139,14 @@ class Tracker:
         ended.sort(key=lambda batch_id: self.batches[batch_id].ended_at or self.batches[batch_id].created_at)
         for batch_id in ended[: max(0, len(ended) - most)]:
             del self.batches[batch_id], self.told[batch_id]
+            self.created.discard(batch_id)
 
-    def _subscribed(self, item: Subscribed) -> set[str]:
-        """Of a snapshot, batches that it lacks have ended meanwhile, or their messages are gone."""
-        if item.snapshot is UNSET:
-            return set()
-        self.put(item.snapshot.batches)
-        present = {view.batch_id for view in item.snapshot.batches}
-        return {batch_id for batch_id, batch in self.batches.items() if not batch.ended and batch_id not in present}
+    def _new(self, item: BatchCreatedMessage) -> Batch:
+        files = {each.file_id: File(each.filename, each.size) for each in item.files} if self._files else {}
+        return Batch(item.batch_id, item.at, len(item.files), files)
 
 
-def of_view(view: BatchView) -> Batch:
+def of_view(view: BatchView, as_of: int = 0) -> Batch:
     files = {
         file.file_id: File(
             file.original_filename,
@@ -138,7 +165,10 @@ def of_view(view: BatchView) -> Batch:
     return Batch(
         view.batch_id,
         view.created_at,
+        view.total,
         files,
+        Counter({"processed": view.processed, "failed": view.failed, "cancelled": view.cancelled}),
+        as_of,
         view.status,
         view.attempt,
         view.stage,
@@ -146,6 +176,7 @@ def of_view(view: BatchView) -> Batch:
         view.ended_at,
         view.error_code,
         view.error_message,
+        view.in_flight or [],
     )
 
 
@@ -171,15 +202,17 @@ def apply(
             batch.status = "queued" if message.stage == "released" else "processing"
             batch.stage, batch.in_flight = message.stage, message.in_flight
             batch.waiting_for = list(message.waiting_for or ())
+            if not batch.complete:
+                batch.counts["processed"], batch.counts["failed"] = message.processed, message.failed
         case FileMessage():
             _file(batch, message)
         case BatchCompletedMessage():
-            _end(batch, message.status, message.at)
+            _end(batch, message, message.status)
         case BatchFailedMessage():
-            _end(batch, "failed", message.at)
+            _end(batch, message, "failed")
             batch.code, batch.message = message.code, message.message
         case BatchCancelledMessage():
-            _end(batch, "cancelled", message.at)
+            _end(batch, message, "cancelled")
             batch.message = message.reason
         case BatchRetryMessage():
             _again(batch, message.file_ids)
@@ -188,31 +221,35 @@ def apply(
 
 
 def _file(batch: Batch, message: FileMessage) -> None:
-    known = batch.files.get(message.file_id)
-    batch.files[message.file_id] = File(
-        message.filename,
-        known.size if known else 0,
-        message.status,
-        message.page_count or None,
-        message.error_code or None,
-        message.error_message or None,
-        message.truncated or False,
-        _given(message.pages_read),
-        _given(message.characters),
-        message.notices or (),
-    )
+    file = batch.files.setdefault(message.file_id, File(message.filename, 0))
+    _stands(batch, file, message.status)
+    file.pages = message.page_count or None
+    file.code, file.message = message.error_code or None, message.error_message or None
+    file.truncated, file.notices = message.truncated or False, message.notices or ()
+    file.pages_read, file.characters = _given(message.pages_read), _given(message.characters)
     batch.in_flight = [each for each in batch.in_flight if each.file_id != message.file_id]
 
 
-def _end(batch: Batch, status: Status, at: datetime) -> None:
-    batch.status, batch.ended_at = status, at
+def _stands(batch: Batch, file: File, standing: Standing) -> None:
+    """Only settled files are counted."""
+    batch.counts[file.standing] -= file.standing in SETTLED
+    batch.counts[standing] += standing in SETTLED
+    file.standing = standing
+
+
+def _end(batch: Batch, message: Counts, status: Status) -> None:
+    batch.status, batch.ended_at = status, message.at
     batch.in_flight, batch.waiting_for = [], []
+    if not batch.complete:  # else each file is counted: messages may be older than a state that was asked for
+        batch.counts = Counter({"processed": message.processed, "failed": message.failed, "cancelled": message.cancelled})
 
 
 def _again(batch: Batch, file_ids: list[str]) -> None:
     batch.status, batch.stage, batch.ended_at, batch.code, batch.message = "queued", None, None, None, None
+    batch.in_flight, batch.waiting_for = [], []
     for file_id in file_ids:
         if (file := batch.files.get(file_id)) is not None:
+            _stands(batch, file, "queued")
             batch.files[file_id] = File(file.filename, file.size)
 
 

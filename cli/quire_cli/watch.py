@@ -51,7 +51,7 @@ async def watched(
 ) -> None:
     async with connect(target) as api:
         await api.config()  # nobody there: said at once
-        shown.following = Following(api, collection, shown, patience)
+        shown.following = Following(api, collection, shown, patience, everything=shown.everything)
         with presses() as pressed:
             await shown.prepare(api, collection)
             try:
@@ -75,6 +75,8 @@ class Shown:
     """What is shown of a collection; by itself nothing."""
 
     following: Following
+    everything = True
+    """All active batches, however many."""
 
     async def prepare(self, api: Api, collection: str) -> None:
         pass
@@ -99,7 +101,9 @@ class Shown:
 
 
 class JsonLines(Shown):
-    """Every message of the feed, the snapshots too."""
+    """Every message of the feed, the snapshots too as they come."""
+
+    everything = False
 
     def heard(self, item: Item) -> None:
         json_line(item)
@@ -134,8 +138,8 @@ class Lines(Shown):
         self._plain.lost(reason, pause)
 
     def _snapshot(self, item: Subscribed) -> None:
-        for view in item.snapshot.batches if item.snapshot is not UNSET else ():
-            batch = self.following.tracker.batches[view.batch_id]
+        active = [batch for batch in self.following.tracker.batches.values() if not batch.ended]
+        for batch in active if item.snapshot is not UNSET else ():
             self._plain.tell(f"batch {batch.batch_id} {batch.status}: {batch.settled} of {words.files(batch.total)} done")
 
 
@@ -150,8 +154,7 @@ class LiveTable(Shown):
 
     async def prepare(self, api: Api, collection: str) -> None:
         self._collection = collection
-        recent = await api.batches(limit=ENDED_ROWS, collection_id=collection)
-        await self.following.fetch(view.batch_id for view in recent)
+        self.following.tracker.put(await api.batches(limit=ENDED_ROWS, collection_id=collection))
         self._live.start()
 
     def heard(self, item: Item) -> None:  # noqa: ARG002 -- as Shown has it

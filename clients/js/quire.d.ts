@@ -18,13 +18,22 @@ export interface FeedMessage {
   [field: string]: unknown;
 }
 
+/** The oldest active batches, 500 at most, without their files. */
+export interface Snapshot {
+  batches: object[];
+  /** How many are active, here or not. */
+  total: number;
+  /** Where `GET /api/collections/{id}/snapshot?cursor=` goes on; null: nowhere. */
+  next_cursor: string | null;
+}
+
 export interface Subscribed {
   collection_id: string;
   epoch: string;
   seq: number;
   /** True: nothing was missed. False: forget what you know and begin with the snapshot. */
   recovered: boolean;
-  snapshot?: { batches: object[] };
+  snapshot?: Snapshot;
 }
 
 export interface Disconnected {

@@ -215,7 +215,7 @@ export class Subscription extends EventTarget {
     if (!frame.recovered) this.seq = frame.seq;
     if (this.#instead && this.#instead !== this.#told) this.#tell("fallback", { reason: this.#instead });
     this.#told = this.#instead;
-    this.#tell("subscribed", { ...frame, snapshot: frame.recovered ? undefined : { batches } });
+    this.#tell("subscribed", { ...frame, snapshot: frame.recovered ? undefined : { ...frame.snapshot, batches } });
   }
 }
 

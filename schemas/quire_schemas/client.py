@@ -6,7 +6,8 @@
 
 Each connection begins with a `Subscribed`; feed messages come once each, in order, through all of them. A `Subscribed` that is
 not `recovered` brings a snapshot: it is the first one, or messages in between are gone (the feed was rebuilt or pruned), and
-what was known before has to be asked for again.
+what was known before has to be asked for again. It holds the oldest 500 active batches at most, without their files: docs/api.md
+says how to get the others.
 
 A connection is a WebSocket; where something in front of the notifier lets none through, an event stream; where not even that
 passes, the feed is asked for now and then.

@@ -99,7 +99,8 @@ class Cursor:
         whole = msgspec.structs.replace(frame, more=UNSET)
         if not frame.recovered:
             self.seq = frame.seq
-            whole = msgspec.structs.replace(whole, snapshot=Snapshot(batches=self._parts))
+            snapshot = frame.snapshot or Snapshot(batches=[])
+            whole = msgspec.structs.replace(whole, snapshot=msgspec.structs.replace(snapshot, batches=self._parts))
         self.epoch, self._parts = frame.epoch, []
         return whole
 

@@ -37,7 +37,6 @@ from quire_schemas.messages import (
     ClientMessage,
     Error,
     FileMessage,
-    FilePosition,
     Ping,
     Pong,
     ServerMessage,
@@ -48,7 +47,7 @@ from quire_schemas.messages import (
     Unsubscribed,
 )
 from quire_schemas.retry import retry_requested
-from quire_schemas.views import BatchView, CreatedFile, FileView, Links
+from quire_schemas.views import BatchView, CreatedFile, FilePosition
 
 COLLECTION = "invoices"
 BATCH = "b7c0de5e-0000-4000-8000-000000000001"
@@ -152,7 +151,7 @@ def client_messages() -> tuple[ClientMessage, ...]:
 
 def server_messages() -> tuple[ServerMessage, ...]:
     return (
-        Subscribed(collection_id=COLLECTION, epoch=EPOCH, seq=41, recovered=False, snapshot=Snapshot(batches=[_batch_view()])),
+        Subscribed(collection_id=COLLECTION, epoch=EPOCH, seq=41, recovered=False, snapshot=_snapshot()),
         Unsubscribed(collection_id=COLLECTION),
         Authenticated(expires_at=START + timedelta(hours=1)),
         Pong(),
@@ -169,7 +168,7 @@ def _feed() -> tuple[AnyFeedMessage, ...]:
         return {"collection_id": COLLECTION, "seq": number, "batch_id": BATCH, "at": START + timedelta(seconds=number - 42)}
 
     counts: dict[str, Any] = {"processed": 1, "failed": 1, "cancelled": 0, "total": 2}
-    position = FilePosition(file_id=REPORT, stage="extracting", page=3, pages=12)
+    position = FilePosition(file_id=REPORT, stage="extracting", page=3, pages=12, filename="report.pdf")
     described = [CreatedFile(file_id=file.file_id, filename=file.filename, size=file.size) for file in _FILES]
     return (
         BatchCreatedMessage(**said(), files=described),
@@ -196,9 +195,12 @@ def _feed() -> tuple[AnyFeedMessage, ...]:
     )
 
 
-def _batch_view() -> BatchView:
-    file = _FILES[0]
-    links = Links(original=f"api/files/{REPORT}/original", text=None, thumbnail=None)
+def _snapshot() -> Snapshot:
+    position = FilePosition(file_id=REPORT, stage="extracting", page=3, pages=12, filename="report.pdf")
+    return Snapshot(batches=[_batch_view(position)], total=1)
+
+
+def _batch_view(position: FilePosition) -> BatchView:
     return BatchView(
         batch_id=BATCH,
         collection_id=COLLECTION,
@@ -219,23 +221,5 @@ def _batch_view() -> BatchView:
         worker="processor-1",
         error_code=None,
         error_message=None,
-        files=[
-            FileView(
-                file_id=REPORT,
-                batch_id=BATCH,
-                collection_id=COLLECTION,
-                original_filename=file.filename,
-                file_size=file.size,
-                processing_status="processing",
-                upload_progress=100,
-                error_code=None,
-                error_message=None,
-                page_count=None,
-                title=None,
-                sha256=file.sha256,
-                created_at=START,
-                updated_at=START,
-                links=links,
-            )
-        ],
+        in_flight=[position],
     )

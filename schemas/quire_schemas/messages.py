@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import BatchCode, Count, Dependency, FileCode, FileStage, Notice, Stage, Standing, Time
-from quire_schemas.views import BatchView, CreatedFile
+from quire_schemas.events import BatchCode, Count, Dependency, FileCode, Notice, Stage, Standing, Time
+from quire_schemas.views import BatchView, CreatedFile, FilePosition
 
 
 class Authenticate(Struct, frozen=True, kw_only=True, tag="AUTHENTICATE"):
@@ -40,13 +40,17 @@ ClientMessage = Authenticate | Subscribe | Unsubscribe | Ping
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The collection's active batches with their files."""
+    """Active batches of the collection, the oldest first, without their files; at most 500. `total`: how many are active.
+    `GET /api/collections/{id}/snapshot?cursor=` takes `next_cursor` and answers the rest; null: there is none.
+    """
 
     batches: list[BatchView]
+    total: int | UnsetType = UNSET
+    next_cursor: str | None = None
 
 
 class Subscribed(Struct, frozen=True, kw_only=True, tag="SUBSCRIBED"):
-    """Messages follow after `seq`. `more`: the snapshot goes on in another SUBSCRIBED frame of the same seq."""
+    """Messages follow after `seq`. `more`: these 500 batches go on in another SUBSCRIBED frame of the same seq."""
 
     collection_id: str
     epoch: str
@@ -100,15 +104,6 @@ class BatchStartedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PRO
 
     attempt: int
     total: int
-
-
-class FilePosition(Struct, frozen=True, kw_only=True):
-    """What is being worked on right now; `page` of `pages` while text is extracted."""
-
-    file_id: str
-    stage: FileStage
-    page: int | None
-    pages: int | None
 
 
 class BatchProgressMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PROCESSING_PROGRESS"):

@@ -4,7 +4,18 @@ from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import MAX_FILENAME_BYTES, BatchCode, FileCode, Notice, Policy, Stage, Standing, Status, Time
+from quire_schemas.events import (
+    MAX_FILENAME_BYTES,
+    BatchCode,
+    FileCode,
+    FileStage,
+    Notice,
+    Policy,
+    Stage,
+    Standing,
+    Status,
+    Time,
+)
 
 Item = TypeVar("Item")
 
@@ -62,8 +73,18 @@ class FileView(Struct, frozen=True, kw_only=True):
     links: Links
 
 
+class FilePosition(Struct, frozen=True, kw_only=True):
+    """What is being worked on right now; `page` of `pages` while text is extracted."""
+
+    file_id: str
+    stage: FileStage
+    page: int | None
+    pages: int | None
+    filename: str | UnsetType = UNSET
+
+
 class BatchView(Struct, frozen=True, kw_only=True):
-    """A batch; `files` only where one batch is asked for, or in a snapshot."""
+    """A batch; `files` only where one batch is asked for, `in_flight` there and in a snapshot."""
 
     batch_id: str
     collection_id: str
@@ -85,6 +106,7 @@ class BatchView(Struct, frozen=True, kw_only=True):
     error_code: BatchCode | None
     error_message: str | None
     files: list[FileView] | UnsetType = UNSET
+    in_flight: list[FilePosition] | UnsetType = UNSET
 
 
 class Page(Struct, Generic[Item], frozen=True, kw_only=True):

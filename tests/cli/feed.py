@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from quire_schemas.events import Notice
 from quire_schemas.messages import (
@@ -17,11 +18,10 @@ from quire_schemas.messages import (
     BatchRetryMessage,
     BatchStartedMessage,
     FileMessage,
-    FilePosition,
     Snapshot,
     Subscribed,
 )
-from quire_schemas.views import BatchView, CreatedFile, FileView, Links
+from quire_schemas.views import BatchView, CreatedFile, FilePosition, FileView, Links
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH = "0190e3a4-0000-4000-8000-000000000001"
@@ -119,6 +119,11 @@ def view(batch_id: str = BATCH, status: Any = "processing", **files: Any) -> Bat
         error_message=None,
         files=[file_view(name, batch_id, standing) for name, standing in files.items()],
     )
+
+
+def active(batch_id: str, *, processed: int = 0, total: int = 2, in_flight: Sequence[FilePosition] = ()) -> BatchView:
+    """As a snapshot has it: without its files."""
+    return structs.replace(view(batch_id), total=total, processed=processed, files=UNSET, in_flight=list(in_flight))
 
 
 def file_view(name: str, batch_id: str, standing: Any) -> FileView:

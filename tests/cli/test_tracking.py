@@ -7,6 +7,7 @@ from datetime import timedelta
 from tests.cli.feed import (
     BATCH,
     NOW,
+    active,
     again,
     all_failed,
     cancelled,
@@ -16,16 +17,17 @@ from tests.cli.feed import (
     processed,
     started,
     subscribed,
-    view,
     working,
 )
 
+from quire_cli import tables
 from quire_cli.tracking import Batch, Tracker
 from quire_schemas.client import Item
+from quire_schemas.views import FilePosition
 
 
 def told(*items: Item) -> Batch:
-    tracker = Tracker()
+    tracker = Tracker(files=True)
     for item in items:
         assert tracker.take(item) == set()
     return tracker.batches[BATCH]
@@ -59,20 +61,57 @@ def test_a_retry_opens_the_batch_again_for_the_files_it_names() -> None:
 
 
 def test_a_batch_that_was_never_heard_of_has_to_be_asked_for() -> None:
-    assert Tracker().take(processed("a")) == {BATCH}
+    assert Tracker(files=True).take(processed("a")) == {BATCH}
 
 
-def test_after_a_loss_active_batches_are_those_of_the_snapshot_and_the_others_have_to_be_asked_for() -> None:
-    tracker = Tracker()
-    tracker.take(created("a", seq=1))
+def test_after_a_loss_what_the_snapshot_lacks_has_to_be_asked_for() -> None:
+    """A batch that is not in it has ended; and of the files, of one whose files were known, it says nothing."""
+    tracker = Tracker(files=True)
+    tracker.take(created("a", "b", seq=1))
     tracker.take(created("x", seq=2, batch_id="other"))
-    assert tracker.take(subscribed(view(a="processed", b="queued"))) == {"other"}
-    assert tracker.batches[BATCH].settled == 1
+    assert tracker.begin([subscribed(active("1", processed=1), active("2"), seq=9)]) == {BATCH, "other"}
+    assert tracker.begin([subscribed(active("1", processed=1), active(BATCH), seq=9)]) == {BATCH, "other", "2"}
+    assert tracker.batches[BATCH].settled == 0
     assert tracker.take(subscribed(recovered=True)) == set()
 
 
+def test_a_batch_that_ended_and_was_retried_in_the_gap_has_its_files_asked_for() -> None:
+    tracker = Tracker(files=True)
+    for item in (created("a", "b"), started(), processed("a"), failed("b"), completed()):
+        tracker.take(item)
+    assert tracker.begin([subscribed(active(BATCH, processed=1), seq=9)]) == {BATCH}
+
+
+def test_files_are_counted_though_a_snapshot_does_not_name_them() -> None:
+    tracker = Tracker(files=False)
+    position = FilePosition(file_id="a", stage="extracting", page=1, pages=2, filename="a.pdf")
+    tracker.begin([subscribed(active(BATCH, processed=1, total=4, in_flight=[position]), seq=3)])
+    batch = tracker.batches[BATCH]
+    assert (batch.settled, batch.total, batch.complete) == (1, 4, False)
+    assert tables.now_at(batch, batch.in_flight) == "extracting a.pdf, page 1 of 2"
+    tracker.take(processed("a", seq=4))
+    tracker.take(failed("b", seq=5))
+    assert (batch.count("processed"), batch.count("failed"), batch.in_flight) == (2, 1, [])
+
+
+def test_a_retry_of_files_that_are_not_known_has_to_be_asked_for() -> None:
+    tracker = Tracker(files=False)
+    tracker.begin([subscribed(active(BATCH, processed=1), seq=3)])
+    assert tracker.take(again("b", seq=4)) == {BATCH}
+
+
+def test_a_message_that_a_later_part_of_the_snapshot_knows_changes_nothing() -> None:
+    tracker = Tracker(files=False)
+    tracker.begin([subscribed(active("1"), seq=3), subscribed(active(BATCH, processed=1), seq=5)])
+    for item in (created("a", "b", seq=4), processed("a", seq=5)):
+        assert tracker.take(item) == set()
+    assert tracker.batches[BATCH].settled == 1
+    tracker.take(failed("b", seq=6))
+    assert tracker.batches[BATCH].settled == 2
+
+
 def test_only_so_many_ended_batches_are_kept_and_every_other_one() -> None:
-    tracker = Tracker()
+    tracker = Tracker(files=True)
     for number in range(5):
         tracker.take(created("a", batch_id=f"{number}"))
         if number != 1:

@@ -42,7 +42,7 @@ class Told:
 
     def __init__(self, count: int = 3) -> None:
         self.gathered = Gathered(FILES[:count], [Unreadable("gone.pdf", "no such file or directory")], 1)
-        self.tracker = Tracker()
+        self.tracker = Tracker(files=True)
 
     def to(self, view: Any) -> Result:
         view.sent(self.gathered.files, ANSWER)
@@ -170,7 +170,7 @@ def test_on_a_terminal_what_failed_among_many_is_named_again_at_the_end(monkeypa
 
 def test_many_batches_take_the_room_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     view, screen = live(None)
-    tracker = Tracker()
+    tracker = Tracker(files=True)
     for number in range(40):
         tracker.take(created("a.pdf", batch_id=f"{number:08}"))
 

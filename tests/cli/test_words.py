@@ -31,7 +31,7 @@ from quire_schemas.client import Item
 
 
 def told(*items: Item) -> Batch:
-    tracker = Tracker()
+    tracker = Tracker(files=True)
     for item in items:
         tracker.take(item)
     return tracker.batches[BATCH]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.integration.client import Client, close_code, serving
 from tests.integration.stack import Stack
-from tests.samples_pdf import simple_pdf
+from tests.samples_pdf import simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -59,7 +59,21 @@ async def test_a_place_that_the_feed_does_not_have_is_answered_with_a_snapshot(c
     for query in (f"after={last + 1}", "after=3&epoch=00000000-0000-4000-8000-000000000000"):
         async with connect(address(client, f"/ws?collection_id=places&{query}")) as socket:
             subscribed = await told(socket)
-        assert (subscribed["recovered"], subscribed["seq"], subscribed["snapshot"]) == (False, last, {"batches": []})
+        assert (subscribed["recovered"], subscribed["seq"]) == (False, last)
+        assert subscribed["snapshot"] == {"batches": [], "total": 0, "next_cursor": None}
+
+
+async def test_a_snapshot_has_the_active_batches_without_their_files_and_says_how_many_there_are(client: Client) -> None:
+    [batch_id] = await client.accepted([("slow.pdf", slow_pdf(pages=1_000)), *FILES[:3]], collection_id="active")
+    await client.until(batch_id, lambda batch: batch["status"] == "processing")
+    async with connect(address(client, "/ws?collection_id=active")) as socket:
+        subscribed = await told(socket)
+    await client.command(batch_id, "cancel")
+    [active] = subscribed["snapshot"]["batches"]
+    assert (active["batch_id"], active["total"], subscribed["snapshot"]["total"]) == (batch_id, 4, 1)
+    assert (isinstance(active["in_flight"], list), "files" in active) == (True, False)
+    answer = await client.http.get(f"{client.quire.notifier_url}/api/collections/active/snapshot?cursor=nonsense")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 
 
 async def test_one_socket_follows_several_collections_and_leaves_them(client: Client) -> None:

@@ -14,20 +14,25 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from msgspec import structs
+from msgspec import UNSET, structs
 from tests.integration.stack import Stack
 from tests.schemas import story
 
+from quire_notifier import tables
 from quire_notifier.epochs import SCHEMA, ensure_epoch
+from quire_notifier.feed import Feed
 from quire_notifier.fold import fold
+from quire_notifier.paging import onward_of
 from quire_notifier.projection import Projection
 from quire_notifier.queries import Queries, Scope
+from quire_notifier.snapshots import read_snapshot
 from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
 from quire_runtime.settings import PostgresSettings
 from quire_schemas.events import Event
-from quire_schemas.messages import decode_server_message
+from quire_schemas.messages import Subscribed, decode_server_message
+from quire_schemas.views import FilePosition
 
 PARTITIONS = 8
 BATCHES = 2
@@ -182,3 +187,34 @@ async def is_projected(pool: asyncpg.Pool, log: Log) -> None:
     assert [tuple(row) for row in statuses] == [("completed", PARTITIONS * BATCHES)]
     positions = await pool.fetch("SELECT partition, next_offset FROM projection ORDER BY 1")
     assert [tuple(row) for row in positions] == [(partition, len(events)) for partition, events in enumerate(log)]
+
+
+async def test_a_snapshot_has_500_batches_at_most_and_its_cursor_leads_to_the_others(pool: asyncpg.Pool) -> None:
+    epoch = await pool.fetchval("SELECT id::text FROM epoch WHERE live")
+    told = [
+        structs.replace(story.created(), batch_id=story.uid(f"{number}"), time=story.at(number // 3)) for number in range(1_100)
+    ]
+    working = [
+        structs.replace(event, batch_id=story.uid("0")) for event in (story.started(), story.progressed(b=("extracting", 2, 3)))
+    ]
+    ended = structs.replace(story.cancel(), batch_id=story.uid("1"))
+    async with pool.acquire() as connection, connection.transaction():
+        await tables.write(
+            connection, epoch, fold([(event, offset) for offset, event in enumerate([*told, *working, ended])], {})
+        )
+    feed, cursor, sizes, found = Feed(pool), None, [], []
+    while cursor is not None or not sizes:
+        messages = await read_snapshot(feed, story.COLLECTION, cursor)
+        parts = [msgspec.json.decode(text, type=Subscribed) for text in messages.texts]
+        batches = [batch for part in parts for batch in part.snapshot.batches]
+        assert {(part.epoch, part.seq, part.snapshot.total) for part in parts} == {(epoch, 1_105, 1_099)}
+        assert [part.more for part in parts] == [True] * (len(parts) - 1) + [UNSET]
+        assert max(map(len, messages.texts)) < 70_000
+        sizes.append(len(batches))
+        found += batches
+        cursor = onward_of(parts[-1].snapshot.next_cursor)
+    assert sizes == [500, 500, 99]
+    assert {batch.batch_id for batch in found} == {story.uid(f"{number}") for number in range(1_100) if number != 1}
+    [first] = [batch for batch in found if batch.in_flight]
+    assert (first.batch_id, first.files) == (story.uid("0"), UNSET)
+    assert first.in_flight == [FilePosition(file_id=story.uid("b"), stage="extracting", page=2, pages=3, filename="b.pdf")]

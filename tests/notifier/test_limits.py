@@ -69,11 +69,12 @@ async def notifier(
     authenticate_seconds: float = 9.0,
     trusted: tuple[str, ...] = (),
     origins: frozenset[str] = frozenset(),
+    feed: MemoryFeed | None = None,
 ) -> AsyncIterator[Notifier]:
     """The gateway and event streams of a notifier whose feed is in memory."""
     settings = auth or AuthSettings()
     authenticator = Authenticator(settings)
-    hub = DeafHub(MemoryFeed(random.Random(1)), "", lambda _id, _kind: "")  # type: ignore[arg-type]  # noqa: S311
+    hub = DeafHub(feed or MemoryFeed(random.Random(1)), "")  # type: ignore[arg-type]  # noqa: S311
     sockets = Sockets(most or Most())
     streams = Streams(hub, sockets)
     terms = Terms(origins, authenticate_seconds, 200, 25.0, settings.mode == "none")

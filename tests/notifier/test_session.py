@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,8 @@ from tests.notifier.world import DeafHub, MemoryFeed, line
 from tests.virtual import VirtualLoop, run
 
 from quire_notifier.centrifuge import CentrifugeSession
+from quire_notifier.feed import Active
+from quire_notifier.paging import Onward
 from quire_notifier.session import Session
 from quire_notifier.sockets import Sockets
 from quire_runtime.auth import EVERYBODY
@@ -24,10 +25,10 @@ SUBSCRIBE = '{"type":"SUBSCRIBE","collection_id":"%s"}'
 class BreakingFeed(MemoryFeed):
     """The snapshot of the collection `bad` cannot be read, for a reason that waiting does not cure."""
 
-    async def snapshot(self, name: str) -> AsyncGenerator[Any, None]:
+    async def active(self, name: str, after: Onward | None, limit: int) -> Active:
         if name == "bad":
             raise ValueError("a state that nobody can read")
-        yield await self.head(name)
+        return await super().active(name, after, limit)
 
 
 class Wire:
@@ -75,7 +76,7 @@ class Client:
 
 async def broken_in_the_middle() -> None:
     feed = BreakingFeed(random.Random(1))  # noqa: S311 -- repeatable on purpose
-    hub, stop = DeafHub(feed, "", lambda _id, _kind: ""), asyncio.Event()  # type: ignore[arg-type]
+    hub, stop = DeafHub(feed, ""), asyncio.Event()  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(hub.run(stop))
         await asyncio.sleep(0)

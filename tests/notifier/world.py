@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from quire_notifier.feed import Head, Message, Stretch
+from quire_notifier.feed import Active, Head, Message, Stretch
 from quire_notifier.groups import Encoding
 from quire_notifier.hub import Hub
+from quire_notifier.paging import Onward
 from quire_notifier.snapshots import SnapshotMessages
 from quire_notifier.subscription import Subscription
 from quire_notifier.wire import TooSlow
@@ -71,8 +71,8 @@ class MemoryFeed:
         await self._after()
         return stretch
 
-    async def snapshot(self, name: str) -> AsyncGenerator[Any, None]:
-        yield await self.head(name)
+    async def active(self, name: str, _after: Onward | None, _limit: int) -> Active:
+        return Active(await self.head(name), 0, [])
 
     async def _before(self) -> None:
         await asyncio.sleep(self._chance.choice((0.0, 0.001, 0.03)))
@@ -163,7 +163,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
         self.feed = MemoryFeed(self.chance)
-        self.hubs = [DeafHub(self.feed, "", lambda _id, _kind: "") for _ in range(2)]  # type: ignore[arg-type]
+        self.hubs = [DeafHub(self.feed, "") for _ in range(2)]  # type: ignore[arg-type]
         self.clients: list[Client] = []
 
     def connect(self, client: Client, tasks: asyncio.TaskGroup, *, forgets_epoch: bool = False) -> None:

@@ -16,7 +16,7 @@ from quire_notifier.epochs import passes
 from quire_notifier.feed import Feed
 from quire_notifier.hub import Hub
 from quire_notifier.links import Links
-from quire_notifier.paging import place_of
+from quire_notifier.paging import onward_of, place_of
 from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.queries import Queries
 from quire_notifier.rows import FileRow, file_view, state_view
@@ -157,8 +157,10 @@ class Api:
         return self._streams.answer(request, name, principal)
 
     async def _snapshot(self, request: Request, principal: Principal) -> Response:
-        """The messages that a WebSocket is told at first, in a list: for a client that then asks for the feed now and then."""
-        snapshot = await self._hub.snapshot(readable(reader(principal), request.path_params["collection_id"]))
+        """The messages that a WebSocket is told at first, in a list; with `cursor`, the batches that are not in them."""
+        name = readable(reader(principal), request.path_params["collection_id"])
+        after = onward_of(request.query_params.get("cursor"))
+        snapshot = await (self._hub.snapshot(name) if after is None else self._hub.more(self._feed, name, after))
         return StreamingResponse(_listed(snapshot.texts), media_type="application/json")
 
     async def _stuck(self, request: Request, principal: Principal) -> Response:

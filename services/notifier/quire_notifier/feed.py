@@ -1,19 +1,19 @@
 """Reads the feed: messages in order, heads, snapshots. Every answer names the epoch it is from."""
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
 from quire_notifier import metrics
+from quire_notifier.paging import Onward
+from quire_notifier.rows import BatchRow
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.stored import decode_state
 
 _SQL = statements("quire_notifier", "feed")
-_PREFETCH = 50
-"""Batches with their files, fetched at a time: some 500 KB."""
 
 
 class Message(NamedTuple):
@@ -39,6 +39,16 @@ class Head(NamedTuple):
     pruned_to: int
 
 
+class Active(NamedTuple):
+    """Active batches as of exactly this place in the feed, the oldest first, each with its state where it is being processed:
+    what is in flight stands nowhere else. `total`: how many are active, here or not.
+    """
+
+    head: Head
+    total: int
+    batches: list[tuple[BatchRow, BatchState | None]]
+
+
 class Feed:
     """The feed in Postgres."""
 
@@ -60,14 +70,21 @@ class Feed:
         messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
         return Stretch(rows[0]["epoch"], messages)
 
-    async def snapshot(self, collection_id: str) -> AsyncGenerator[Head | BatchState, None]:
-        """First the head, then every active batch as of exactly that place in the feed; oldest first."""
+    async def active(self, collection_id: str, after: Onward | None, limit: int) -> Active:
+        """At most `limit` of them, those after the place where one is given."""
+        at, batch_id = (None, None) if after is None else (after.at, after.id)
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            yield _head(await connection.fetchrow(_SQL["head"], collection_id))
-            async for row in connection.cursor(_SQL["active"], collection_id, prefetch=_PREFETCH):
-                yield decode_state(row["state"])
+            head = _head(await connection.fetchrow(_SQL["head"], collection_id))
+            total = await connection.fetchval(_SQL["total"], collection_id)
+            rows = await connection.fetch(_SQL["active"], collection_id, at, batch_id, limit)
+        return Active(head, total, [_batch(row) for row in rows])
 
 
 def _head(row: asyncpg.Record | None) -> Head:
     assert row is not None  # noqa: S101 -- one epoch is live, always: switching is one transaction
     return Head(*row)
+
+
+def _batch(row: asyncpg.Record) -> tuple[BatchRow, BatchState | None]:
+    *columns, state = row
+    return BatchRow(*columns), None if state is None else decode_state(state)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from msgspec import UNSET
 
+from quire_notifier.rows import positions
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import (
     BatchCancelRequested,
@@ -31,7 +32,6 @@ from quire_schemas.messages import (
     BatchRetryMessage,
     BatchStartedMessage,
     FileMessage,
-    FilePosition,
 )
 from quire_schemas.views import CreatedFile
 
@@ -119,18 +119,13 @@ def _released(step: Step) -> BatchProgressMessage:
 
 
 def _progress(after: BatchState, event: Event, stage: Any) -> BatchProgressMessage:
-    in_flight = [
-        FilePosition(file_id=file.file_id, stage=file.stage, page=file.page, pages=file.pages)
-        for file in after.files.values()
-        if file.stage is not None
-    ]
     return BatchProgressMessage(
         **_head(after, event),
         stage=stage,
         processed=after.count("processed"),
         failed=after.count("failed"),
         total=after.total,
-        in_flight=in_flight,
+        in_flight=positions(after),
         waiting_for=list(after.waiting_for) if after.waiting_for else UNSET,
     )
 

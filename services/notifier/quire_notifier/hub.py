@@ -9,7 +9,7 @@ import msgspec
 from quire_notifier import metrics
 from quire_notifier.feed import Feed, Head
 from quire_notifier.history import History
-from quire_notifier.rows import Linker
+from quire_notifier.paging import Onward
 from quire_notifier.shared import Shared
 from quire_notifier.snapshots import SnapshotMessages, read_snapshot
 from quire_notifier.tables import CHANNEL, Heads
@@ -30,12 +30,12 @@ _decode_heads = msgspec.json.Decoder(Heads).decode
 class Hub:
     """To be run as long as there are sockets."""
 
-    def __init__(self, feed: Feed, dsn: str, link: Linker) -> None:
-        """`dsn`: for the connection that listens. `link` makes the links of files in snapshots."""
+    def __init__(self, feed: Feed, dsn: str) -> None:
+        """`dsn`: for the connection that listens."""
         self._feed = feed
         self._dsn = dsn
-        self._link = link
         self._tails: dict[str, Tail] = {}
+        self._snapshots: dict[str, SnapshotMessages] = {}  # the last one of each collection that has a tail
         self._users: dict[str, int] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: asyncio.TaskGroup
@@ -73,6 +73,7 @@ class Hub:
         self._users[name] -= 1
         if not self._users[name]:
             del self._users[name], self._tails[name]
+            self._snapshots.pop(name, None)
             self._running.pop(name).cancel()
 
     async def head(self, collection_id: str) -> Head:
@@ -80,10 +81,25 @@ class Hub:
         return head
 
     async def snapshot(self, collection_id: str) -> SnapshotMessages:
-        """One that is being read just now is good for whoever comes: messages follow from its place."""
-        ask = self._shared.ask
-        messages: SnapshotMessages = await ask(
-            ("snapshot", collection_id), lambda: read_snapshot(self._feed, collection_id, self._link)
+        """The last one that was read is good for whoever comes, as long as the messages that follow from its place are few."""
+        head = await self.head(collection_id)
+        kept = self._snapshots.get(collection_id)
+        if kept is None or not kept.leads_to(head):
+            kept = await self._read(self._feed, collection_id, None)
+            if collection_id in self._tails:
+                self._snapshots[collection_id] = kept
+        return kept
+
+    async def more(self, feed: Feed, collection_id: str, after: Onward) -> SnapshotMessages:
+        """The batches after that place, read from `feed`: whoever asks for them keeps no subscriber waiting. As `after` names the
+        seq from which a client follows, what it gets is not older than that.
+        """
+        return await self._read(feed, collection_id, after)
+
+    async def _read(self, feed: Feed, collection_id: str, after: Onward | None) -> SnapshotMessages:
+        """Those who ask at the same time are answered at once."""
+        messages: SnapshotMessages = await self._shared.ask(
+            ("snapshot", collection_id, after), lambda: read_snapshot(feed, collection_id, after)
         )
         return messages
 

@@ -77,7 +77,7 @@ class Notifier:
         links = Links(settings.link_key, settings.link_s)
         self._settings = settings
         self._authenticator = authenticator
-        self._hub = Hub(Feed(pools.feed), settings.postgres.dsn, links)
+        self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
         self._sockets = Sockets(settings)
         self._streams = Streams(self._hub, self._sockets)
         self._follower = Follower(

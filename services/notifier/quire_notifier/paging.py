@@ -3,12 +3,14 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from quire_runtime.http import Problem
+
+T = TypeVar("T")
 
 
 class Place(NamedTuple):
@@ -18,18 +20,35 @@ class Place(NamedTuple):
     id: UUID
 
 
+class Onward(NamedTuple):
+    """Where a snapshot goes on: after this batch, as of `seq` or later."""
+
+    seq: int
+    at: datetime
+    id: UUID
+
+
 _place = msgspec.json.Decoder(tuple[datetime, UUID])
+_onward = msgspec.json.Decoder(tuple[int, datetime, UUID])
 
 
-def cursor_of(at: datetime, item_id: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((at, item_id))).decode().rstrip("=")
+def cursor_of(*place: object) -> str:
+    """Of the fields of a Place, or an Onward."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def place_of(cursor: str | None) -> Place | None:
     """Raises Problem 422 where it is none of our cursors."""
-    if cursor is None:
-        return None
+    return None if cursor is None else Place(*_decoded(cursor, _place))
+
+
+def onward_of(cursor: str | None) -> Onward | None:
+    """Raises Problem 422 where it is none of our cursors."""
+    return None if cursor is None else Onward(*_decoded(cursor, _onward))
+
+
+def _decoded(cursor: str, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return Place(*_place.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))))
+        return decoder.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError) as error:
         raise Problem(422, "invalid_cursor", "cursor takes what next_cursor of the page before was.") from error

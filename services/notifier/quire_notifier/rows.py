@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import BatchCode, FileCode, Notice, Policy, Stage, Standing, Status
-from quire_schemas.views import BatchView, FileView, Links
+from quire_schemas.views import BatchView, FilePosition, FileView, Links
 
 UPLOADED = 100
 """Percent: the original is in object storage before its batch is created (DESIGN §5)."""
@@ -127,8 +126,17 @@ def changed_files(before: BatchState | None, after: BatchState) -> list[FileRow]
     return [file_row(after, file) for file_id, file in after.files.items() if known.get(file_id) is not file]
 
 
-def batch_view(row: BatchRow, files: list[FileView] | None = None) -> BatchView:
-    return BatchView(**row._asdict(), files=UNSET if files is None else files)
+def positions(state: BatchState) -> list[FilePosition]:
+    """What is in flight, in the order of the batch."""
+    return [
+        FilePosition(file_id=file.file_id, stage=file.stage, page=file.page, pages=file.pages, filename=file.filename)
+        for file in state.files.values()
+        if file.stage is not None
+    ]
+
+
+def batch_view(row: BatchRow) -> BatchView:
+    return BatchView(**row._asdict())
 
 
 def file_view(row: FileRow, link: Linker) -> FileView:
@@ -160,5 +168,11 @@ def file_view(row: FileRow, link: Linker) -> FileView:
 
 
 def state_view(state: BatchState, link: Linker) -> BatchView:
-    """The batch with its files, in the order of the batch."""
-    return batch_view(batch_row(state), [file_view(file_row(state, file), link) for file in state.files.values()])
+    """The batch with its files, in the order of the batch, and what is in flight."""
+    files = [file_view(file_row(state, file), link) for file in state.files.values()]
+    return BatchView(**batch_row(state)._asdict(), files=files, in_flight=positions(state))
+
+
+def active_view(row: BatchRow, state: BatchState | None) -> BatchView:
+    """The batch without its files, and what is in flight. `state` of one that is being processed."""
+    return BatchView(**row._asdict(), in_flight=[] if state is None else positions(state))

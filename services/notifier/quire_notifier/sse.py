@@ -16,11 +16,12 @@ from quire_notifier import metrics
 from quire_notifier.groups import Encoding, seq_of
 from quire_notifier.held import HeldResponse
 from quire_notifier.hub import Hub
+from quire_notifier.pace import Pace
 from quire_notifier.parameters import MAX_SEQ, number
 from quire_notifier.snapshots import SnapshotMessages
 from quire_notifier.sockets import Sockets
 from quire_notifier.subscription import Subscription
-from quire_notifier.wire import MOST_WAITING, TooSlow
+from quire_notifier.wire import MOST_WAITING, PIECE_BYTES, TooSlow
 from quire_runtime.auth import Principal
 from quire_runtime.http import Problem
 from quire_runtime.logs import get_logger
@@ -50,6 +51,8 @@ class EventStream:
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
         self._size = 0
+        self._gone = 0  # bytes that the client has taken
+        self._pace = Pace()
         self._epoch = ""
         self._filled, self._taken = asyncio.Event(), asyncio.Event()
         self._ended = False
@@ -66,24 +69,20 @@ class EventStream:
         if self._ended:
             return
         if self._size + len(data) > MOST_WAITING:
-            metrics.CLOSED.labels("sse").inc()
-            self._waiting, self._size = [], 0  # the connection itself is cut by TCP, which waits a minute for who takes nothing
-            self.end()
+            self._end_slow()
         else:
             self._put(data)
 
     async def paced(self, frames: list[bytes]) -> None:
         for frame in frames:
             self._put(frame)
-            while self._size > MOST_WAITING // 4 and not self._ended:
-                self._taken.clear()
-                await self._taken.wait()
+            while self._size > PIECE_BYTES and not self._ended:
+                await self._drained()
             if self._ended:
                 raise TooSlow
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        for text in snapshot.texts:
-            await self.paced([encoding_of(snapshot.head.epoch)(text)])
+        await self.paced(snapshot.encoded(encoding_of(snapshot.head.epoch)))
 
     def create_task(self, coro: Coroutine[Any, Any, None], /) -> asyncio.Task[None]:
         """As the owner of its subscription's tasks: one that breaks ends this stream, and no other."""
@@ -115,14 +114,33 @@ class EventStream:
                 yield b": alive\n\n"
                 continue
             self._filled.clear()
-            taken, self._waiting, self._size = self._waiting, [], 0
+            chunk, self._waiting, self._size = b"".join(self._waiting), [], 0
             self._taken.set()
-            yield b"".join(taken)
+            yield chunk
+            self._gone += len(chunk)
 
     def _put(self, data: bytes) -> None:
         self._waiting.append(data)
         self._size += len(data)
         self._filled.set()
+
+    async def _drained(self) -> None:
+        """Returns when what waits is on its way, or the client has taken too little for that in the time."""
+        loop = asyncio.get_running_loop()
+        began, gone = loop.time(), self._gone
+        self._taken.clear()
+        try:
+            async with asyncio.timeout(self._pace.seconds):
+                await self._taken.wait()
+        except TimeoutError:
+            self._end_slow()
+        self._pace.waited(loop.time() - began, self._gone - gone)
+
+    def _end_slow(self) -> None:
+        """The connection itself is cut when nothing more of what is on its way is taken (QUIRE_HTTP_STALL_TIMEOUT)."""
+        metrics.CLOSED.labels("sse").inc()
+        self._waiting, self._size = [], 0
+        self.end()
 
 
 def _too_many(whose: str) -> Problem:

@@ -6,7 +6,6 @@ It finds its way to the application as `scope["extensions"]["quire.wire"]`.
 
 import asyncio
 import contextlib
-import socket
 from asyncio.transports import BaseTransport
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from websockets.http11 import Request
 from quire_notifier import metrics
 from quire_notifier.frames import text_frame
 from quire_notifier.groups import Encoding
+from quire_notifier.pace import STALLED_SECONDS, Pace
 from quire_notifier.snapshots import SnapshotMessages
 from quire_runtime.logs import get_logger
 from quire_schemas.messages import ServerMessage, encode_message
@@ -26,12 +26,10 @@ log = get_logger(__name__)
 EXTENSION = "quire.wire"
 MOST_WAITING = 1024 * 1024
 """Bytes that may wait in our memory for one client (DESIGN §5)."""
-STALLED_SECONDS = 5.0
-"""How long bytes may wait for a client that takes none, or not all."""
-KERNEL_BYTES = 64 * 1024
-"""Bytes not sent yet that the kernel may hold: so a client that stalls is noticed here, soon."""
 CLOSING_SECONDS = 3.0
 """What a client has for taking a close frame and answering it, before the connection is cut."""
+LOOK_SECONDS = 1.0
+"""Between two looks at what a client has taken."""
 PIECE_BYTES = 32 * 1024
 READ_BYTES = 4 * 1024
 """What is taken from the network at a time, so that a flood of tiny frames is noticed after some hundred of them."""
@@ -57,6 +55,9 @@ class Wire(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, frames_per_second: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clear_at = 0.0  # the loop's time when nothing was waiting
+        self._written = 0  # bytes
+        self._pace = Pace()
+        self._turn = asyncio.Lock()
         self._most_frames = frames_per_second * FLOOD_SECONDS
         self._frames, self._counted_since = 0, 0.0
         self._flooded = False
@@ -64,9 +65,6 @@ class Wire(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self._clear_at = self.loop.time()
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with contextlib.suppress(OSError):
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -128,8 +126,9 @@ class Wire(WebSocketsSansIOProtocol):
         if not waiting:
             self._clear_at = now
         elif waiting + len(data) > MOST_WAITING or now - self._clear_at > STALLED_SECONDS:
-            self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
+            self._close_slow()
             return
+        self._written += len(data)
         transport.write(data)
 
     async def paced(self, frames: list[bytes]) -> None:
@@ -146,18 +145,12 @@ class Wire(WebSocketsSansIOProtocol):
             await self._put(piece)
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        for text in snapshot.texts:  # one frame at a time: a thousand slow readers share the texts and hold no copy of their own
-            await self.paced([text_frame(text)])
+        await self.paced(snapshot.encoded(text_frame))
 
     async def drained(self) -> None:
-        """Returns when the client has taken nearly everything. Raises TooSlow."""
-        try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                await self.writable.wait()
-        except TimeoutError:
-            self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
-            raise TooSlow from None
-        self._clear_at = self.loop.time()
+        """Returns when the client has taken nearly everything. Raises TooSlow where it takes too little in the time."""
+        async with self._turn:
+            await self._drain()
 
     def close(self, code: int, reason: str) -> None:
         """Says why, and cuts the connection soon, whether the client has taken it or not. Harmless when called again."""
@@ -174,11 +167,33 @@ class Wire(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
 
     async def _put(self, piece: list[bytes]) -> None:
-        if self.ended:
-            raise TooSlow
-        self.transport.write(b"".join(piece))
-        await asyncio.sleep(0)  # lets the transport send, and others have their turn
-        await self.drained()
+        async with self._turn:  # what several subscriptions have for it goes out in turn, and does not pile up
+            if self.ended:
+                raise TooSlow
+            data = b"".join(piece)  # one frame is not copied
+            self._written += len(data)
+            self.transport.write(data)
+            await asyncio.sleep(0)  # lets the transport send, and others have their turn
+            await self._drain()
+
+    async def _drain(self) -> None:
+        while not self.writable.is_set():
+            began, taken = self.loop.time(), self._taken()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK_SECONDS, self._pace.seconds)):
+                    await self.writable.wait()
+            self._pace.waited(self.loop.time() - began, self._taken() - taken)
+            if not self._pace.seconds and not self.writable.is_set():
+                self._close_slow()
+                raise TooSlow
+        self._clear_at = self.loop.time()
+
+    def _taken(self) -> int:
+        """Bytes that have left us."""
+        return self._written - self.transport.get_write_buffer_size()
+
+    def _close_slow(self) -> None:
+        self.close(TOO_SLOW, "too slow: connect again and go on with `after`")
 
 
 def wire_of(scope: Scope) -> Wire:

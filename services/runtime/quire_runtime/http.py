@@ -32,6 +32,8 @@ log = get_logger(__name__)
 PROBLEM_TYPE = "application/problem+json"
 STALLED_SECONDS = 60
 """How long a client may take none of what is sent to it, until the kernel ends its connection."""
+KERNEL_BYTES = 64 * 1024
+"""Bytes not sent yet that the kernel may hold for a client: so one that is slow is noticed here, soon."""
 _CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _encoder = msgspec.json.Encoder()
 
@@ -205,8 +207,10 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted here inherits it
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
+    for option, value in (("TCP_USER_TIMEOUT", STALLED_SECONDS * 1000), ("TCP_NOTSENT_LOWAT", KERNEL_BYTES)):
+        if hasattr(socket, option):  # what is accepted here inherits it
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     try:
         sock.bind((host, port))
         sock.listen(BACKLOG)

@@ -17,6 +17,8 @@ let batchId = null;
 let subscription = null;
 let notice = null;
 let drawing = false;
+let listed = 0;
+let cursor = null;
 const settled = new Set();
 
 function open(event, id) {
@@ -30,13 +32,14 @@ function open(event, id) {
 async function route() {
   const [, kind, id] = location.pathname.split("/");
   batchId = kind === "batches" ? id : null;
-  const wanted = batchId ? (await get(`/api/batches/${batchId}`).catch(() => null))?.collection_id : decodeURIComponent(id ?? "");
-  const next = wanted || "default";
+  const view = batchId && (await get(`/api/batches/${batchId}`).catch(() => null));
+  const next = (batchId ? view?.collection_id : decodeURIComponent(id ?? "")) || "default";
   byId("collection").value = next;
   if (next !== collection || !subscription) {
     collection = next;
     await follow();
   }
+  if (view && !batches.get(batchId)) batches.put(view);
   remember();
   await files.show(batchId ? { batch_id: batchId } : { collection_id: collection });
   files.timeline(batchId ? batches.get(batchId) : null);
@@ -75,28 +78,53 @@ async function past(id) {
 async function follow() {
   subscription?.close();
   batches.clear();
+  cursor = null;
+  byId("rest").hidden = true;
   subscription = subscribe(location.origin, collection, { token: currentToken() ?? undefined });
   subscription.addEventListener("subscribed", ({ detail }) => caughtUp(detail));
   subscription.addEventListener("message", ({ detail }) => take(detail));
   subscription.addEventListener("disconnected", ({ detail }) => lost(detail));
 }
 
-async function caughtUp({ recovered, snapshot }) {
+async function caughtUp(part) {
   clearTimeout(notice);
   notice = null;
-  if (!recovered) {
+  if (!part.recovered) {
     const mine = collection;
-    snapshot.batches.forEach((batch) => batches.put(batch)); // before the messages that follow it
-    const active = new Set(snapshot.batches.map((batch) => batch.batch_id));
+    const active = new Set(part.snapshot.batches.map((batch) => batch.batch_id));
     const before = batches.all().filter((batch) => !TERMINAL.has(batch.status) && !active.has(batch.batch_id));
+    batches.begin(part); // before the messages that follow it
+    listed = 0;
+    goesOn(part);
     say(TEXT.catchingUp);
-    await Promise.all([endings(), ...before.map(({ batch_id }) => batches.refresh(batch_id, () => get(`/api/batches/${batch_id}`)))]).catch(() => null);
+    await Promise.all([endings(), ...before.map(({ batch_id }) => ask(batch_id))]).catch(() => null);
     if (mine !== collection) return;
     files.load(true);
     redraw();
   }
   say(TEXT.live);
   await remember();
+}
+
+const ask = (id) => batches.refresh(id, () => get(`/api/batches/${id}`));
+
+/** Says how many active batches the parts of the snapshot have named, and where the next one begins. */
+function goesOn({ snapshot }) {
+  listed += snapshot.batches.length;
+  cursor = snapshot.next_cursor;
+  byId("rest").hidden = !cursor;
+  byId("rest-of").textContent = TEXT.restOf(listed, snapshot.total);
+}
+
+async function moreBatches() {
+  const [mine, { epoch }] = [cursor, subscription];
+  const frames = await get(`/api/collections/${collection}/snapshot`, { cursor }).catch(() => []);
+  if (mine !== cursor) return; // the feed has begun anew meanwhile, or is another one
+  for (const frame of frames.filter((each) => each.epoch === epoch)) {
+    batches.add(frame);
+    goesOn(frame);
+  }
+  redraw();
 }
 
 /** The batches that have ended lately: the snapshot has the others. */
@@ -109,6 +137,11 @@ async function endings() {
 
 function take(message) {
   const ended = batches.take(message);
+  const batch = batches.get(message.batch_id);
+  if (batch.vague) {
+    batch.vague = false;
+    ask(message.batch_id).then(redraw, () => null);
+  }
   if (message.type === "FILES_PROCESSED") {
     if (!settled.size) setTimeout(refresh, SETTLED_MS);
     settled.add(message.file_id);
@@ -167,6 +200,7 @@ byId("all-batches").addEventListener("click", () => {
   history.pushState(null, "", `/collections/${encodeURIComponent(collection)}`);
   route();
 });
+byId("more-batches").addEventListener("click", moreBatches);
 addEventListener("popstate", route);
 setInterval(() => tick(batches), 1000);
 offer(() => collection);

@@ -70,7 +70,7 @@ function one(batch, open) {
     el("p", {}, link, " ", ended ? STATUS[batch.status] : (STAGE[batch.stage] ?? STATUS[batch.status])),
     el("progress", { max: Math.max(1, batch.total), value: done, "aria-label": TEXT.count(done, batch.total) }),
     el("p", {}, [TEXT.count(done, batch.total), TEXT.failedFiles(batch.failed)].filter(Boolean).join(" · ")),
-    ended ? null : el("ul", { className: "now" }, ...batch.inFlight.slice(0, 4).map((position) => working(batch, position))),
+    ended ? null : el("ul", { className: "now" }, ...batch.inFlight.slice(0, 4).map(working)),
     ended ? null : el("p", { className: "times" }),
     batch.error_message ? el("p", {}, batch.error_message) : null,
     ended ? (done > batch.processed ? button("retry", TEXT.retry, TEXT.retryNamed) : null) : button("cancel", TEXT.cancel, TEXT.cancelNamed),
@@ -81,6 +81,6 @@ function one(batch, open) {
   return element;
 }
 
-function working(batch, { file_id, page, pages }) {
-  return el("li", {}, name(TEXT.now(batch.files.get(file_id)?.original_filename ?? file_id.slice(0, 8), page, pages)));
+function working({ file_id, filename, page, pages }) {
+  return el("li", {}, name(TEXT.now(filename ?? file_id.slice(0, 8), page, pages)));
 }

@@ -4,7 +4,8 @@ const MESSAGES_KEPT = 200;
 const ENDED_KEPT = 200;
 export const TERMINAL = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
 
-/** Batches by id, as the API's Batch with `files` by id; `inFlight` is what is worked on right now. */
+/** Batches by id, as the API's Batch with `files` by id, those that were heard of; `inFlight` is what is worked on right now.
+ * Messages up to `asOf` are in it. `vague`: where it stands has to be asked for. */
 export class Batches {
   #batches = new Map();
   /** Ids whose batch has changed since they were last taken. */
@@ -29,14 +30,24 @@ export class Batches {
     this.#batches.clear();
   }
 
-  /** A batch as the API shows it; what its messages have told in the meantime stays. */
-  put(view) {
+  /** A batch as the API shows it, as of a place in the feed; its messages stay. */
+  put(view, asOf = 0) {
     const files = new Map((view.files ?? []).map((file) => [file.file_id, file]));
-    const known = this.#batches.get(view.batch_id);
-    const fresh = { inFlight: [], early: [], messages: [], told: 0, past: false };
-    const batch = { ...fresh, ...known, ...view, files: files.size ? files : (known?.files ?? files) };
+    const { early = [], messages = [], told = 0, past = false } = this.#batches.get(view.batch_id) ?? {};
+    const batch = { early, messages, told, past, ...view, files, inFlight: view.in_flight ?? [], asOf, vague: false };
     this.#batches.set(view.batch_id, batch);
     this.dirty.add(view.batch_id);
+  }
+
+  /** A snapshot's first part. */
+  begin(part) {
+    for (const batch of this.#batches.values()) batch.asOf = 0; // another epoch counts anew
+    part.snapshot.batches.forEach((batch) => this.put(batch, part.seq));
+  }
+
+  /** A further part: what was heard of meanwhile is newer. */
+  add(part) {
+    for (const batch of part.snapshot.batches) if (!this.get(batch.batch_id)) this.put(batch, part.seq);
   }
 
   /** Asks where a batch stands, again where messages came meanwhile: an answer that travelled must not undo them. */
@@ -53,6 +64,7 @@ export class Batches {
   /** The next message of the feed; true when its batch has just ended. */
   take(message) {
     const batch = this.#batches.get(message.batch_id) ?? this.#unknown(message);
+    if (message.seq <= batch.asOf) return false;
     batch.told += 1;
     batch.messages = [...batch.messages.slice(1 - MESSAGES_KEPT), message];
     batch.last_seen_at = message.at;
@@ -61,10 +73,11 @@ export class Batches {
     return ended;
   }
 
-  #unknown({ batch_id, collection_id, at }) {
+  #unknown({ batch_id, collection_id, at, type }) {
     const batch = {
       batch_id, collection_id, created_at: at, status: "queued", total: 0, processed: 0, failed: 0, cancelled: 0,
       attempt: 0, generation: 0, stage: null, files: new Map(), inFlight: [], early: [], messages: [], told: 0, past: false,
+      asOf: 0, vague: type !== "BATCH_CREATED",
     };
     this.#batches.set(batch_id, batch);
     return batch;
@@ -72,7 +85,9 @@ export class Batches {
 }
 
 function counts(batch, { processed, failed, cancelled, total }) {
-  Object.assign(batch, { processed, failed, total, cancelled: cancelled ?? batch.cancelled });
+  batch.total = total;
+  if (batch.files.size === total) return; // each is counted: the message may be older than what was asked for
+  Object.assign(batch, { processed, failed, cancelled: cancelled ?? batch.cancelled });
 }
 
 function over(status) {
@@ -85,11 +100,8 @@ function over(status) {
 }
 
 const CHANGES = {
-  BATCH_CREATED(batch, { files, at }) {
-    batch.files = new Map(files.map(({ file_id, filename, size }) => [
-      file_id,
-      { file_id, original_filename: filename, file_size: size, processing_status: "queued", created_at: at },
-    ]));
+  BATCH_CREATED(batch, { files }) {
+    batch.files = new Map(files.map(({ file_id }) => [file_id, { file_id, processing_status: "queued" }]));
     batch.total = files.length;
   },
   BATCH_PROCESSING_STARTED(batch, { attempt, at }) {
@@ -101,14 +113,11 @@ const CHANGES = {
     batch.stage = message.stage;
     if (message.stage === "released") batch.status = "queued";
   },
-  FILES_PROCESSED(batch, { file_id, status, page_count = null, error_code = null, error_message = null }) {
-    const file = batch.files.get(file_id);
-    if (file) {
-      const before = file.processing_status;
-      if (before in batch) batch[before] -= 1;
-      batch.files.set(file_id, { ...file, processing_status: status, page_count, error_code, error_message });
-      batch[status] += 1;
-    }
+  FILES_PROCESSED(batch, { file_id, status }) {
+    const before = batch.files.get(file_id)?.processing_status;
+    if (before in batch) batch[before] -= 1;
+    batch.files.set(file_id, { file_id, processing_status: status });
+    batch[status] += 1;
     batch.inFlight = batch.inFlight.filter((position) => position.file_id !== file_id);
   },
   BATCH_PROCESSING_COMPLETED: over("completed"),
@@ -116,12 +125,12 @@ const CHANGES = {
   BATCH_PROCESSING_CANCELLED: over("cancelled"),
   BATCH_RETRY_REQUESTED(batch, { file_ids, generation }) {
     for (const id of file_ids) {
-      const file = batch.files.get(id);
-      if (!file) continue;
-      if (file.processing_status in batch) batch[file.processing_status] -= 1;
-      batch.files.set(id, { ...file, processing_status: "queued", error_code: null, error_message: null });
+      const before = batch.files.get(id)?.processing_status;
+      if (before in batch) batch[before] -= 1;
+      batch.vague ||= before === undefined;
+      batch.files.set(id, { file_id: id, processing_status: "queued" });
     }
-    Object.assign(batch, { status: "queued", generation, started_at: null, ended_at: null, error_code: null, stage: null });
+    Object.assign(batch, { status: "queued", generation, inFlight: [], started_at: null, ended_at: null, error_code: null, stage: null });
   },
 };
 

@@ -67,6 +67,7 @@ export const TEXT = {
   tooMuch: (size, most) => `These are ${size}, an upload takes ${most}. Send the files in several uploads. Nothing was sent.`,
   noPdf: "It does not look like a PDF, and was not sent.",
   nothing: "No files here yet.",
+  restOf: (shown, total) => `The oldest ${shown} of ${total}.`,
   noActive: "Nothing is being processed.",
   waiting: "waiting for a processor",
   silent: "No sign of life for a while. If it stays so, it is taken over by itself.",

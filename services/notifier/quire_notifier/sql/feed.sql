@@ -17,5 +17,16 @@ FROM epoch e LEFT JOIN LATERAL (
 ) f ON true
 WHERE e.live ORDER BY f.seq;
 
+-- name: total
+SELECT count(*) FROM batch WHERE collection_id = $1 AND status IN ('queued', 'processing');
+
 -- name: active
-SELECT state FROM batch WHERE collection_id = $1 AND status IN ('queued', 'processing') ORDER BY created_at, batch_id;
+-- The oldest first, after the place ($2, $3) where one is given. A state holds all files of its batch: it is read where one of
+-- them may be in flight. The order is that of the columns: the index knows nothing of the texts that are selected.
+SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
+       cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message,
+       CASE WHEN status = 'processing' THEN state END AS state
+FROM batch
+WHERE collection_id = $1 AND status IN ('queued', 'processing')
+  AND ($2::timestamptz IS NULL OR (created_at, batch_id) > ($2, $3::uuid))
+ORDER BY batch.created_at, batch.batch_id LIMIT $4;

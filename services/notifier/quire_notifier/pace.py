@@ -1,0 +1,19 @@
+"""How slow a client may be while something waits for it (DESIGN §5)."""
+
+SLOWEST = 32 * 1024
+"""Bytes a second."""
+STALLED_SECONDS = 5.0
+"""How long bytes may wait for a client that takes none, or not all."""
+
+
+class Pace:
+    """The seconds that a client may still let us wait. Those that it does are gone, and what it takes brings some back: at
+    SLOWEST as many. So a client that is slower runs out of them, and one that has nothing to take never does.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = STALLED_SECONDS
+
+    def waited(self, seconds: float, taken: int) -> None:
+        """It has taken so many bytes meanwhile."""
+        self.seconds = max(0.0, min(STALLED_SECONDS, self.seconds - seconds + taken / SLOWEST))
