@@ -78,7 +78,7 @@ def one_page(content: bytes, page: bytes = b"", trailer: bytes = b"", more: tupl
 
 
 def slow_page_pdf(operators: int = 60_000_000) -> bytes:
-    """A page without text that takes about five seconds to find out."""
+    """A page without text that takes three CPU seconds and more to find out."""
     return one_page(stream(zlib.compress(b"q Q " * (operators // 2), 1), b"/Filter /FlateDecode"))
 
 

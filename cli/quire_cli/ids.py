@@ -17,7 +17,7 @@ from quire_cli.target import target
 
 SEARCHED = 1_000
 OFFERED = 50
-COMPLETE_WITHIN_S = 1.0
+COMPLETE_WITHIN_S = 3.0
 BEGINNING = re.compile(r"[0-9a-f][0-9a-f-]{3,}")
 
 

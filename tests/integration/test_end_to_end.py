@@ -107,7 +107,7 @@ async def test_what_is_missing_in_a_text_is_said_everywhere(client: Client) -> N
     assert {key: message[key] for key in told} == told
     counting = """SELECT count(*) AS n FROM notifier.file_metadata WHERE notices @> '[{"code": "pages_without_text"}]'"""
     assert await client.rows(counting) == [{"n": 1}]
-    text = client.quire.notifier_url + file["links"]["text"]
+    text = f"{client.quire.notifier_url}/{file['links']['text']}"
     assert [page.get("missing") for page in (await client.http.get(text)).json()["pages"]] == [None, "no_text"]
     plain = await client.http.get(text, headers={"Accept": "text/plain"})
     assert plain.text == "words 1\f\n[Page 2 has no text.]"

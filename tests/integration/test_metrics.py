@@ -36,7 +36,7 @@ HEALTHY = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(26)]
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
     """Of two processors, after a bit of everything."""
-    async with serving(stack, processors=2, settings={"QUIRE_CPU_LIMIT_S": "1.5"}) as one:
+    async with serving(stack, processors=2, settings={"QUIRE_CPU_LIMIT_S": "0.7"}) as one:
         async with (
             connect(one.quire.notifier_url.replace("http", "ws", 1) + "/ws?collection_id=default"),
             one.http.stream("GET", f"{one.quire.notifier_url}/api/collections/default/events"),
@@ -52,6 +52,7 @@ async def work(client: Client) -> None:
     refused = await client.submit([("a.txt", b"no pdf")])
     assert refused.status_code == 422
     [slow] = await client.accepted([("slow.pdf", slow_pdf("slow", 2_000))])
+    await client.until(slow, lambda batch: batch["status"] == "processing")
     assert (await client.command(slow, "cancel")).status_code == 202
     ended = [(await client.ended(batch_id))["status"] for batch_id in (whole, rest, mixed, strict, slow)]
     assert ended == ["completed", "completed", "completed_with_errors", "failed", "cancelled"]

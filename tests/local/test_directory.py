@@ -68,7 +68,7 @@ def test_fresh_empties_the_directory(data: DataDirectory) -> None:
         (data.path / "kafka" / "data").mkdir(parents=True)
         (data.path / "samples-submitted").touch()
     with data.owned(fresh=True):
-        assert {entry.name for entry in data.path.iterdir()} == {"lock", "credentials.json"}
+        assert {entry.name for entry in data.path.iterdir()} == {"lock", "credentials.json", "logs"}
 
 
 def test_only_its_owner_can_read_the_secrets(data: DataDirectory) -> None:
