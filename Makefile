@@ -26,7 +26,7 @@ demo: $(READY) ## Submit the samples to the running stack and check every outcom
 	@$(BIN)/python samples/demo.py $(ARGS)
 
 test: $(READY) ## Run all tests, in two processes; ARGS="tests/schemas -k fold" for some
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-deploy: $(READY) ## Run the tests of images, Compose and Kubernetes too, on the Docker engine and the cluster that are reachable
 	@$(BIN)/python -m pytest -m 'live or not live' tests/deploy $(ARGS)
