@@ -94,10 +94,12 @@ class Reader(Handler):
 
     def __init__(self) -> None:
         self.mine: frozenset[int] = frozenset()
+        self.assignments = 0
         self.seen: dict[int, list[LogRecord]] = defaultdict(list)
 
     def assigned(self, partitions: frozenset[int]) -> None:
         self.mine = partitions
+        self.assignments += 1
 
     def revoked(self, partitions: frozenset[int]) -> None:
         """The next assignment decides."""
@@ -231,6 +233,7 @@ async def test_every_partition_has_one_owner_and_who_has_lost_it_is_told(group: 
         await eventually(lambda: len(one.mine) == PARTITIONS)
         await first.confirm_membership()
         async with group.member(two):
+            await eventually(lambda: one.assignments > 1 and two.assignments > 0)
             await eventually(lambda: len(one.mine) + len(two.mine) == PARTITIONS)
             assert not one.mine & two.mine
             for number in range(20):

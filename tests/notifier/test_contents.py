@@ -63,6 +63,8 @@ B = {"page": 2, "text": "b"}
     [
         ([{"page": 1, "text": "a"}, B], "a\f\nb"),
         ([NO_TEXT, B], "[Page 1 has no text.]\f\nb"),
+        ([{"page": 1, "text": " \n ", "missing": "no_text"}, B], "[Page 1 has no text.]\f\nb"),
+        ([{"page": 1, "text": "  "}, {"page": 2, "text": "\n b"}], "  \f\n\n b"),
         ([UNREADABLE, B], "[Page 1 could not be read.]\f\nb"),
         ([CUT], "a\n[The text of page 1 goes on, but is cut here.]\f\n[What comes after page 1 was not read.]"),
         ([LATER, B], "a\f\nb"),

@@ -18,6 +18,8 @@ _MISSING = {
 """By what a page says in `missing`: the mark at its place."""
 _MARK = re.compile(r'["{}\[\]:,]')
 _IN_STRING = re.compile(r'(?:[^"\\]+|\\[^u]|\\u[0-9A-Fa-f]{4})*+')
+_MOST_BLANKS = 4096
+"""Characters of a page that are held back: where it has nothing else, a mark takes their place."""
 _PAGE_DEPTH = 3
 """Of the fields of a page: in the document, in its list of pages, in one of them."""
 
@@ -47,7 +49,8 @@ class PagesText:
         self._pages = 0
         self._page_count = 0
         self._missing = ""
-        self._blank = True  # this page, so far
+        self._blank = ""  # what this page has so far, while that is nothing but blanks
+        self._written = False  # whether it has more
 
     def feed(self, piece: str) -> Iterator[str]:
         """What this piece holds of the pages' text."""
@@ -104,8 +107,10 @@ class PagesText:
         """Marks at the end of a page, or of the document."""
         if self._in_a_page:
             if self._missing in _MISSING:
-                yield ("" if self._blank else "\n") + _MISSING[self._missing].format(page=self._pages)
-            self._missing, self._blank = "", True
+                yield ("\n" if self._written else "") + _MISSING[self._missing].format(page=self._pages)
+            else:
+                yield self._blank
+            self._missing, self._blank, self._written = "", "", False
         elif self._depth == 1 and self._pages < self._page_count:
             yield BETWEEN_PAGES if self._pages else ""
             yield f"[What comes after page {self._pages} was not read.]"
@@ -113,7 +118,11 @@ class PagesText:
     def _more(self, raw: str) -> Iterator[str]:
         text = _decode(f'"{raw}"') if "\\" in raw else raw
         if self._wanted:
-            self._blank = self._blank and not text.strip()
-            yield text
+            text, self._blank = self._blank + text, ""
+            self._written = self._written or len(text) > _MOST_BLANKS or bool(text.strip())
+            if self._written:
+                yield text
+            else:
+                self._blank = text
         else:
             self._string += text
