@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from batch import cpu, ended, submit
 from tests.samples_pdf import simple_pdf, slow_pdf
 
 MIB = 1024 * 1024
@@ -27,14 +27,7 @@ SAMPLE_SECONDS = 0.25
 SETTLED_SECONDS = 3.0
 PAGES = {"one page": (1, 1_000), "20 pages": (20, 200), "300 pages": (300, 30)}
 CONNECTED_AT_ONCE = 200
-
-
-@dataclass
-class Use:
-    """Of one service with its children: CPU seconds, and the most memory at a time (PSS: of shared pages its part)."""
-
-    cpu: float = 0.0
-    mib: float = 0.0
+PARTS = ("ingest", "processor-1", "notifier")
 
 
 async def main() -> None:
@@ -52,65 +45,41 @@ async def main() -> None:
 
 async def throughput(client: httpx.AsyncClient, stack: dict[str, Any], name: str, pages: int, count: int) -> None:
     files = [(f"{n}.pdf", simple_pdf(f"{n}") if pages == 1 else slow_pdf(f"{n}", pages)) for n in range(count)]
-    uses = {part: Use() for part in ("ingest", "processor-1", "notifier")}
-    async with contextlib.AsyncExitStack() as watched:
-        for part, use in uses.items():
-            await watched.enter_async_context(watching(psutil.Process(stack["pids"][part]), use))
-        began = time.monotonic()
-        batches = await submit(client, stack, files)
-        for batch_id in batches:
-            while (await client.get(f"{stack['notifier_url']}/api/batches/{batch_id}")).json()["ended_at"] is None:
-                await asyncio.sleep(0.05)
-        took = time.monotonic() - began
+    before, began = cpu(stack), time.monotonic()
+    async with watching(stack) as peaks:
+        for batch in (await submit(client, stack, files, "sizing"))["batches"]:
+            await ended(client, stack, batch["batch_id"])
+    took, after = time.monotonic() - began, cpu(stack)
     print(f"{name}: {count} files in {took:.1f} s, {count / took:.1f} files/s, {count * pages / took:.0f} pages/s")
-    for part, use in uses.items():
-        print(
-            f"  {part:<12} {use.cpu / count * 1000:7.1f} CPU ms a file, {use.cpu / took:5.2f} cores, {use.mib:5.0f} MiB at most"
-        )
-
-
-async def submit(client: httpx.AsyncClient, stack: dict[str, Any], files: list[tuple[str, bytes]]) -> list[str]:
-    parts = [("files", (name, content, "application/pdf")) for name, content in files]
-    answer = await client.post(f"{stack['ingest_url']}/api/documents/process?collection_id=sizing", files=parts)
-    return [batch["batch_id"] for batch in answer.raise_for_status().json()["batches"]]
+    for part, peak in peaks.items():
+        used = sum(after.get(one, 0.0) - before.get(one, 0.0) for one in (part, f"{part}'s children"))
+        print(f"  {part:<12} {used / count * 1000:7.1f} CPU ms a file, {used / took:5.2f} cores, {peak:5.0f} MiB at most")
 
 
 @contextlib.asynccontextmanager
-async def watching(process: psutil.Process, use: Use) -> AsyncIterator[None]:
+async def watching(stack: dict[str, Any]) -> AsyncIterator[dict[str, float]]:
+    """The most MiB at a time that each service takes with its children (PSS: of shared pages its part)."""
+    peaks = dict.fromkeys(PARTS, 0.0)
+
     async def look() -> None:
         while True:
-            use.mib = max(use.mib, mib(process))
+            for part in PARTS:
+                peaks[part] = max(peaks[part], mib(psutil.Process(stack["pids"][part])))
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    before = seconds(process)
     looking = asyncio.create_task(look())
     try:
-        yield
+        yield peaks
     finally:
         looking.cancel()
-        use.cpu = seconds(process) - before
-
-
-def family(process: psutil.Process) -> list[psutil.Process]:
-    return [process, *process.children(recursive=True)]
 
 
 def mib(process: psutil.Process) -> float:
     total = 0
-    for one in family(process):
+    for one in [process, *process.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             total += one.memory_full_info().pss
     return total / MIB
-
-
-def seconds(process: psutil.Process) -> float:
-    """CPU of it and of all its children, also of those that have ended."""
-    total = 0.0
-    for one in family(process):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = one.cpu_times()
-            total += times.user + times.system + (times.children_user + times.children_system)
-    return total
 
 
 async def connections(stack: dict[str, Any], count: int) -> None:

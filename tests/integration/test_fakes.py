@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,14 +15,16 @@ from uuid import uuid4
 import pytest
 from tests.fakes.store import Store
 from tests.integration.stack import Stack
+from tests.integration.test_runtime_log import an_event, eventually
+from tests.integration.test_runtime_storage import settings_of
 from tests.processor.model.log import PARTITIONS, Log, Member
 
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
 from quire_runtime.publisher import Publisher
-from quire_runtime.settings import KafkaSettings, S3Settings
+from quire_runtime.settings import KafkaSettings
 from quire_runtime.storage import AlreadyThere, ObjectMissing, ObjectStore
 from quire_runtime.topic import ensure_topic
-from quire_schemas.events import BatchCancelRequested, Event, event_of
+from quire_schemas.events import Event
 
 AnyStore = Store | ObjectStore
 AnyMember = Member | LogConsumer
@@ -36,14 +37,7 @@ async def store(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[A
     if request.param == "fake":
         yield Store()
         return
-    backing = stack.backing
-    settings = S3Settings(
-        endpoint=backing.s3_endpoint,
-        bucket=f"test-{uuid4()}",
-        access_key=backing.s3_access_key,
-        secret_key=backing.s3_secret_key,
-    )
-    async with ObjectStore(settings) as real:
+    async with ObjectStore(settings_of(stack)) as real:
         await real.ensure_bucket()
         yield real
 
@@ -186,23 +180,15 @@ async def group(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[G
         yield RealGroup(settings, publisher)
 
 
-def an_event(batch: int) -> Event:
-    data = BatchCancelRequested(generation=0)
-    ids = {"id": str(uuid4()), "batch_id": f"00000000-0000-4000-8000-{batch:012}"}
-    return event_of(data, **ids, collection_id="default", source="/quire/test", time=datetime.now(UTC))
-
-
-async def eventually(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not what():
-            await asyncio.sleep(0.02)
+def of_batch(number: int) -> Event:
+    return an_event(f"00000000-0000-4000-8000-{number:012}")
 
 
 async def test_a_member_is_given_what_was_published_each_partition_in_its_order(group: Group) -> None:
     reader = Reader()
-    said = [(await group.publish(event := an_event(number % 7)), event.id) for number in range(20)]
+    said = [(await group.publish(event := of_batch(number % 7)), event.id) for number in range(20)]
     async with group.member(reader) as member:
-        said += [(await group.publish(event := an_event(number % 7)), event.id) for number in range(20)]
+        said += [(await group.publish(event := of_batch(number % 7)), event.id) for number in range(20)]
         await eventually(lambda: reader.total() == len(said))
         ends = await member.end_offsets(range(PARTITIONS))
         assert await member.begin_offsets(range(PARTITIONS)) == dict.fromkeys(range(PARTITIONS), 0)
@@ -237,7 +223,7 @@ async def test_every_partition_has_one_owner_and_who_has_lost_it_is_told(group: 
             await eventually(lambda: len(one.mine) + len(two.mine) == PARTITIONS)
             assert not one.mine & two.mine
             for number in range(20):
-                await group.publish(an_event(number))
+                await group.publish(of_batch(number))
             await eventually(lambda: one.total() + two.total() == 20)
             lost = [number for number in range(PARTITIONS) if number not in one.mine]
             for number in lost:
