@@ -1,10 +1,10 @@
 """What a worker process leaves behind, looked at before it is believed: a stranger's file may have taken the worker over.
 
-`pages.tsv` is gone through line by line, and `text.json`, which is kept in object storage, is made of it here.
+It is looked at in the copy that `workbench` makes: plain files, which no worker can reach. `pages.tsv` is gone through line by
+line, and `text.json`, which is kept in object storage, is made of it here.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -54,7 +54,7 @@ def write_text(directory: Path, reading: Reading) -> Path:
         "title": reading.title,
         "metadata": reading.metadata,
     }
-    with _opened(directory / "pages.tsv") as rows, _made(path) as text:
+    with (directory / "pages.tsv").open("rb") as rows, path.open("xb") as text:
         if os.fstat(rows.fileno()).st_size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
             raise Lie("pages.tsv is larger than its text")
         text.write(msgspec.json.encode(head)[:-1] + b',"pages":[')
@@ -67,11 +67,8 @@ def write_text(directory: Path, reading: Reading) -> Path:
 def picture(directory: Path) -> Path | None:
     """The path of `thumbnail.webp`; None where it is none."""
     path = directory / "thumbnail.webp"
-    try:
-        with _opened(path) as file:
-            head, size = file.read(12), os.fstat(file.fileno()).st_size
-    except Lie:
-        return None
+    with path.open("rb") as file:
+        head, size = file.read(12), os.fstat(file.fileno()).st_size
     return path if head[:4] == b"RIFF" and head[8:] == b"WEBP" and size <= _MOST_PICTURE_BYTES else None
 
 
@@ -106,23 +103,3 @@ def _text(line: bytes, number: int) -> str:
     if "\\" in plain:
         raise Lie(f"line {number} of pages.tsv has an escape of another kind")
     return plain.replace("\0", "\\")
-
-
-def _made(path: Path) -> BinaryIO:
-    """A new file; raises Lie where the worker has put something there, a link to another file even."""
-    try:
-        return path.open("xb")
-    except FileExistsError as error:
-        raise Lie(f"there is a {path.name} already") from error
-
-
-def _opened(path: Path) -> BinaryIO:
-    """Follows no link, and does not wait for the other end of a pipe; raises Lie."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise Lie(f"there is no {path.name}: {error.strerror}") from error
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    raise Lie(f"{path.name} is no plain file")
