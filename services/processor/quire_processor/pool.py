@@ -216,10 +216,13 @@ class WorkerPool:
 
     async def _extracted(self, one: "_Worker", reading: Reading, target: Path, no_picture: str | None = None) -> Extracted:
         """Raises WorkerDied where what the worker has written cannot be believed."""
-        await one.collect(target)
+
+        def looked_at() -> tuple[Path, Path | None]:
+            one.collect(target)
+            return results.write_text(target, reading), results.picture(target) if reading.thumbnail else None
+
         try:
-            text = await asyncio.to_thread(results.write_text, target, reading)
-            picture = results.picture(target) if reading.thumbnail else None
+            text, picture = await asyncio.to_thread(looked_at)
         except results.Lie as error:
             raise WorkerDied(f"it is not to be believed: {error}") from error
         if reading.thumbnail and picture is None:
@@ -314,10 +317,10 @@ class _Worker:
         except (OSError, EOFError) as error:
             raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
 
-    async def collect(self, target: Path) -> None:
+    def collect(self, target: Path) -> None:
         """Copy the results of the last file to `target`, out of the worker's reach; raises WorkerDied or OSError."""
         try:
-            await asyncio.to_thread(self._bench.copy_results, target)
+            self._bench.copy_results(target)
         except ResultLost as error:
             raise WorkerDied(str(error)) from error
 
