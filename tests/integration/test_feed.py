@@ -169,6 +169,7 @@ async def seen_by(client: Client, node: tuple[str, Path], script: str, url: str,
     )
     assert process.stdout is not None
     assert await asyncio.wait_for(process.stdout.readline(), 30) == b"subscribed\n"
+    await processed(client, collection_id)  # twice, as one time may have a heartbeat less than the other
     feed = await processed(client, collection_id)
     output, errors = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0, errors
