@@ -222,7 +222,7 @@ async def test_an_unknown_batch_is_a_404(client: Client) -> None:
 
 async def test_files_of_a_folder_keep_their_order_and_their_path(client: Client) -> None:
     names = ["ma\u0308rz/same.pdf", "april/same.pdf", "a.pdf"]
-    [batch_id] = await client.accepted([(name, simple_pdf(name)) for name in names], collection_id="folder")
+    [batch_id] = await client.accepted([(name, simple_pdf()) for name in names], collection_id="folder")
     of_the_batch = (await client.ended(batch_id))["files"]
     listed = (await client.get("/api/files", batch_id=batch_id))["items"]
     for files in (of_the_batch, listed):
