@@ -14,7 +14,10 @@ class Watched extends WebSocket {
 const seqs = [];
 const recovered = [];
 const feed = subscribe(url, collection, { WebSocket: Watched });
-feed.addEventListener("subscribed", ({ detail }) => recovered.push(detail.recovered));
+feed.addEventListener("subscribed", ({ detail }) => {
+  if (!recovered.length) console.log("subscribed");
+  recovered.push(detail.recovered);
+});
 feed.addEventListener("message", ({ detail }) => {
   seqs.push(detail.seq);
   if (seqs.length % 20 === 10 && open.length < 4) open.at(-1).close();

@@ -10,7 +10,10 @@ const client = new Centrifuge(url, { websocket: WebSocket, minReconnectDelay: 50
 const subscription = client.newSubscription(channel, { recoverable: true, positioned: true });
 const seqs = [];
 const recovered = [];
-subscription.on("subscribed", (context) => recovered.push(context.recovered));
+subscription.on("subscribed", (context) => {
+  if (!recovered.length) console.log("subscribed");
+  recovered.push(context.recovered);
+});
 subscription.on("publication", ({ data }) => {
   seqs.push(data.seq);
   if (seqs.length === 10) client._transport._transport.close();

@@ -167,7 +167,8 @@ async def seen_by(client: Client, node: tuple[str, Path], script: str, url: str,
     process = await asyncio.create_subprocess_exec(
         program, path, str(directory), url, collection_id, str(len(before)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    await asyncio.sleep(1)
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 30) == b"subscribed\n"
     feed = await processed(client, collection_id)
     output, errors = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0, errors
