@@ -10,11 +10,14 @@ from msgspec import Struct
 
 
 class Chosen(Struct, frozen=True):
-    """A file that can be read now; `size` in bytes. It has to stay so until it is sent."""
+    """A file that can be read now; `size` in bytes. It has to stay so until it is sent. `within`: where it is in a folder that
+    was named, with that folder's name.
+    """
 
     path: Path
     size: int
     modified_ns: int
+    within: str | None = None
 
     @property
     def name(self) -> str:
@@ -60,7 +63,7 @@ def _spelled_out(paths: Iterable[str], stdin: Callable[[], str]) -> Iterator[str
             yield path
 
 
-def _add(gathered: Gathered, seen: set[str], path: str) -> None:
+def _add(gathered: Gathered, seen: set[str], path: str, within: str | None = None) -> None:
     try:
         status = Path(path).stat()
     except (OSError, ValueError) as error:
@@ -69,22 +72,24 @@ def _add(gathered: Gathered, seen: set[str], path: str) -> None:
     if stat.S_ISDIR(status.st_mode):
         _add_folder(gathered, seen, path)
     elif stat.S_ISREG(status.st_mode):
-        _add_file(gathered, seen, Path(path))
+        _add_file(gathered, seen, Path(path), within)
     else:  # a pipe would block when it is opened
         gathered.unreadable.append(Unreadable(path, "it is no file"))
 
 
 def _add_folder(gathered: Gathered, seen: set[str], path: str) -> None:
+    root = Path(path).resolve()
     for folder, folders, names in os.walk(path, onerror=lambda error: _cannot(gathered, error.filename, error)):
         folders.sort()
         for name in sorted(names):
             if name.lower().endswith(".pdf"):
-                _add(gathered, seen, str(Path(folder) / name))
+                within = root.name / Path(folder).resolve().relative_to(root) / name
+                _add(gathered, seen, str(Path(folder) / name), within.as_posix())
             else:
                 gathered.skipped += 1
 
 
-def _add_file(gathered: Gathered, seen: set[str], path: Path) -> None:
+def _add_file(gathered: Gathered, seen: set[str], path: Path, within: str | None) -> None:
     real = os.path.realpath(path)
     if real in seen:
         return
@@ -95,7 +100,7 @@ def _add_file(gathered: Gathered, seen: set[str], path: Path) -> None:
     except OSError as error:
         _cannot(gathered, str(path), error)
         return
-    gathered.files.append(Chosen(path, status.st_size, status.st_mtime_ns))
+    gathered.files.append(Chosen(path, status.st_size, status.st_mtime_ns, within))
 
 
 def _cannot(gathered: Gathered, path: str, error: OSError | ValueError) -> None:

@@ -38,7 +38,7 @@ class Body:
         yield self._end
 
     def _head(self, file: Chosen) -> bytes:
-        disposition = b'Content-Disposition: form-data; name="files"; filename="%s"' % escaped(file.name)
+        disposition = b'Content-Disposition: form-data; name="files"; filename="%s"' % escaped(file.within or file.name)
         return b"--%s\r\n%s\r\nContent-Type: application/pdf\r\n\r\n" % (self._boundary, disposition)
 
     @property

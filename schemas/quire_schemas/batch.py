@@ -74,6 +74,7 @@ class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     characters: int | None = None
     notices: tuple[Notice, ...] = ()
     suspected: int = 0
+    path: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -386,6 +387,7 @@ def _queued(file: FileSpec | FileState, time: datetime) -> FileState:
         size=file.size,
         sha256=file.sha256,
         object_key=file.object_key,
+        path=file.path,
         updated_at=time,
     )
 

@@ -13,6 +13,7 @@ import msgspec
 from quire_schemas.events import (
     COLLECTION,
     MAX_FILENAME_BYTES,
+    MAX_PATH_BYTES,
     MAX_REASON_BYTES,
     MAX_TITLE_BYTES,
     SETTLED,
@@ -30,7 +31,13 @@ CONTENT_TYPE = "application/json"
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REQUIRED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_specversion", "ce_collectionid")
-_BYTE_LIMITS = {"filename": MAX_FILENAME_BYTES, "title": MAX_TITLE_BYTES, "message": MAX_REASON_BYTES, "reason": MAX_REASON_BYTES}
+_BYTE_LIMITS = {
+    "filename": MAX_FILENAME_BYTES,
+    "path": MAX_PATH_BYTES,
+    "title": MAX_TITLE_BYTES,
+    "message": MAX_REASON_BYTES,
+    "reason": MAX_REASON_BYTES,
+}
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(struct) for name, struct in TYPES.items()}
 

@@ -56,6 +56,7 @@ SETTLED: frozenset[Standing] = frozenset({"processed", "failed", "cancelled"})
 
 MAX_BATCH_SIZE = 100
 MAX_FILENAME_BYTES = 255
+MAX_PATH_BYTES = 1_024
 MAX_TITLE_BYTES = 255
 MAX_REASON_BYTES = 1024
 MAX_NOTICE_LENGTH = 255
@@ -69,6 +70,9 @@ Id = Annotated[
 COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 CollectionId = Annotated[str, Meta(pattern=f"^{COLLECTION.pattern}$", max_length=128)]
 Filename = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, description="At most 255 UTF-8 bytes.")]
+RelativePath = Annotated[
+    str, Meta(min_length=1, max_length=MAX_PATH_BYTES, description="At most 1,024 UTF-8 bytes; components parted by slashes.")
+]
 Title = Annotated[str, Meta(max_length=MAX_TITLE_BYTES, description="At most 255 UTF-8 bytes.")]
 Reason = Annotated[str, Meta(max_length=MAX_REASON_BYTES, description="A sentence for people, at most 1 KiB.")]
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="A key in the object store's bucket.")]
@@ -94,13 +98,14 @@ Notices = Annotated[tuple[Notice, ...], Meta(max_length=len(NOTICES), descriptio
 
 
 class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stored original; `size` in bytes."""
+    """A stored original; `size` in bytes. `path`: where it lay in the folder that was uploaded, its name included."""
 
     file_id: Id
     filename: Filename
     size: Count
     sha256: Sha256
     object_key: Key
+    path: RelativePath | None = None
 
 
 class BatchCreated(Struct, frozen=True, kw_only=True):
@@ -217,6 +222,7 @@ class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pages_read: Number | None = None
     characters: Count | None = None
     notices: Notices = ()
+    path: RelativePath | None = None
 
 
 class BatchRetryRequested(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import MAX_RECORD_BYTES
 from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
 
-# Bytes of a carried file and its mention in `file_ids`, beside its name and object key, with artefact keys of at most
+# Bytes of a carried file and its mention in `file_ids`, beside its name, path and object key, with artefact keys of at most
 # 91 bytes; bytes of a record beside its files. Without what `_SPARED` names and the requester: a test fills every other field.
 _CARRIED_BYTES = 540
 _RECORD_BYTES = 400
@@ -44,7 +44,8 @@ def retry_requested(
 
 def record_bytes(file: FileSpec) -> int:
     """What the file takes at most in any record that names all files of its batch."""
-    return _CARRIED_BYTES + len(msgspec.json.encode(file.filename)) + len(msgspec.json.encode(file.object_key))
+    path = b"" if file.path is None else b',"path":' + msgspec.json.encode(file.path)
+    return _CARRIED_BYTES + len(msgspec.json.encode(file.filename)) + len(msgspec.json.encode(file.object_key)) + len(path)
 
 
 def fits(taken: int, file: FileSpec) -> bool:

@@ -1,6 +1,7 @@
 """Text as it may stand in an event: no NUL, no control character, no lone surrogate, no more bytes than agreed."""
 
 import re
+import unicodedata
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -23,6 +24,11 @@ def undeceptive(text: str) -> str:
 def is_clean(text: str) -> bool:
     """Whether text holds neither NUL nor a lone surrogate: Postgres stores the one not, UTF-8 the other."""
     return "\x00" not in text and not _LONE_SURROGATE.search(text)
+
+
+def searchable(text: str) -> str:
+    """What is compared of a name that is looked for: the same for upper and lower case, and however accents are written."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def shorten(text: str, limit: int) -> str:

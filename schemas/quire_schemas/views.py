@@ -47,7 +47,8 @@ class Links(Struct, frozen=True, kw_only=True):
 
 
 class FileView(Struct, frozen=True, kw_only=True):
-    """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage.
+    """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage. `position` is its place
+    in the batch, from 0; `path` where it lay in the folder that was uploaded.
 
     `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it.
     """
@@ -56,6 +57,8 @@ class FileView(Struct, frozen=True, kw_only=True):
     batch_id: str
     collection_id: str
     original_filename: str
+    path: str | None = None
+    position: int = 0
     file_size: int
     processing_status: Standing
     upload_progress: int

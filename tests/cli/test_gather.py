@@ -28,11 +28,14 @@ def test_a_folder_gives_its_pdfs_at_any_depth_in_order_and_counts_the_rest(tree:
     found = gather([str(tree)], nothing)
     assert names(found) == ["[x].pdf", "a.PDF", "b.pdf", "c.pdf"]
     assert (found.skipped, found.unreadable) == (1, [])
+    root = tree.name
+    assert [file.within for file in found.files] == [f"{root}/[x].pdf", f"{root}/a.PDF", f"{root}/b.pdf", f"{root}/deep/er/c.pdf"]
     assert found.size == sum(file.path.stat().st_size for file in found.files)
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_name(tree: Path) -> None:
-    assert names(gather([str(tree / "note.txt")], nothing)) == ["note.txt"]
+    found = gather([str(tree / "note.txt")], nothing)
+    assert [(file.name, file.within) for file in found.files] == [("note.txt", None)]
 
 
 def test_a_pattern_that_the_shell_left_alone_is_spelled_out(tree: Path) -> None:

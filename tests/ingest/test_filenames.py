@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from quire_ingest.filenames import UNNAMED, clean, extended, parameters, undo_latin1
+from quire_ingest.filenames import UNNAMED, clean, extended, parameters, relative_path, undo_latin1
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,36 @@ from quire_ingest.filenames import UNNAMED, clean, extended, parameters, undo_la
         ("\ud800x.pdf", "x.pdf"),
         ("می‌خواهم.pdf", "می‌خواهم.pdf"),
         ("  spaced.pdf ", "spaced.pdf"),
+        ("re\u0301sume\u0301.pdf", "r\u00e9sum\u00e9.pdf"),
     ],
 )
 def test_a_name_is_its_last_component_without_what_deceives(sent: str, kept: str):
     assert clean(sent) == kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("report.pdf", None),
+        ("/report.pdf", None),
+        ("./report.pdf", None),
+        ("2026/march/report.pdf", "2026/march/report.pdf"),
+        ("2026\\march\\report.pdf", "2026/march/report.pdf"),
+        ("/2026//./report.pdf", "2026/report.pdf"),
+        ("../../etc/report.pdf", "etc/report.pdf"),
+        ("C:\\fakepath\\report.pdf", "fakepath/report.pdf"),
+        ("ma\u0308rz/\x00a\u202e.pdf", "m\u00e4rz/a.pdf"),
+        ("folder/", "folder/unnamed.pdf"),
+    ],
+)
+def test_a_path_is_that_within_the_folder_and_leads_nowhere_else(sent: str, kept: str | None):
+    assert relative_path(sent) == kept
+
+
+def test_of_a_long_path_the_outermost_folders_are_left_out():
+    kept = relative_path("/".join(["文" * 80] * 6) + "/report.pdf")
+    assert kept is not None
+    assert kept == "/".join(["文" * 80] * 4) + "/report.pdf"
 
 
 @pytest.mark.parametrize("sent", [None, "", "/", "..", "a/..", "\x00\x01", "\u202e", "dir/"])

@@ -220,6 +220,16 @@ async def test_an_unknown_batch_is_a_404(client: Client) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+async def test_files_of_a_folder_keep_their_order_and_their_path(client: Client) -> None:
+    names = ["ma\u0308rz/same.pdf", "april/same.pdf", "a.pdf"]
+    [batch_id] = await client.accepted([(name, simple_pdf()) for name in names], collection_id="folder")
+    of_the_batch = (await client.ended(batch_id))["files"]
+    listed = (await client.get("/api/files", batch_id=batch_id))["items"]
+    for files in (of_the_batch, listed):
+        told = [(file["position"], file["original_filename"], file["path"]) for file in files]
+        assert told == [(0, "same.pdf", "m\u00e4rz/same.pdf"), (1, "same.pdf", "april/same.pdf"), (2, "a.pdf", None)]
+
+
 async def test_only_the_subscribers_of_a_collection_get_its_messages_and_a_reconnect_misses_nothing(client: Client) -> None:
     url = client.quire.notifier_url.replace("http", "ws")
     async with connect(f"{url}/ws?collection_id=mine", max_queue=None) as mine, connect(f"{url}/ws?collection_id=yours") as yours:

@@ -22,7 +22,7 @@ from quire_notifier import tables
 from quire_notifier.epochs import SCHEMA, ensure_epoch
 from quire_notifier.feed import Feed
 from quire_notifier.fold import fold
-from quire_notifier.paging import onward_of
+from quire_notifier.paging import file_place_of, onward_of
 from quire_notifier.projection import Projection
 from quire_notifier.queries import Queries, Scope
 from quire_notifier.snapshots import read_snapshot
@@ -32,7 +32,7 @@ from quire_runtime.migrations import migrate
 from quire_runtime.settings import PostgresSettings
 from quire_schemas.events import Event
 from quire_schemas.messages import Subscribed, decode_server_message
-from quire_schemas.views import FilePosition
+from quire_schemas.views import FilePosition, FileView
 
 PARTITIONS = 8
 BATCHES = 2
@@ -218,3 +218,63 @@ async def test_a_snapshot_has_500_batches_at_most_and_its_cursor_leads_to_the_ot
     [first] = [batch for batch in found if batch.in_flight]
     assert (first.batch_id, first.files) == (story.uid("0"), UNSET)
     assert first.in_flight == [FilePosition(file_id=story.uid("b"), stage="extracting", page=2, pages=3, filename="b.pdf")]
+
+
+NAMES = ["r\u00e9sum\u00e9.pdf", "STRASSE.pdf", "\u0394\u03b5\u03bb\u03c4\u03ac.pdf", "100%.pdf", "same.pdf", "same.pdf"]
+FOLDERS = [None, None, None, None, "a/same.pdf", "b/same.pdf"]
+
+
+async def with_names(pool: asyncpg.Pool, batches: int = 1) -> Queries:
+    """So many batches with a file of each of the names."""
+    epoch = await pool.fetchval("SELECT id::text FROM epoch WHERE live")
+    told = []
+    for number in range(batches):
+        specs = [
+            structs.replace(story.spec(f"{number}-{place}"), filename=name, path=FOLDERS[place])
+            for place, name in enumerate(NAMES)
+        ]
+        data = structs.replace(story.created().data, files=tuple(specs))
+        told.append(structs.replace(story.created(), batch_id=story.uid(f"{number}"), time=story.at(number // 2), data=data))
+    async with pool.acquire() as connection, connection.transaction():
+        await tables.write(connection, epoch, fold([(event, offset) for offset, event in enumerate(told)], {}))
+    return Queries(pool, lambda *_: "")
+
+
+async def listed(queries: Queries, limit: int, **wanted: Any) -> list[FileView]:
+    """Page by page."""
+    found: list[FileView] = []
+    cursor: str | None = None
+    while cursor is not None or not found:
+        place = file_place_of(cursor)
+        page = await queries.files(Scope(None, None), place, limit, **{"batch_id": None, "statuses": None, "name": None} | wanted)
+        found += page.items
+        if (cursor := page.next_cursor) is None:
+            break
+    return found
+
+
+async def test_files_of_a_batch_are_listed_in_their_order_and_newer_batches_first(pool: asyncpg.Pool) -> None:
+    queries = await with_names(pool, batches=4)
+    files = await listed(queries, 5)
+    assert [file.original_filename for file in files] == NAMES * 4
+    assert [(file.position, file.path) for file in files[:6]] == list(enumerate(FOLDERS))
+    assert [file.created_at for file in files] == [story.at(1)] * 12 + [story.at(0)] * 12
+    assert len({(file.batch_id, file.file_id) for file in files}) == 24
+    [batch_id] = {file.batch_id for file in files[6:12]}
+    assert await listed(queries, 4, batch_id=batch_id) == files[6:12]
+
+
+@pytest.mark.parametrize(
+    ("sought", "found"),
+    [
+        ("r\u00e9s", 0),
+        ("RE\u0301SUM", 0),
+        ("stra\u00dfe", 1),
+        ("\u0394\u0395\u039b\u03a4\u0391\u0301", 2),
+        ("0%", 3),
+        ("\uff33\uff34\uff32", 1),
+    ],
+)
+async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought: str, found: int) -> None:
+    queries = await with_names(pool)
+    assert [file.position for file in await listed(queries, 50, name=sought)] == [found]

@@ -37,11 +37,11 @@ def _spec(number: int, filename: str, object_key: str) -> FileSpec:
     return FileSpec(file_id=uid(str(number)), filename=filename, size=2**53 - 1, sha256="0" * 64, object_key=object_key)
 
 
-def _admitted(filenames: list[str], object_key: str) -> list[FileSpec]:
+def _admitted(filenames: list[str], object_key: str, path: str | None = None) -> list[FileSpec]:
     """The files of one batch, as ingest gathers them: the first one that does not fit begins another batch."""
     taken, files = 0, list[FileSpec]()
     for number, filename in enumerate(filenames):
-        file = _spec(number, filename, object_key)
+        file = structs.replace(_spec(number, filename, object_key), path=path)
         if not fits(taken, file):
             break
         files.append(file)
@@ -90,10 +90,13 @@ def _record_size(data: BatchCreated | BatchRetryRequested) -> int:
     name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20),
     length=st.integers(1, 255),
     key_length=st.integers(1, 1024),
+    path_length=st.integers(0, 1024),
 )
-def test_an_admitted_batch_fits_in_a_record_when_created_and_when_retried(name: str, length: int, key_length: int):
+def test_an_admitted_batch_fits_in_a_record_when_created_and_when_retried(
+    name: str, length: int, key_length: int, path_length: int
+):
     filename = (name * length).encode()[:length].decode(errors="ignore") or "n"
-    files = _admitted([filename] * MAX_BATCH_SIZE, '"' * key_length)
+    files = _admitted([filename] * MAX_BATCH_SIZE, '"' * key_length, '"' * path_length or None)
     assert files, "one file alone always fits"
     retry = retry_requested(_ended(files), force=True, file_ids=tuple(file.file_id for file in files), by="語" * 255)
     assert _record_size(_created(files)) <= MAX_RECORD_BYTES

@@ -1,13 +1,16 @@
 """The name of a part: from its header, and made fit to be stored and shown."""
 
 import re
+import unicodedata
 from urllib.parse import unquote_to_bytes
 
+from quire_schemas.events import MAX_PATH_BYTES
 from quire_schemas.text import scrub, shorten_filename, undeceptive
 
 UNNAMED = "unnamed.pdf"
 
 _SEPARATORS = re.compile(r"[/\\]")
+_DRIVE = re.compile(r"[A-Za-z]:")
 _PARAMETER = re.compile(r""";\s*([^\s;="]+)\s*=\s*("(?:\\.|[^"\\])*"|"[^"]*"|[^\s;"]*)""")
 _EXTENDED = re.compile(r"([^']*)'[^']*'(.+)")
 _CHARSETS = {"utf-8", "iso-8859-1"}
@@ -15,10 +18,26 @@ _CHARSETS = {"utf-8", "iso-8859-1"}
 
 
 def clean(name: str | None) -> str:
-    """The last path component without control and direction marks, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
-    last = _SEPARATORS.split(name or "")[-1]
-    text = undeceptive(scrub(last)).strip()
-    return UNNAMED if text in {"", ".", ".."} else shorten_filename(text)
+    """The last path component without control and direction marks, in NFC, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
+    text = _component(_SEPARATORS.split(name or "")[-1])
+    return shorten_filename(text) if text else UNNAMED
+
+
+def relative_path(name: str | None) -> str | None:
+    """The path of a file within the folder that is uploaded: its components as `clean` has them, of at most 1,024 UTF-8 bytes,
+    the outermost left out where they are more. None for a mere name.
+    """
+    *folders, _ = _SEPARATORS.split(name or "")
+    path = [*filter(None, map(_component, folders)), clean(name)]
+    while len("/".join(path).encode()) > MAX_PATH_BYTES:
+        path = path[1:]
+    return "/".join(path) if len(path) > 1 else None
+
+
+def _component(text: str) -> str:
+    """Empty where it names nothing: a drive, the folder itself, the one above."""
+    cleaned = unicodedata.normalize("NFC", undeceptive(scrub(text))).strip()
+    return "" if cleaned in {".", ".."} or _DRIVE.fullmatch(cleaned) else cleaned
 
 
 def parameters(disposition: str) -> dict[str, str]:

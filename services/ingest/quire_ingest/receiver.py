@@ -5,6 +5,7 @@ import hashlib
 from typing import NamedTuple
 
 from quire_ingest import metrics
+from quire_ingest.filenames import clean, relative_path
 from quire_ingest.segments import Segment
 from quire_ingest.uploads import LargeUpload, Uploads
 from quire_ingest.verdict import HEAD_BYTES, Rejection, looks_like_pdf, verdict
@@ -15,6 +16,7 @@ class Received(NamedTuple):
     """A file that has come in whole. `stored` is the task that stores it; None where it is rejected, or was not to be stored."""
 
     filename: str
+    path: str | None
     size: int
     sha256: str
     rejection: Rejection | None
@@ -25,9 +27,9 @@ class Received(NamedTuple):
 class Receiver:
     """Takes the bytes of one file. Without `uploads` it only looks at them."""
 
-    def __init__(self, filename: str, key: str, limit: int, uploads: Uploads | None) -> None:
-        """`limit` in bytes."""
-        self._filename = filename
+    def __init__(self, name: str | None, key: str, limit: int, uploads: Uploads | None) -> None:
+        """`name` as the client gives it; `limit` in bytes."""
+        self._filename, self._path = clean(name), relative_path(name)
         self._key = key
         self._limit = limit
         self._uploads = uploads
@@ -58,7 +60,7 @@ class Receiver:
             await self.abandon()
         elif self._uploads is not None:
             stored = await self._finish(self._uploads)
-        return Received(self._filename, self._size, self._digest.hexdigest(), rejection, self._key, stored)
+        return Received(self._filename, self._path, self._size, self._digest.hexdigest(), rejection, self._key, stored)
 
     async def abandon(self) -> None:
         """Forgets what has come; a large upload is aborted. May be called twice."""

@@ -10,7 +10,6 @@ from quire_ingest import metrics
 from quire_ingest.answers import all_rejected, away, conflict, disk_full, internal, no_files, with_batches
 from quire_ingest.body import ClientLeft, FileStarts
 from quire_ingest.claims import Claims
-from quire_ingest.filenames import clean
 from quire_ingest.finishing import finishing
 from quire_ingest.gathering import Gatherer
 from quire_ingest.launch import Launch
@@ -131,7 +130,7 @@ class Submission:
             async for event in events:
                 if isinstance(event, FileStarts):
                     key = f"{self._prefix}/{len(self._received)}.pdf"
-                    receiver = Receiver(clean(event.name), key, self._parts.max_file_bytes, uploads)
+                    receiver = Receiver(event.name, key, self._parts.max_file_bytes, uploads)
                     nameless = not event.name
                 elif receiver is not None and event is not None:
                     await receiver.write(event)
@@ -159,6 +158,7 @@ class Submission:
             size=file.size,
             sha256=file.sha256,
             object_key=file.key,
+            path=file.path,
         )
         manifest = self._manifest(self._gatherer.add(spec))
         if manifest is not None and self._ask.keyed:

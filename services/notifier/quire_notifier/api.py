@@ -16,7 +16,7 @@ from quire_notifier.epochs import passes
 from quire_notifier.feed import Feed
 from quire_notifier.hub import Hub
 from quire_notifier.links import Links
-from quire_notifier.paging import onward_of, place_of
+from quire_notifier.paging import file_place_of, onward_of, place_of
 from quire_notifier.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.queries import Queries
 from quire_notifier.rows import FileRow, file_view, state_view
@@ -122,7 +122,7 @@ class Api:
         where = scope(reader(principal), request.query_params.get("collection_id"))
         page = await self._queries.files(
             where,
-            place_of(request.query_params.get("cursor")),
+            file_place_of(request.query_params.get("cursor")),
             limit_of(request),
             batch_id=optional_uuid(request, "batch_id"),
             statuses=words(request, "status", STANDINGS),

@@ -14,9 +14,18 @@ T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """The last item of a page: lists are ordered by time, then id."""
+    """The last batch of a page: they are ordered by time, then id."""
 
     at: datetime
+    id: UUID
+
+
+class FilePlace(NamedTuple):
+    """The last file of a page: those of a batch are in its order."""
+
+    at: datetime
+    batch_id: UUID
+    position: int
     id: UUID
 
 
@@ -29,17 +38,23 @@ class Onward(NamedTuple):
 
 
 _place = msgspec.json.Decoder(tuple[datetime, UUID])
+_file_place = msgspec.json.Decoder(tuple[datetime, UUID, int, UUID])
 _onward = msgspec.json.Decoder(tuple[int, datetime, UUID])
 
 
 def cursor_of(*place: object) -> str:
-    """Of the fields of a Place, or an Onward."""
+    """Of the fields of a Place, a FilePlace, or an Onward."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def place_of(cursor: str | None) -> Place | None:
     """Raises Problem 422 where it is none of our cursors."""
     return None if cursor is None else Place(*_decoded(cursor, _place))
+
+
+def file_place_of(cursor: str | None) -> FilePlace | None:
+    """Raises Problem 422 where it is none of our cursors."""
+    return None if cursor is None else FilePlace(*_decoded(cursor, _file_place))
 
 
 def onward_of(cursor: str | None) -> Onward | None:

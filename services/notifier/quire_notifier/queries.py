@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
 
-from quire_notifier.paging import Place, cursor_of
+from quire_notifier.paging import FilePlace, Place, cursor_of
 from quire_notifier.rows import BatchRow, FileRow, Linker, batch_view, file_view
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.stored import decode_state
+from quire_schemas.text import searchable
 from quire_schemas.views import BatchView, FileView, Page
 
 _SQL = statements("quire_notifier", "queries")
@@ -59,19 +61,19 @@ class Queries:
     async def files(
         self,
         scope: Scope,
-        place: Place | None,
+        place: FilePlace | None,
         limit: int,
         *,
         batch_id: str | None,
         statuses: Sequence[str] | None,
         name: str | None,
     ) -> Page[FileView]:
-        """`name`: a part of the filename, in either case."""
-        like = None if name is None else f"%{literal(name)}%"
+        """`name`: a part of the filename, in upper or lower case, however its accents are written."""
+        like = None if name is None else f"%{literal(searchable(name))}%"
         bounds = await self._bounds(scope)
-        rows = await self._pool.fetch(_SQL["files"], *bounds, batch_id, statuses, like, *(place or (None, None)), limit + 1)
+        rows = await self._pool.fetch(_SQL["files"], *bounds, batch_id, statuses, like, *(place or [None] * 4), limit + 1)
         items = [FileRow(*row) for row in rows[:limit]]
-        following = cursor_of(items[-1].created_at, items[-1].id) if len(rows) > limit else None
+        following = cursor_of(*_place_of(items[-1])) if len(rows) > limit else None
         return Page(items=[file_view(item, self._link) for item in items], next_cursor=following)
 
     async def _bounds(self, scope: Scope) -> tuple[list[str] | None, str | None]:
@@ -93,6 +95,10 @@ class Queries:
 def literal(text: str) -> str:
     """The text as a LIKE pattern that matches itself."""
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def _place_of(file: FileRow) -> FilePlace:
+    return FilePlace(file.created_at, UUID(file.batch_id), file.position, UUID(file.id))
 
 
 def _batches(rows: Sequence[Any], limit: int) -> Page[BatchView]:

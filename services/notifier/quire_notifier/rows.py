@@ -67,6 +67,8 @@ class FileRow(NamedTuple):
     pages_read: int | None
     characters: int | None
     notices: str
+    path: str | None
+    position: int
 
 
 def batch_row(state: BatchState) -> BatchRow:
@@ -94,7 +96,7 @@ def batch_row(state: BatchState) -> BatchRow:
     )
 
 
-def file_row(state: BatchState, file: FileState) -> FileRow:
+def file_row(state: BatchState, file: FileState, position: int) -> FileRow:
     return FileRow(
         id=file.file_id,
         collection_id=state.collection_id,
@@ -117,13 +119,16 @@ def file_row(state: BatchState, file: FileState) -> FileRow:
         pages_read=file.pages_read,
         characters=file.characters,
         notices=msgspec.json.encode(file.notices).decode(),
+        path=file.path,
+        position=position,
     )
 
 
 def changed_files(before: BatchState | None, after: BatchState) -> list[FileRow]:
     """Rows of the files that are not the same objects as before."""
     known = before.files if before is not None else {}
-    return [file_row(after, file) for file_id, file in after.files.items() if known.get(file_id) is not file]
+    files = enumerate(after.files.values())
+    return [file_row(after, file, position) for position, file in files if known.get(file.file_id) is not file]
 
 
 def positions(state: BatchState) -> list[FilePosition]:
@@ -145,6 +150,8 @@ def file_view(row: FileRow, link: Linker) -> FileView:
         batch_id=row.batch_id,
         collection_id=row.collection_id,
         original_filename=row.original_filename,
+        path=row.path,
+        position=row.position,
         file_size=row.file_size,
         processing_status=row.processing_status,
         upload_progress=row.upload_progress,
@@ -169,7 +176,7 @@ def file_view(row: FileRow, link: Linker) -> FileView:
 
 def state_view(state: BatchState, link: Linker) -> BatchView:
     """The batch with its files, in the order of the batch, and what is in flight."""
-    files = [file_view(file_row(state, file), link) for file in state.files.values()]
+    files = [file_view(file_row(state, file, position), link) for position, file in enumerate(state.files.values())]
     return BatchView(**batch_row(state)._asdict(), files=files, in_flight=positions(state))
 
 

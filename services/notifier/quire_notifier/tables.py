@@ -15,6 +15,7 @@ from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.messages import AnyFeedMessage, encode_message
 from quire_schemas.stored import decode_state, encode_state
+from quire_schemas.text import searchable
 
 CHANNEL = "quire_feed"
 """The channel of NOTIFY. The payload is a Heads, or empty: look everywhere."""
@@ -82,7 +83,7 @@ async def write(connection: Connection, epoch: str, folded: Folded) -> dict[str,
 async def write_rows(connection: Connection, changes: Collection[Change]) -> None:
     batches = [(*batch_row(change.after), encode_state(change.after)) for change in changes]
     await connection.execute(_SQL["write_batches"], *_columns(batches))
-    files = [row for change in changes for row in changed_files(*change)]
+    files = [(*row, searchable(row.original_filename)) for change in changes for row in changed_files(*change)]
     if files:
         await connection.execute(_SQL["write_files"], *_columns(files))
 

@@ -56,7 +56,7 @@ export function upload(files, { collection, policy, key, progress }) {
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));
   });
   const form = new FormData();
-  for (const file of files) form.append("files", file, file.name);
+  for (const file of files) form.append("files", file, file.within || file.webkitRelativePath || file.name);
   request.send(form);
   return { done, abort: () => request.abort() };
 }

@@ -32,7 +32,10 @@ export function offer(collection) {
 
 /** The files of a dropped file or folder, at any depth. */
 async function within(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [Object.assign(file, { within: entry.fullPath.slice(1) })];
+  }
   const reader = entry.createReader();
   const found = [];
   for (;;) {

@@ -47,10 +47,11 @@ SET status = excluded.status, generation = excluded.generation, attempt = exclud
 -- name: write_files
 INSERT INTO file_metadata (id, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id,
                            created_at, updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key,
-                           thumbnail_key, truncated, pages_read, characters, notices)
+                           thumbnail_key, truncated, pages_read, characters, notices, path, position, searchable)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::integer[], $7::uuid[], $8::timestamptz[],
                      $9::timestamptz[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], $15::text[],
-                     $16::text[], $17::text[], $18::boolean[], $19::integer[], $20::bigint[], $21::jsonb[])
+                     $16::text[], $17::text[], $18::boolean[], $19::integer[], $20::bigint[], $21::jsonb[], $22::text[],
+                     $23::integer[], $24::text[])
 ON CONFLICT (batch_id, id) DO UPDATE
 SET processing_status = excluded.processing_status, upload_progress = excluded.upload_progress,
     updated_at = excluded.updated_at, error_code = excluded.error_code, error_message = excluded.error_message,

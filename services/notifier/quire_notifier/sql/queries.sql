@@ -32,20 +32,21 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY heard_at, batch_id LIMIT $4;
 
 -- name: files
+-- The newest batch first, its files in their order; after the place ($6, $7, $8, $9) where one is given.
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
        updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
-       truncated, pages_read, characters, notices
+       truncated, pages_read, characters, notices, path, position
 FROM file_metadata
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::text[] IS NULL OR processing_status = ANY($4))
-  AND ($5::text IS NULL OR original_filename ILIKE $5)
-  AND ($6::timestamptz IS NULL OR (created_at, id) < ($6, $7::uuid))
-ORDER BY created_at DESC, id DESC LIMIT $8;
+  AND ($5::text IS NULL OR searchable LIKE $5)
+  AND ($6::timestamptz IS NULL OR created_at <= $6 AND (created_at < $6 OR (batch_id, position, id) > ($7::uuid, $8, $9::uuid)))
+ORDER BY created_at DESC, file_metadata.batch_id, position, file_metadata.id LIMIT $10;
 
 -- name: file
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
        updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
-       truncated, pages_read, characters, notices
+       truncated, pages_read, characters, notices, path, position
 FROM file_metadata WHERE id = $1::uuid ORDER BY created_at, batch_id LIMIT 1;
 
 -- name: names
