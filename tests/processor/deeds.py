@@ -30,9 +30,10 @@ import pypdf
 import pypdfium2
 
 from quire_processor import landlock, seccomp, worker
+from quire_processor.extracted import Extracted
 from quire_processor.kernel import call
 from quire_processor.limits import Limits
-from quire_processor.pool import Extracted, WorkerPool
+from quire_processor.pool import WorkerPool
 from quire_processor.reading import Reading
 
 Scene = dict[str, Any]

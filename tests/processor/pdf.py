@@ -5,8 +5,9 @@ from pathlib import Path
 from tests.samples_pdf import assembled, one_page, stream
 
 from quire_processor.extract import extract
+from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.limits import Limits
-from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
+from quire_processor.pool import WorkerPool
 from quire_processor.reading import Reading
 
 HELVETICA = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"

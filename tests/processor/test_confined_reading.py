@@ -10,8 +10,9 @@ import pytest
 from tests import samples_pdf
 
 from quire_processor.confine import Sandbox
+from quire_processor.extracted import ExtractionFailed
 from quire_processor.limits import Limits
-from quire_processor.pool import ExtractionFailed, WorkerPool
+from quire_processor.pool import WorkerPool
 from quire_processor.sandbox import NotConfined
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from tests.processor import deeds
 
-from quire_processor import pool as pools
+from quire_processor import spawning, worker_process
 from quire_processor.limits import Limits
+from quire_processor.pool import WorkerPool
 
 CREDENTIALS = ("QUIRE_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "DATABASE_URL", "KAFKA_PASSWORD")
 
@@ -43,7 +44,7 @@ async def test_a_worker_inherits_no_credentials(tmp_path: Path) -> None:
 async def test_a_forkserver_that_multiprocessing_started_by_itself_is_replaced_before_it_forks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ensure, found = pools._ensure_forkserver, []
+    ensure, found = spawning.ensure_forkserver, []
 
     def ensure_too_early_once() -> None:
         """The first time, as if it looked just before the process died."""
@@ -51,7 +52,7 @@ async def test_a_forkserver_that_multiprocessing_started_by_itself_is_replaced_b
         if len(found) > 1:
             ensure()
 
-    monkeypatch.setattr(pools, "_ensure_forkserver", ensure_too_early_once)
+    monkeypatch.setattr(worker_process, "ensure_forkserver", ensure_too_early_once)
     inherited = await environment(tmp_path)
     assert found[:1] == [None]
     assert found[1] is not None, "multiprocessing started one"
@@ -60,8 +61,8 @@ async def test_a_forkserver_that_multiprocessing_started_by_itself_is_replaced_b
 
 
 async def test_a_worker_that_was_born_with_credentials_takes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "_PRELOAD", [])  # as where multiprocessing cannot import it so early
-    monkeypatch.setattr(pools, "_ensure_forkserver", lambda: None)
-    with pytest.raises(pools.CannotStart, match="BornWithCredentials"):
-        async with pools.WorkerPool(1, Limits(), tmp_path, patience=0.0):
+    monkeypatch.setattr(spawning, "_PRELOAD", [])  # as where multiprocessing cannot import it so early
+    monkeypatch.setattr(worker_process, "ensure_forkserver", lambda: None)
+    with pytest.raises(worker_process.CannotStart, match="BornWithCredentials"):
+        async with WorkerPool(1, Limits(), tmp_path, patience=0.0):
             pass

@@ -9,10 +9,10 @@ import pytest
 from tests.processor import lying
 from tests.processor.pdf import came_of
 
-from quire_processor import pool as pools
-from quire_processor import vitals
+from quire_processor import vitals, worker
+from quire_processor.extracted import Extracted
 from quire_processor.limits import Limits
-from quire_processor.pool import Extracted, WorkerPool
+from quire_processor.pool import WorkerPool
 
 LIMITS = Limits(cpu_seconds=0.1, wall_seconds=0.6, picture_seconds=0.1, memory_bytes=1024**3)
 HARMLESS = {"computing", "standing still", "giving up for memory", "killed", "a crash after the text", "computing after the text"}
@@ -23,7 +23,7 @@ LIES = [deed for deed in lying.DEEDS if deed not in HARMLESS]
 @pytest.fixture(scope="module")
 async def liars(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerPool]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pools.worker, "main", lying.main)
+        patch.setattr(worker, "main", lying.main)
         async with WorkerPool(1, LIMITS, tmp_path_factory.getbasetemp()) as pool:
             yield pool
 

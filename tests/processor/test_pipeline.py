@@ -14,11 +14,12 @@ import pytest
 from tests.processor.test_ownership import created
 
 from quire_processor import pipeline as pipelines
-from quire_processor import pool as pools
+from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.limits import Limits
 from quire_processor.pipeline import Job, Pipeline
-from quire_processor.pool import CannotStart, Extracted, WorkerPool
+from quire_processor.pool import WorkerPool
 from quire_processor.shares import Shares, Turns
+from quire_processor.worker_process import CannotStart, WorkerProcess
 from quire_runtime.clock import SystemClock
 from quire_runtime.storage import StorageRefuses, StorageUnavailable
 from quire_schemas.batch import evolve
@@ -104,7 +105,7 @@ async def test_storage_that_refuses_is_not_waited_for_as_if_it_were_away(tmp_pat
 
 
 async def test_where_no_worker_can_be_started_a_file_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start, refused = pools._Worker.start, 0
+    start, refused = WorkerProcess.start, 0
 
     async def at_first_not(*args: Any) -> Any:
         nonlocal refused
@@ -113,12 +114,12 @@ async def test_where_no_worker_can_be_started_a_file_waits(tmp_path: Path, monke
             raise CannotStart("no memory")
         return await start(*args)
 
-    monkeypatch.setattr(pools._Worker, "start", at_first_not)
+    monkeypatch.setattr(WorkerProcess, "start", at_first_not)
     source, target = tmp_path / "a.pdf", tmp_path / "made"
     source.write_bytes(b"no pdf at all")
     target.mkdir()
     async with WorkerPool(1, Limits(), tmp_path) as pool:
-        with pytest.raises(pools.ExtractionFailed) as failure:
+        with pytest.raises(ExtractionFailed) as failure:
             await pool.extract(source, target)
     assert (failure.value.code, refused) == ("not_a_pdf", 3)
 
@@ -131,7 +132,7 @@ async def test_a_forkserver_that_died_is_started_again(tmp_path: Path) -> None:
         for name in ("one", "two"):
             target = tmp_path / name
             target.mkdir()
-            with pytest.raises(pools.ExtractionFailed, match="PDF"):
+            with pytest.raises(ExtractionFailed, match="PDF"):
                 await pool.extract(source, target)
             servers.append(multiprocessing.forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
             os.kill(servers[-1], signal.SIGKILL)
@@ -141,7 +142,8 @@ async def test_a_forkserver_that_died_is_started_again(tmp_path: Path) -> None:
 EXTRACTS = """
 import asyncio, pathlib, sys
 from quire_processor.limits import Limits
-from quire_processor.pool import ExtractionFailed, WorkerPool
+from quire_processor.extracted import ExtractionFailed
+from quire_processor.pool import WorkerPool
 
 async def extract(directory):
     (directory / "a.pdf").write_bytes(b"no pdf at all")

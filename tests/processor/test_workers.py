@@ -5,8 +5,9 @@ from pathlib import Path
 from tests.processor.pdf import came_of, lines, page
 from tests.samples_pdf import simple_pdf
 
+from quire_processor.extracted import Extracted
 from quire_processor.limits import Limits
-from quire_processor.pool import Extracted, WorkerPool
+from quire_processor.pool import WorkerPool
 
 
 async def test_a_drawing_that_takes_too_long_costs_its_picture_only(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from quire_processor.pool import Extracted
+from quire_processor.extracted import Extracted
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.stored import decode_state, encode_state

@@ -15,8 +15,9 @@ from typing import Protocol, TypeVar
 
 from quire_processor import artefacts
 from quire_processor.documents import Documents
+from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.metrics import FILE_STAGE_SECONDS
-from quire_processor.pool import Extracted, ExtractionFailed, WorkerPool
+from quire_processor.pool import WorkerPool
 from quire_processor.shares import Turns
 from quire_runtime import tracing
 from quire_runtime.clock import Clock

@@ -7,7 +7,8 @@ held against every file.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from quire_processor.pool import ExtractionFailed, WorkerPool
+from quire_processor.extracted import ExtractionFailed
+from quire_processor.pool import WorkerPool
 from quire_runtime.errors import CannotServe
 
 TEXT = "Quire"
