@@ -1,0 +1,190 @@
+"""One worker process: started confined, asked about one file at a time over its pipe, killed.
+
+Nothing big crosses the pipe, and no answer is believed unseen.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from concurrent.futures import Executor
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+import msgspec
+
+from quire_processor import results, worker
+from quire_processor.confine import Lacking, Sandbox
+from quire_processor.extract import OnPage
+from quire_processor.limits import Limits
+from quire_processor.sandbox import NotConfined
+from quire_processor.spawning import ensure_forkserver
+from quire_processor.watch import Watch
+from quire_processor.workbench import ResultLost, Workbench
+
+_START_WITHIN = 15.0  # seconds for a worker process to be there
+_REAP_WITHIN = 2.0  # seconds for a killed process to be gone
+
+
+class CannotStart(OSError):
+    """No worker process can be started on this machine just now."""
+
+
+class WorkerDied(Exception):
+    """The worker is `gone`, or not to be believed any more. `for_memory`: it went for lack of memory, as far as can be told."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
+        self.for_memory = False
+
+
+class WorkerProcess:
+    """A worker, its pipe and its workbench. `served`: how many files it was given."""
+
+    def __init__(
+        self,
+        process: ForkServerProcess,
+        bench: Workbench,
+        limits: Limits,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._bench = bench
+        self._limits = limits
+        self._reader = reader
+        self._writer = writer
+        self._decode: Callable[[bytes], worker.Answer] = msgspec.json.Decoder(worker.Answer).decode
+        self.lacking: Lacking = {}
+        self.served = 0
+        self._ended = False
+
+    @classmethod
+    async def start(
+        cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path, sandbox: Sandbox
+    ) -> "WorkerProcess":
+        """A process that is confined and waits for its first file; raises CannotStart or NotConfined."""
+        try:
+            bench = Workbench.make(directory)
+        except OSError as error:
+            raise CannotStart(f"no directory for a worker process: {error}") from error
+        ours, theirs = socket.socketpair()
+        process = context.Process(target=worker.main, args=(theirs, limits, bench.directory, sandbox), daemon=True)
+        try:
+            ensure_forkserver()
+            async with asyncio.timeout(_START_WITHIN):
+                await asyncio.get_running_loop().run_in_executor(starts, process.start)
+        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just ended
+            ours.close()
+            bench.remove()
+            raise CannotStart(f"no worker process can be started: {error!r}") from error
+        except BaseException:
+            ours.close()
+            bench.remove()
+            raise
+        finally:
+            theirs.close()
+        one = cls(process, bench, limits, *await asyncio.open_connection(sock=ours))
+        try:
+            async with asyncio.timeout(_START_WITHIN):
+                one.lacking = await one._confined()
+        except (OSError, EOFError, WorkerDied) as error:
+            await one.kill()
+            raise CannotStart(f"a worker process does not come up: {error!r}") from error
+        except BaseException:
+            await asyncio.shield(one.kill())
+            raise
+        if one.lacking and sandbox == "require":
+            await one.kill()
+            raise NotConfined(one.lacking)
+        return one
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive() and not self._reader.at_eof()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    async def ask(self, source: Path, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
+        """The answer to one file, and meanwhile what is told to the watch; raises WorkerDied where it is not a proper one."""
+        self.served += 1
+        try:
+            with self._bench.holding(source):
+                return await self._told(on_page, watch)
+        except (OSError, EOFError) as error:
+            raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
+
+    def collect(self, target: Path) -> None:
+        """Copy the results of the last file to `target`, out of the worker's reach; raises WorkerDied or OSError."""
+        try:
+            self._bench.copy_results(target)
+        except ResultLost as error:
+            raise WorkerDied(str(error)) from error
+
+    async def _told(self, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
+        request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
+        body = msgspec.json.encode(request)
+        self._writer.write(struct.pack(">I", len(body)) + body)
+        await self._writer.drain()
+        while True:
+            answer = await self._next()
+            if isinstance(answer, worker.Done | worker.Failed):
+                return answer
+            if isinstance(answer, worker.Read):
+                watch.reading = answer.reading
+            elif isinstance(answer, worker.Page):
+                watch.page = max(watch.page, answer.page)
+                on_page(answer.page, answer.pages)
+
+    async def _confined(self) -> Lacking:
+        answer = await self._next()
+        if not isinstance(answer, worker.Confined):
+            raise WorkerDied(f"its first answer was {answer}")
+        return answer.lacking
+
+    async def _next(self) -> worker.Answer:
+        try:
+            answer = self._decode(await self._frame())
+        except msgspec.DecodeError as error:
+            raise WorkerDied(f"it sent nonsense: {error}") from error
+        if isinstance(answer, worker.Broke):
+            raise WorkerDied(answer.traceback)
+        if answer.number != self.served:
+            raise WorkerDied("it answered for another file")
+        try:
+            if isinstance(answer, worker.Read | worker.Done):
+                results.check(answer.reading, self._limits)
+            elif isinstance(answer, worker.Failed):
+                results.check_message(answer.message)
+        except results.Lie as error:
+            raise WorkerDied(f"it is not to be believed: {error}") from error
+        return answer
+
+    async def _frame(self) -> bytes:
+        (length,) = struct.unpack(">I", await self._reader.readexactly(4))
+        if length > worker.MAX_FRAME:
+            raise WorkerDied(f"it sent a frame of {length} bytes")
+        return await self._reader.readexactly(length)
+
+    async def exit_code(self) -> int | None:
+        """How the process ended, if it did: the negative number of a signal that ended it. None where it still runs."""
+        await asyncio.to_thread(self._process.join, _REAP_WITHIN)
+        return self._process.exitcode
+
+    async def kill(self) -> None:
+        """End and reap the process, close the pipe; once."""
+        if self._ended:
+            return
+        self._ended = True
+        self._process.kill()
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+        await asyncio.to_thread(self._process.join, _REAP_WITHIN)
+        if self._process.exitcode is not None:
+            self._process.close()
+        await asyncio.to_thread(self._bench.remove)
