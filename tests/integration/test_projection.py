@@ -30,6 +30,7 @@ from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
 from quire_runtime.settings import PostgresSettings
+from quire_runtime.statements import statements
 from quire_schemas.events import Event
 from quire_schemas.messages import Subscribed, decode_server_message
 from quire_schemas.views import FilePosition, FileView
@@ -278,3 +279,25 @@ async def test_files_of_a_batch_are_listed_in_their_order_and_newer_batches_firs
 async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought: str, found: int) -> None:
     queries = await with_names(pool)
     assert [file.position for file in await listed(queries, 50, name=sought)] == [found]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "asked"),
+    [
+        ("queries", "batches", (None, None, None, None, None, 51)),
+        ("queries", "batches", (None, "default", None, None, None, 51)),
+        ("queries", "waiting", (None, None, None, None, 51)),
+        ("queries", "files", (None, "default", None, None, None, None, None, None, None, 51)),
+        ("feed", "active", ("default", None, None, 501)),
+    ],
+)
+async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
+    pool: asyncpg.Pool, module: str, name: str, asked: tuple[object, ...]
+) -> None:
+    """However long the list is, then: nothing of it is sorted but what is asked for."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
+        )  # where it can
+        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier', module)[name]}", *asked)
+    assert "Sort" not in "\n".join(line[0] for line in plan)

@@ -1,4 +1,5 @@
 -- What the HTTP API asks. Collections are bounded by names ($1; null: all), as a token may read them; `names` finds those.
+-- What orders is the column, by its table's name: an index knows nothing of the text that is selected.
 
 -- name: state
 SELECT collection_id, state FROM batch WHERE batch_id = $1::uuid;
@@ -11,7 +12,7 @@ FROM batch
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND ($3::text[] IS NULL OR status = ANY($3))
   AND ($4::timestamptz IS NULL OR (created_at, batch_id) < ($4, $5::uuid))
-ORDER BY created_at DESC, batch_id DESC LIMIT $6;
+ORDER BY batch.created_at DESC, batch.batch_id DESC LIMIT $6;
 
 -- name: waiting
 -- Oldest first.
@@ -20,7 +21,7 @@ SELECT batch_id::text, collection_id, request_id::text, status, policy, generati
 FROM batch
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND status = 'queued'
   AND ($3::timestamptz IS NULL OR (created_at, batch_id) > ($3, $4::uuid))
-ORDER BY created_at, batch_id LIMIT $5;
+ORDER BY batch.created_at, batch.batch_id LIMIT $5;
 
 -- name: stuck
 -- Processing, and nothing heard of for $3 seconds, by this one clock; the longest silent first.
@@ -29,7 +30,7 @@ SELECT batch_id::text, collection_id, request_id::text, status, policy, generati
 FROM batch
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
   AND status = 'processing' AND heard_at < now() - make_interval(secs => $3::double precision)
-ORDER BY heard_at, batch_id LIMIT $4;
+ORDER BY heard_at, batch.batch_id LIMIT $4;
 
 -- name: files
 -- The newest batch first, its files in their order; after the place ($6, $7, $8, $9) where one is given.
@@ -47,7 +48,7 @@ ORDER BY created_at DESC, file_metadata.batch_id, position, file_metadata.id LIM
 SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
        updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
        truncated, pages_read, characters, notices, path, position
-FROM file_metadata WHERE id = $1::uuid ORDER BY created_at, batch_id LIMIT 1;
+FROM file_metadata WHERE id = $1::uuid ORDER BY created_at, file_metadata.batch_id LIMIT 1;
 
 -- name: names
 SELECT c.collection_id FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live WHERE c.collection_id LIKE ANY($1::text[]);
