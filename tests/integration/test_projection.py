@@ -296,8 +296,6 @@ async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
 ) -> None:
     """However long the list is, then: nothing of it is sorted but what is asked for."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(
-            "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
-        )  # where it can
+        await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")  # where it can
         plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier', module)[name]}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)

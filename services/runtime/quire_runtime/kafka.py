@@ -1,8 +1,9 @@
 """What publisher, consumer and topic have in common: how to connect, and which partition a batch lives in."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,8 @@ from quire_runtime.settings import KafkaSettings
 
 RETRY_BACKOFF_MS = 200
 """aiokafka's pause between attempts of a request; its own 100 ms mostly fills the log while a broker is away."""
+
+_END_WITHIN = 1.0  # seconds for a start that was cancelled
 
 
 class LogUnavailable(Exception):
@@ -44,6 +47,20 @@ def connection(settings: KafkaSettings, client: str) -> dict[str, Any]:
             "sasl_plain_password": settings.sasl_password,
         }
     return options
+
+
+async def started(start: Callable[[], Awaitable[None]]) -> None:
+    """Starts a client of aiokafka. Where this is cancelled, the start gets a second to come to its end: aiokafka forgets the
+    connection on which it has asked for metadata, and leaves it open.
+    """
+    starting = asyncio.ensure_future(start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=_END_WITHIN)
+        starting.cancel()
+        await asyncio.wait([starting], timeout=_END_WITHIN)
+        raise
 
 
 def by_partition(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:

@@ -12,7 +12,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
-from quire_runtime.kafka import LogUnavailable, by_partition, connection
+from quire_runtime.kafka import LogUnavailable, by_partition, connection, started
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
 
@@ -63,7 +63,7 @@ class Member:
 
     async def join(self) -> None:
         """Returns with the first assignment; raises KafkaError."""
-        await self._consumer.start()
+        await started(self._consumer.start)
 
     async def poll(self, max_records: int) -> list[ConsumerRecord]:
         """The next records, in the order of their offsets per partition; nothing after half a second. Raises KafkaError, and

@@ -16,7 +16,7 @@ from aiokafka.errors import (
 from msgspec import structs
 
 from quire_runtime import metrics, tracing
-from quire_runtime.kafka import LogUnavailable, connection, partition_of
+from quire_runtime.kafka import LogUnavailable, connection, partition_of, started
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
 from quire_schemas.cloudevents import Record, encode
@@ -152,7 +152,7 @@ class Publisher:
             **connection(self._settings, self._client),
         )
         try:
-            await producer.start()
+            await started(producer.start)
         except BaseException as error:
             await producer.stop()
             if isinstance(error, KafkaError | OSError):

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from quire_runtime.handler import LogRecord
-from quire_runtime.kafka import LogUnavailable, by_partition, connection
+from quire_runtime.kafka import LogUnavailable, by_partition, connection, started
 from quire_runtime.reading import read
 from quire_runtime.settings import KafkaSettings
 from quire_runtime.topic import TopicMismatch
@@ -33,7 +33,7 @@ class LogScan:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._consumer.start()
+            await started(self._consumer.start)
             if self._settings.topic not in await self._consumer.topics():  # asked for by name, a broker might make it
                 await self._consumer.stop()
                 raise TopicMismatch(

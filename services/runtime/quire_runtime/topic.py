@@ -16,7 +16,7 @@ from aiokafka.errors import (
 )
 
 from quire_runtime.errors import CannotServe
-from quire_runtime.kafka import LogUnavailable, connection
+from quire_runtime.kafka import LogUnavailable, connection, started
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_runtime.settings import KafkaSettings
@@ -53,7 +53,7 @@ async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
     admin = AIOKafkaAdminClient(**connection(settings, "quire-topic"))
     try:
         async with asyncio.timeout(settings.request_timeout * 2):
-            await admin.start()
+            await started(admin.start)
             if admin._client.cluster.controller is None:  # noqa: SLF001 -- aiokafka itself stumbles over a broker that is starting
                 raise LogUnavailable(f"the Kafka broker at {settings.bootstrap} is starting")
             if make:
