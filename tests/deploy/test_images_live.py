@@ -29,6 +29,7 @@ modules = [path for path in sorted(site.rglob("*.so")) if path.name.count(".") >
 names += [path.relative_to(site).as_posix().split(".")[0].replace("/", ".") for path in modules]
 names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
 needless = {"quire_cli.up", "PIL._imagingtk", "PIL._tkinter_finder"}  # the embedded stack, a window
+needless |= {"quire_processor.forkserver"}  # ends whoever is born with settings, as this process is
 for name in sorted(set(names) - needless):
     importlib.import_module(name)
 writable = []
