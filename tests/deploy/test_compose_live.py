@@ -4,6 +4,7 @@ The tests build on each other, in the order of the file. They take a project nam
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -72,9 +73,11 @@ class Composed:
         """The batches, once each of them has ended."""
         async with httpx.AsyncClient(base_url=self.url, timeout=60, headers=headers) as client, asyncio.timeout(300):
             while True:
-                found = [(await client.get(f"/api/batches/{batch}")).raise_for_status().json() for batch in batches]
-                if all(batch["ended_at"] for batch in found):
-                    return found
+                answers = [await client.get(f"/api/batches/{batch}") for batch in batches]
+                if all(answer.status_code != 404 for answer in answers):  # accepted, and not projected yet
+                    found = [answer.raise_for_status().json() for answer in answers]
+                    if all(batch["ended_at"] for batch in found):
+                        return found
                 await asyncio.sleep(0.5)
 
 
@@ -136,10 +139,21 @@ async def test_only_names_of_this_machine_are_answered_to(quire: Composed) -> No
 async def test_an_upload_above_the_limits_is_refused(quire: Composed) -> None:
     reader, writer = await asyncio.open_connection(*quire.url.removeprefix("http://").split(":"))
     head = f"POST /api/documents/process HTTP/1.1\r\nHost: localhost\r\nContent-Length: {18 * 1024**3}\r\n"
-    writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode() + bytes(64 * 1024))
+    writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
+
+    async def send() -> None:
+        """On and on, as clients do: the proxy passes an early answer on only when it has read something again."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(bytes(64 * 1024))
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    sending = asyncio.create_task(send())
     try:
         assert b" 413 " in await asyncio.wait_for(reader.readline(), 30)
     finally:
+        sending.cancel()
         writer.transport.abort()
 
 
