@@ -235,7 +235,7 @@ async def test_what_is_older_than_the_retention_is_pruned_and_nobody_resumes_acr
                 await asyncio.sleep(0.2)
         body = answer.json()
         assert (answer.status_code, body["code"], body["pruned_to"] > 0) == (410, "resync_required", True)
-        async with connect(address(client, "/ws?collection_id=old&after=1")) as socket:
+        async with connect(address(client, f"/ws?collection_id=old&after={body['pruned_to'] - 1}")) as socket:
             assert (await told(socket))["recovered"] is False
         async with asyncio.timeout(20):
             while body["pruned_to"] < body["last_seq"]:
