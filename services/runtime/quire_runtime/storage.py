@@ -1,4 +1,4 @@
-"""The object store. The only file that knows aioboto3; what is raised is in `storage_errors`.
+"""The object store. The only file that knows aioboto3; what is raised is in `storage_errors`, puts and gets are in `objects`.
 
 botocore's own retries are off: `retry.retrying` is the one way. Requests are as plain as can be, for stores other than AWS: no
 checksum but the signature's, and Content-MD5 where S3 wants one.
@@ -18,10 +18,12 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
 from botocore.handlers import add_expect_header
 
 from quire_runtime import tracing
 from quire_runtime.logs import get_logger
+from quire_runtime.objects import CHUNK_BYTES, CONNECT_SECONDS, Objects
 from quire_runtime.retry import retrying
 from quire_runtime.settings import S3Settings
 from quire_runtime.storage_errors import (
@@ -61,11 +63,9 @@ log = get_logger(__name__)
 
 PART_BYTES = 8 * 1024 * 1024
 """Size of a multipart upload's parts; S3 wants at least 5 MiB and at most 10,000 of them: up to 80 GB."""
-CHUNK_BYTES = 256 * 1024
 PIECE_BYTES = 1024 * 1024
 DELETE_AT_ONCE = 1000
 """S3's limit of one delete request."""
-CONNECT_SECONDS = 5.0
 SLOWEST = 32 * 1024
 """Bytes a second that a store has to take at least, of one request beside others. aiohttp counts a time-out only from when all
 is written.
@@ -89,11 +89,11 @@ class ObjectStream(AsyncIterator[bytes]):
     `content_range` says where they lie in the object, if they are not the whole, as HTTP's header does.
     """
 
-    def __init__(self, key: str, answer: Any) -> None:
+    def __init__(self, key: str, answer: aiohttp.ClientResponse) -> None:
         self.key = key
-        self.size: int = answer["ContentLength"]
-        self.content_range: str | None = answer.get("ContentRange")
-        self._body: aiohttp.ClientResponse = answer["Body"]
+        self.size = int(answer.headers["Content-Length"])
+        self.content_range = answer.headers.get("Content-Range")
+        self._body = answer
         self._left = self.size
 
     async def __anext__(self) -> bytes:
@@ -155,14 +155,21 @@ class ObjectStore:
         self._settings = settings
         self._bucket = settings.bucket
         self._stack = AsyncExitStack()
+        self._session = AioSession()
+        if settings.access_key is not None:
+            self._session.set_credentials(settings.access_key, settings.secret_key or "")
         self._client: S3Client
+        self._objects: Objects
         self.conditional = True
         """Whether the store can keep the first of two puts by itself."""
 
     async def __aenter__(self) -> Self:
         self._client = await self._stack.enter_async_context(self._connect())
-        # Without "Expect: 100-continue" a put is one exchange, not two; and aiohttp waits for that 100 without any limit.
+        # Without "Expect: 100-continue" a part is one exchange, not two; and aiohttp waits for that 100 without any limit.
         self._client.meta.events.unregister("before-call.s3", add_expect_header)
+        self._objects = await self._stack.enter_async_context(
+            Objects(self._settings, self._session, self._client.meta.endpoint_url)
+        )
         self._client.meta.events.register("before-call.s3.DeleteObjects", _with_md5)
         return self
 
@@ -213,9 +220,9 @@ class ObjectStore:
         """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, RangeOutside,
         StorageUnavailable.
         """
-        extra: Any = {} if first == 0 and last is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
+        part = {} if first == 0 and last is None else {"range": f"bytes={first}-{'' if last is None else last}"}
         try:
-            return await self._stream(key, **extra)
+            return await self._stream(key, part)
         except StorageRefuses as error:
             if error.denied and await self._is_missing(key):
                 raise ObjectMissing(key) from None
@@ -274,9 +281,9 @@ class ObjectStore:
         except StorageRefuses:  # the answer to a HEAD names no cause; and one can work without s3:ListBucket
             await self._look_at_probe()
 
-    async def _stream(self, key: str, **extra: Any) -> ObjectStream:
+    async def _stream(self, key: str, headers: dict[str, str]) -> ObjectStream:
         with translated(key):
-            return ObjectStream(key, await self._client.get_object(Bucket=self._bucket, Key=key, **extra))
+            return ObjectStream(key, await self._objects.get(key, headers))
 
     async def _require_missing(self, key: str) -> None:
         with suppress(ObjectMissing):
@@ -298,7 +305,7 @@ class ObjectStore:
     async def _look_at_probe(self) -> None:
         """Raises StorageRefuses, StorageUnavailable."""
         with suppress(ObjectMissing):
-            await (await self._stream(PROBE)).aclose()
+            await (await self._stream(PROBE, {})).aclose()
 
     async def _ensure_bucket(self, *, make: bool) -> None:
         try:
@@ -319,10 +326,12 @@ class ObjectStore:
             log.info("bucket made", bucket=self._bucket)
 
     async def _put(self, key: str, body: bytes | IO[bytes], content_type: str, *, if_none_match: bool) -> None:
-        condition: Any = {"IfNoneMatch": "*"} if if_none_match else {}
+        size, headers = _size(body), {"content-type": content_type}
+        if if_none_match:
+            headers["if-none-match"] = "*"
         with self._span("PutObject", key), translated(key):
-            async with asyncio.timeout(self._settings.timeout + _size(body) / SLOWEST):
-                await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
+            async with asyncio.timeout(self._settings.timeout + size / SLOWEST):
+                await self._objects.put(key, body, size, headers)
 
     def _span(self, method: str, key: str) -> tracing.Span:
         if not tracing.enabled():
@@ -347,12 +356,10 @@ class ObjectStore:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        return aioboto3.Session().client(
+        return aioboto3.Session(botocore_session=self._session).client(
             "s3",
             endpoint_url=settings.endpoint,
             region_name=settings.region,
-            aws_access_key_id=settings.access_key,
-            aws_secret_access_key=settings.secret_key,
             config=config,
         )
 
