@@ -28,6 +28,7 @@ from typing import Any
 import PIL
 import pypdf
 import pypdfium2
+from tests.processor.pdf import whole
 
 from quire_processor import landlock, seccomp, worker
 from quire_processor.extracted import Extracted
@@ -35,6 +36,7 @@ from quire_processor.kernel import call
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
 from quire_processor.reading import Reading
+from quire_processor.workplace import Workplace
 
 Scene = dict[str, Any]
 Deed = Callable[[Scene], object]
@@ -78,14 +80,12 @@ def others(where: Path, deeds: Iterable[str]) -> Iterator[Scene]:
 async def outcomes(names: Collection[str], main: Callable[..., None], where: Path) -> dict[str, Outcome]:
     """How the deeds end that one worker tries, one after the other. Raises NotConfined."""
     where.mkdir(exist_ok=True)
-    source, target = where / "deeds.json", where / "made"
-    target.mkdir()
     with others(where, names) as scene:
-        source.write_text(json.dumps({**scene, "deeds": list(names)}))
+        script = json.dumps({**scene, "deeds": list(names)}).encode()
         before, worker.main = worker.main, main
         try:
             async with WorkerPool(1, Limits(memory_bytes=MEMORY), where / "scratch", sandbox="require") as pool:
-                extracted = await pool.extract(source, target)
+                extracted = await pool.extract(script, Workplace(where))
         finally:
             worker.main = before
     return {name: (how, what) for name, (how, what) in json.loads(told(extracted)).items()}
@@ -93,7 +93,7 @@ async def outcomes(names: Collection[str], main: Callable[..., None], where: Pat
 
 def told(extracted: Extracted) -> str:
     """The text of the one page."""
-    text: str = json.loads(extracted.text_path.read_bytes())["pages"][0]["text"]
+    text: str = json.loads(whole(extracted.text))["pages"][0]["text"]
     return text
 
 

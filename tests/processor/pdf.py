@@ -9,6 +9,7 @@ from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
 from quire_processor.reading import Reading
+from quire_processor.workplace import Workplace
 
 HELVETICA = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 FONT = b"/Resources << /Font << /F1 5 0 R >> >>"
@@ -63,12 +64,15 @@ def codes(reading: Reading) -> list[str]:
     return [notice.code for notice in reading.notices]
 
 
+def whole(made: bytes | Path) -> bytes:
+    """What an extraction has made, wherever it is."""
+    return made if isinstance(made, bytes) else made.read_bytes()
+
+
 async def came_of(pool: WorkerPool, directory: Path, content: bytes) -> Extracted | str:
     """What a worker process of the pool has extracted, or the code of the failure."""
-    source, target = directory / "original.pdf", directory / "made"
-    source.write_bytes(content)
-    target.mkdir()
-    try:
-        return await pool.extract(source, target)
-    except ExtractionFailed as failure:
-        return failure.code
+    async with Workplace(directory) as place:
+        try:
+            return await pool.extract(content, place)
+        except ExtractionFailed as failure:
+            return failure.code

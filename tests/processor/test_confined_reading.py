@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from tests import samples_pdf
+from tests.processor.pdf import came_of, whole
 
 from quire_processor.confine import Sandbox
-from quire_processor.extracted import ExtractionFailed
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
 from quire_processor.sandbox import NotConfined
@@ -43,17 +42,12 @@ async def readings(sandbox: Sandbox, where: Path) -> dict[str, object]:
     read: dict[str, object] = {}
     async with WorkerPool(1, LIMITS, where, sandbox=sandbox) as pool:
         for name, content in pdfs().items():
-            source, target = where / "a.pdf", where / "made"
-            source.write_bytes(content)
-            target.mkdir()
-            try:
-                extracted = await pool.extract(source, target)
-            except ExtractionFailed as failure:
-                read[name] = failure.code
+            extracted = await came_of(pool, where, content)
+            if isinstance(extracted, str):
+                read[name] = extracted
             else:
-                results = {path.name: path.read_bytes() for path in sorted(target.iterdir())}
+                results = whole(extracted.pages), whole(extracted.text), extracted.thumbnail
                 read[name] = extracted.page_count, extracted.title, extracted.metadata, extracted.characters, results
-            shutil.rmtree(target)
     return read
 
 

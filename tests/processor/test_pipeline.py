@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing.forkserver
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.processor.test_ownership import created
 
 from quire_processor import pipeline as pipelines
@@ -20,6 +22,7 @@ from quire_processor.pipeline import Job, Pipeline
 from quire_processor.pool import WorkerPool
 from quire_processor.shares import Shares, Turns
 from quire_processor.worker_process import CannotStart, WorkerProcess
+from quire_processor.workplace import Workplace
 from quire_runtime.clock import SystemClock
 from quire_runtime.storage import StorageRefuses, StorageUnavailable
 from quire_schemas.batch import evolve
@@ -31,9 +34,8 @@ CONTENT = b"%PDF-1.4"
 class Away:
     """A store of which the original can be had, and nothing can be put."""
 
-    async def fetch_to(self, _key: str, path: Path) -> str:
-        path.write_bytes(CONTENT)
-        return "0" * 64
+    async def get(self, _key: str) -> bytes:
+        return CONTENT
 
     async def put(self, *_: Any) -> None:
         raise StorageUnavailable("nobody answers")
@@ -55,9 +57,7 @@ class Parts:
     def inserted(self, *_: Any) -> None: ...
     def uploaded(self, *_: Any) -> None: ...
 
-    async def extract(self, _source: Path, target: Path, _on_page: Any) -> Extracted:
-        for name in ("text.json", "pages.tsv", "thumbnail.webp"):
-            (target / name).touch()
+    async def extract(self, *_: Any) -> Extracted:
         return Extracted(
             page_count=1,
             title=None,
@@ -66,9 +66,9 @@ class Parts:
             pages_read=1,
             characters=0,
             notices=(),
-            text_path=target / "text.json",
-            pages_path=target / "pages.tsv",
-            thumbnail_path=target / "thumbnail.webp",
+            text=b"",
+            pages=b"",
+            thumbnail=b"",
         )
 
 
@@ -86,6 +86,7 @@ async def outcome_with(store: Any, directory: Path, outage_limit: float) -> File
     state = evolve(None, created(), 0)
     assert state is not None
     [file] = state.files.values()
+    file = structs.replace(file, size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
     outcome = await pipeline.process(Job(batch=state, run_id="r", file=file, position=0), parts)
     assert isinstance(outcome, FileFailed)
     return outcome
@@ -115,25 +116,18 @@ async def test_where_no_worker_can_be_started_a_file_waits(tmp_path: Path, monke
         return await start(*args)
 
     monkeypatch.setattr(WorkerProcess, "start", at_first_not)
-    source, target = tmp_path / "a.pdf", tmp_path / "made"
-    source.write_bytes(b"no pdf at all")
-    target.mkdir()
     async with WorkerPool(1, Limits(), tmp_path) as pool:
         with pytest.raises(ExtractionFailed) as failure:
-            await pool.extract(source, target)
+            await pool.extract(b"no pdf at all", Workplace(tmp_path))
     assert (failure.value.code, refused) == ("not_a_pdf", 3)
 
 
 async def test_a_forkserver_that_died_is_started_again(tmp_path: Path) -> None:
-    source = tmp_path / "a.pdf"
-    source.write_bytes(b"no pdf at all")
     async with WorkerPool(1, Limits(files_per_worker=1), tmp_path) as pool:
         servers = []
-        for name in ("one", "two"):
-            target = tmp_path / name
-            target.mkdir()
+        for _ in range(2):
             with pytest.raises(ExtractionFailed, match="PDF"):
-                await pool.extract(source, target)
+                await pool.extract(b"no pdf at all", Workplace(tmp_path))
             servers.append(multiprocessing.forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
             os.kill(servers[-1], signal.SIGKILL)
     assert servers[0] != servers[1]
@@ -144,12 +138,11 @@ import asyncio, pathlib, sys
 from quire_processor.limits import Limits
 from quire_processor.extracted import ExtractionFailed
 from quire_processor.pool import WorkerPool
+from quire_processor.workplace import Workplace
 
 async def extract(directory):
-    (directory / "a.pdf").write_bytes(b"no pdf at all")
-    (directory / "made").mkdir()
     async with WorkerPool(1, Limits(), directory) as pool:
-        await pool.extract(directory / "a.pdf", directory / "made")
+        await pool.extract(b"no pdf at all", Workplace(directory))
 
 try:
     asyncio.run(extract(pathlib.Path(sys.argv[1])))

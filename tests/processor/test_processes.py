@@ -24,15 +24,14 @@ from quire_processor import worker
 from quire_processor.confine import keep_secrets
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
+from quire_processor.workplace import Workplace
 
 async def main(where, main, *names):
     keep_secrets()
     worker.main = getattr(deeds, main)
-    (where / "made").mkdir()
     async with WorkerPool(1, Limits(), where / "scratch") as pool:
         scene = {"elsewhere": str(where), "parent": os.getpid(), "forkserver": _forkserver._forkserver_pid, "deeds": names}
-        (where / "deeds.json").write_text(json.dumps(scene))
-        extracted = await pool.extract(where / "deeds.json", where / "made")
+        extracted = await pool.extract(json.dumps(scene).encode(), Workplace(where))
     print(deeds.told(extracted))
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """What real worker processes make of files."""
 
+import json
 from pathlib import Path
 
-from tests.processor.pdf import came_of, lines, page
-from tests.samples_pdf import simple_pdf
+from tests.processor.pdf import came_of, lines, page, whole
+from tests.samples_pdf import simple_pdf, slow_pdf
 
 from quire_processor.extracted import Extracted
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
+from quire_processor.workplace import SMALL, Workplace
 
 
 async def test_a_drawing_that_takes_too_long_costs_its_picture_only(tmp_path: Path) -> None:
@@ -17,7 +19,7 @@ async def test_a_drawing_that_takes_too_long_costs_its_picture_only(tmp_path: Pa
         extracted = await came_of(pool, tmp_path, drawing)
     assert isinstance(extracted, Extracted)
     assert [notice.code for notice in extracted.notices] == ["no_thumbnail"]
-    assert b"Site plan" in extracted.text_path.read_bytes()
+    assert b"Site plan" in whole(extracted.text)
 
 
 async def test_a_real_worker_tells_what_the_events_are_made_of(tmp_path: Path) -> None:
@@ -25,4 +27,17 @@ async def test_a_real_worker_tells_what_the_events_are_made_of(tmp_path: Path) -
         extracted = await came_of(pool, tmp_path, simple_pdf(pages=2))
     assert isinstance(extracted, Extracted)
     assert (extracted.page_count, extracted.pages_read, extracted.characters, extracted.notices) == (2, 2, 14, ())
-    assert extracted.pages_path.read_text() == "1\tQuire 1\n2\tQuire 2\n"
+    assert whole(extracted.pages) == b"1\tQuire 1\n2\tQuire 2\n"
+
+
+async def test_a_long_text_comes_in_files_that_no_worker_reaches(tmp_path: Path) -> None:
+    async with WorkerPool(1, Limits(), tmp_path / "workers") as pool, Workplace(tmp_path) as place:
+        extracted = await pool.extract(slow_pdf("long", 300), place)
+        assert isinstance(extracted.pages, Path)
+        assert isinstance(extracted.text, Path)
+        assert not [path for path in (extracted.pages, extracted.text) if path.is_relative_to(tmp_path / "workers")]
+        texts = [page["text"] for page in json.loads(extracted.text.read_bytes())["pages"]]
+        assert extracted.characters == sum(map(len, texts)) > SMALL
+        rows = [f"{number}\t{text}\n".replace("\n", "\\n", text.count("\n")) for number, text in enumerate(texts, start=1)]
+        assert extracted.pages.read_text() == "".join(rows)
+    assert not extracted.pages.exists()

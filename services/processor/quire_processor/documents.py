@@ -1,5 +1,6 @@
 """The processor's tables: what was read from each file, and how batches ended (schema `processor`)."""
 
+import io
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -51,7 +52,7 @@ class Documents:
             await connection.execute(_SQL["delete_pages"], file.file_id)
             await connection.copy_to_table(
                 "page",
-                source=_rows(extracted.pages_path, f"{file.file_id}\t{batch.attempt}\t".encode()),
+                source=_rows(extracted.pages, f"{file.file_id}\t{batch.attempt}\t".encode()),
                 columns=("file_id", "attempt", "page", "text"),
                 format="text",
                 encoding="utf-8",
@@ -79,8 +80,8 @@ class Documents:
         return {state.batch_id: state for state in states}
 
 
-async def _rows(path: Path, prefix: bytes) -> AsyncIterator[bytes]:
+async def _rows(pages: bytes | Path, prefix: bytes) -> AsyncIterator[bytes]:
     """The lines of `pages.tsv`, each behind `prefix`, in chunks of bounded size."""
-    with path.open("rb") as file:
+    with pages.open("rb") if isinstance(pages, Path) else io.BytesIO(pages) as file:
         while lines := file.readlines(_CHUNK):
             yield b"".join(prefix + line for line in lines)

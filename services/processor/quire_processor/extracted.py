@@ -1,4 +1,4 @@
-"""What comes of a file: its facts and the files that hold its results, or why there are none."""
+"""What comes of a file: its facts and its results, or why there are none."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class ExtractionFailed(Exception):
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
-    """What came of a file, and where its results lie."""
+    """What came of a file. `text` is text.json and `pages` is pages.tsv, in memory where small; `thumbnail` is an image."""
 
     page_count: int
     title: str | None
@@ -25,6 +25,6 @@ class Extracted(Struct, frozen=True, kw_only=True):
     pages_read: int
     characters: int
     notices: tuple[Notice, ...]
-    text_path: Path
-    pages_path: Path
-    thumbnail_path: Path | None
+    text: bytes | Path
+    pages: bytes | Path
+    thumbnail: bytes | None

@@ -6,8 +6,7 @@ pipeline knows nothing about the log: it returns an outcome, and the run sees to
 
 import asyncio
 import errno
-import shutil
-import tempfile
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.metrics import FILE_STAGE_SECONDS
 from quire_processor.pool import WorkerPool
 from quire_processor.shares import Turns
+from quire_processor.workplace import SMALL, Workplace
 from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
@@ -91,23 +91,18 @@ class Pipeline:
         """The outcome of the file. Raises Fenced where a later run has taken it over."""
         started = self._clock.monotonic()
         try:
-            workplace = await self._patiently(self._workplace, job, watcher, "disk")
-            try:
-                return await self._worked(job, watcher, workplace, started)
-            finally:
-                await asyncio.to_thread(shutil.rmtree, workplace, ignore_errors=True)
+            async with Workplace(self._directory) as place:
+                return await self._worked(job, watcher, place, started)
         except FileError as error:
             return FileFailed(run_id=job.run_id, file_id=job.file.file_id, code=error.code, message=str(error))
 
-    async def _worked(self, job: Job, watcher: Watcher, workplace: Path, started: float) -> FileProcessed:
-        source, target = workplace / "original.pdf", workplace / "made"
-        target.mkdir()
+    async def _worked(self, job: Job, watcher: Watcher, place: Workplace, started: float) -> FileProcessed:
         watcher.at(job.file.file_id, "fetching")
         with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
-            await self._fetch(job, watcher, source)
+            source = await self._fetch(job, watcher, place)
         watcher.at(job.file.file_id, "extracting")
         with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
-            extracted = await self._extract(job, watcher, source, target)
+            extracted = await self._extract(job, watcher, source, place)
         watcher.at(job.file.file_id, "inserting")
         with tracing.span("insert", _INSERT, kind="client"), FILE_STAGE_SECONDS.labels("insert").time():
             await self._insert(job, watcher, extracted)
@@ -130,33 +125,36 @@ class Pipeline:
             duration_ms=round((self._clock.monotonic() - started) * 1000),
         )
 
-    async def _workplace(self) -> Path:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
-        return Path(tempfile.mkdtemp(dir=self._directory))
+    async def _fetch(self, job: Job, watcher: Watcher, place: Workplace) -> bytes | Path:
+        """The original: in memory where it is small."""
 
-    async def _fetch(self, job: Job, watcher: Watcher, source: Path) -> None:
-        async def fetch() -> str:
-            return await self._store.fetch_to(job.file.object_key, source)
+        async def fetch() -> tuple[bytes | Path, str]:
+            if job.file.size <= SMALL:
+                content = await self._store.get(job.file.object_key)
+                return content, hashlib.sha256(content).hexdigest()
+            path = place.path("original.pdf")
+            return path, await self._store.fetch_to(job.file.object_key, path)
 
         try:
-            sha256 = await self._patiently(fetch, job, watcher, "storage")
+            source, sha256 = await self._patiently(fetch, job, watcher, "storage")
             if sha256 != job.file.sha256:  # once more: what the network garbled is whole the second time
-                sha256 = await self._patiently(fetch, job, watcher, "storage")
+                source, sha256 = await self._patiently(fetch, job, watcher, "storage")
         except ObjectMissing as error:
             raise FileError(
                 "object_missing", "The stored original is gone from object storage. Upload the file again."
             ) from error
         if sha256 != job.file.sha256:
             raise FileError("object_corrupt", "The stored original is not what was uploaded. Upload the file again.")
+        return source
 
-    async def _extract(self, job: Job, watcher: Watcher, source: Path, target: Path) -> Extracted:
+    async def _extract(self, job: Job, watcher: Watcher, source: bytes | Path, place: Workplace) -> Extracted:
         def on_page(page: int, pages: int) -> None:
             watcher.at(job.file.file_id, "extracting", page, pages)
 
         async def extract() -> Extracted:
             try:
                 async with self._turns.of(job.batch.collection_id):
-                    return await self._pool.extract(source, target, on_page)
+                    return await self._pool.extract(source, place, on_page)
             except ExtractionFailed as error:
                 if error.code == "disk_full":
                     raise OSError(errno.ENOSPC, str(error)) from error
@@ -175,12 +173,12 @@ class Pipeline:
         text = artefacts.text_key(*where)
 
         async def upload_text() -> None:
-            await self._store.put(text, extracted.text_path, "application/json")
+            await self._store.put(text, extracted.text, "application/json")
 
-        if extracted.thumbnail_path is None:
+        if extracted.thumbnail is None:
             await self._patiently(upload_text, job, watcher, "storage")
             return text, None
-        image, thumbnail = extracted.thumbnail_path, artefacts.thumbnail_key(*where)
+        image, thumbnail = extracted.thumbnail, artefacts.thumbnail_key(*where)
 
         async def upload_thumbnail() -> None:
             await self._store.put(thumbnail, image, "image/webp")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from quire_processor import results, worker
+from quire_processor import worker
 from quire_processor.confine import Sandbox
 from quire_processor.extract import OnPage
 from quire_processor.extracted import Extracted, ExtractionFailed
@@ -23,6 +23,7 @@ from quire_processor.sandbox import NotConfined, report
 from quire_processor.spawning import forkserver_context
 from quire_processor.watch import Watch
 from quire_processor.worker_process import CannotStart, WorkerDied, WorkerProcess
+from quire_processor.workplace import Workplace
 from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
@@ -63,16 +64,15 @@ class WorkerPool:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
 
-    async def extract(self, source: Path, target: Path, on_page: OnPage | None = None) -> Extracted:
-        """Extract `source` into the empty directory `target`; raises ExtractionFailed. Cancelling kills the worker."""
+    async def extract(self, source: bytes | Path, place: Workplace, on_page: OnPage | None = None) -> Extracted:
+        """What is read of `source`; what is large goes to `place`. Raises ExtractionFailed. Cancelling kills the worker."""
         async with self._free:
             try:
-                return await self._once(source, target, on_page)
+                return await self._once(source, place, on_page)
             except WorkerDied as error:
                 log.warning("worker died, the file is read once more", error=str(error)[-_LOGGED:])
-            await asyncio.to_thread(_empty, target)
             try:
-                return await self._once(source, target, on_page, again=True)
+                return await self._once(source, place, on_page, again=True)
             except WorkerDied as error:
                 log.warning("worker died again, the file fails", error=str(error)[-_LOGGED:], for_memory=error.for_memory)
                 code: FileCode = "out_of_memory" if error.for_memory else "worker_crashed"
@@ -84,12 +84,12 @@ class WorkerPool:
         await asyncio.gather(*(one.kill() for one in workers))
         self._starts.shutdown(wait=False, cancel_futures=True)
 
-    async def _once(self, source: Path, target: Path, on_page: OnPage | None, *, again: bool = False) -> Extracted:
+    async def _once(self, source: bytes | Path, place: Workplace, on_page: OnPage | None, *, again: bool = False) -> Extracted:
         one = await self._take(fresh=again)
         self._busy.add(one)
         sound = False
         try:
-            extracted, sound = await self._answer(one, source, target, on_page, again=again)
+            extracted, sound = await self._answer(one, source, place, on_page, again=again)
         except ExtractionFailed as error:
             sound = error.code not in ("timeout", "out_of_memory")
             raise
@@ -124,7 +124,7 @@ class WorkerPool:
         )
 
     async def _answer(
-        self, one: WorkerProcess, source: Path, target: Path, on_page: OnPage | None, *, again: bool
+        self, one: WorkerProcess, source: bytes | Path, place: Workplace, on_page: OnPage | None, *, again: bool
     ) -> tuple[Extracted, bool]:
         """What came of the file, and whether the worker is fit for another one. Once the text is there, whatever else happens
         costs the picture only.
@@ -138,15 +138,15 @@ class WorkerPool:
             log.warning("worker killed for time", why=watch.overtime)
             if watch.reading is None:
                 raise ExtractionFailed("timeout", self._took_too_long(watch.overtime)) from error
-            return await self._extracted(one, watch.reading, target, "drawing it takes too long"), False
+            return await self._extracted(one, watch.reading, place, "drawing it takes too long"), False
         except WorkerDied as error:
             error.for_memory = error.gone and watch.died_for_memory(await one.exit_code())
             WORKER_KILLS.labels("out_of_memory" if error.for_memory else "died").inc()
             if watch.reading is None:
                 raise
-            return await self._extracted(one, watch.reading, target, "the PDF library crashes on it"), False
+            return await self._extracted(one, watch.reading, place, "the PDF library crashes on it"), False
         if isinstance(answer, worker.Done):
-            return await self._extracted(one, answer.reading, target), True
+            return await self._extracted(one, answer.reading, place), True
         if answer.code == "out_of_memory":
             WORKER_KILLS.labels("out_of_memory").inc()
             log.warning("worker killed for memory", mib=self._limits.memory_bytes // 2**20)
@@ -159,17 +159,11 @@ class WorkerPool:
             )
         return f"Reading the file came to a standstill for {self._limits.wall_seconds:g} s. Save it anew with a PDF program."
 
-    async def _extracted(self, one: WorkerProcess, reading: Reading, target: Path, no_picture: str | None = None) -> Extracted:
+    async def _extracted(
+        self, one: WorkerProcess, reading: Reading, place: Workplace, no_picture: str | None = None
+    ) -> Extracted:
         """Raises WorkerDied where what the worker has written cannot be believed."""
-
-        def looked_at() -> tuple[Path, Path | None]:
-            one.collect(target)
-            return results.write_text(target, reading), results.picture(target) if reading.thumbnail else None
-
-        try:
-            text, picture = await asyncio.to_thread(looked_at)
-        except results.Lie as error:
-            raise WorkerDied(f"it is not to be believed: {error}") from error
+        pages, text, picture = await one.results(reading, place)
         if reading.thumbnail and picture is None:
             no_picture = "it cannot be drawn"
         return Extracted(
@@ -180,15 +174,10 @@ class WorkerPool:
             pages_read=reading.pages_read,
             characters=reading.characters,
             notices=reading.notices if no_picture is None else (*reading.notices, no_thumbnail(no_picture)),
-            text_path=text,
-            pages_path=target / "pages.tsv",
-            thumbnail_path=picture,
+            text=text,
+            pages=pages,
+            thumbnail=picture,
         )
-
-
-def _empty(directory: Path) -> None:
-    for left in directory.iterdir():
-        left.unlink()
 
 
 def _nobody(_page: int, _pages: int) -> None:

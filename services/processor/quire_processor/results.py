@@ -1,24 +1,29 @@
 """What a worker process leaves behind, looked at before it is believed: a stranger's file may have taken the worker over.
 
-It is looked at in the copy that `workbench` makes: plain files, which no worker can reach. `pages.tsv` is gone through line by
+It is looked at in a copy, which no worker can reach: in memory, or for long texts in files. `pages.tsv` is gone through line by
 line, and `text.json`, which is kept in object storage, is made of it here.
 """
 
-import os
+import asyncio
+import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import msgspec
 
 from quire_processor.limits import Limits
 from quire_processor.reading import Reading
+from quire_processor.workbench import Workbench
+from quire_processor.workplace import SMALL, Workplace
 from quire_schemas.events import MAX_REASON_BYTES, MAX_TITLE_BYTES
 from quire_schemas.text import is_clean
 
 _MOST_BYTES = 4  # of a character
 _NUMBER_BYTES = 12  # of a page's number and what surrounds it, at most
 _MOST_PICTURE_BYTES = 2 * 1024**2
+_AT_ONCE = 64 * 1024  # bytes that are gone through sooner than another thread has begun to
 
 
 class Lie(Exception):
@@ -45,34 +50,56 @@ def check_message(message: str) -> None:
         raise Lie("its message is not clean")
 
 
-def write_text(directory: Path, reading: Reading) -> Path:
-    """Make `text.json` of `pages.tsv` and return its path; raises Lie, and OSError where the disk is full."""
-    path = directory / "text.json"
+async def pages_and_text(bench: Workbench, reading: Reading, place: Workplace) -> tuple[bytes | Path, bytes | Path]:
+    """`pages.tsv`, and `text.json` made of it. Raises ResultLost, Lie, and OSError where the disk is full."""
+    with bench.result("pages.tsv") as written:
+        size = written.size
+        if size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
+            raise Lie("pages.tsv is larger than its text")
+        if size <= _AT_ONCE:
+            return _in_memory(written.file, size, reading)
+        if size <= SMALL:
+            return await asyncio.to_thread(_in_memory, written.file, size, reading)
+        return await asyncio.to_thread(_in_files, written.file, reading, place)
+
+
+def picture(bench: Workbench) -> bytes | None:
+    """The thumbnail; None where it is none. Raises ResultLost."""
+    with bench.result("thumbnail.webp") as written:
+        image = written.file.read(_MOST_PICTURE_BYTES + 1)
+    return image if image[:4] == b"RIFF" and image[8:12] == b"WEBP" and len(image) <= _MOST_PICTURE_BYTES else None
+
+
+def _in_memory(written: BinaryIO, size: int, reading: Reading) -> tuple[bytes, bytes]:
+    rows, text = written.read(size), io.BytesIO()
+    write_text(io.BytesIO(rows), text, reading)
+    return rows, text.getvalue()
+
+
+def _in_files(written: BinaryIO, reading: Reading, place: Workplace) -> tuple[Path, Path]:
+    pages, text = place.path("pages.tsv"), place.path("text.json")
+    with pages.open("w+b") as rows, text.open("wb") as made:
+        shutil.copyfileobj(written, rows)
+        rows.seek(0)
+        write_text(rows, made, reading)
+    return pages, text
+
+
+def write_text(rows: IO[bytes], text: IO[bytes], reading: Reading) -> None:
+    """Make `text.json` of `pages.tsv`; raises Lie, and OSError where the disk is full."""
     head = {
         "page_count": reading.page_count,
         "truncated": reading.truncated,
         "title": reading.title,
         "metadata": reading.metadata,
     }
-    with (directory / "pages.tsv").open("rb") as rows, path.open("xb") as text:
-        if os.fstat(rows.fileno()).st_size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
-            raise Lie("pages.tsv is larger than its text")
-        text.write(msgspec.json.encode(head)[:-1] + b',"pages":[')
-        for index, page in enumerate(_pages(rows, reading)):
-            text.write((b"," if index else b"") + page)
-        text.write(b"]}")
-    return path
+    text.write(msgspec.json.encode(head)[:-1] + b',"pages":[')
+    for index, page in enumerate(_pages(rows, reading)):
+        text.write((b"," if index else b"") + page)
+    text.write(b"]}")
 
 
-def picture(directory: Path) -> Path | None:
-    """The path of `thumbnail.webp`; None where it is none."""
-    path = directory / "thumbnail.webp"
-    with path.open("rb") as file:
-        head, size = file.read(12), os.fstat(file.fileno()).st_size
-    return path if head[:4] == b"RIFF" and head[8:] == b"WEBP" and size <= _MOST_PICTURE_BYTES else None
-
-
-def _pages(rows: BinaryIO, reading: Reading) -> Iterator[bytes]:
+def _pages(rows: IO[bytes], reading: Reading) -> Iterator[bytes]:
     """The JSON of each page: `missing` says why there is no text, or not all of it."""
     unreadable, characters, number = set(reading.unreadable), 0, 0
     for number, line in enumerate(rows, start=1):

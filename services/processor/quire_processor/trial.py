@@ -5,10 +5,10 @@ held against every file.
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from quire_processor.extracted import ExtractionFailed
 from quire_processor.pool import WorkerPool
+from quire_processor.workplace import Workplace
 from quire_runtime.errors import CannotServe
 
 TEXT = "Quire"
@@ -36,13 +36,10 @@ class CannotRead(CannotServe):
 
 async def read_a_page(workers: WorkerPool, directory: Path) -> None:
     """Raises CannotRead where text or picture do not come out; `directory` is where files lie while they are worked on."""
-    with TemporaryDirectory(dir=directory) as place:
-        source, target = Path(place) / "trial.pdf", Path(place) / "made"
-        source.write_text(PAGE)
-        target.mkdir()
+    async with Workplace(directory) as place:
         try:
-            extracted = await workers.extract(source, target)
+            extracted = await workers.extract(PAGE.encode(), place)
         except ExtractionFailed as failure:
             raise CannotRead(failure.code) from failure
-    if extracted.characters != len(TEXT) or extracted.thumbnail_path is None:
+    if extracted.characters != len(TEXT) or extracted.thumbnail is None:
         raise CannotRead("text or picture is missing")

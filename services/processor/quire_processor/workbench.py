@@ -1,7 +1,7 @@
 """The directory of one worker process: the file that it reads, and the files that it writes its results to.
 
-The parent makes them all, so that a worker needs no right to make or remove any. It moves the original in and out, and copies the
-results: what it has checked, no worker can change any more.
+The parent makes them all, so that a worker needs no right to make or remove any. It puts the original there and takes it away.
+It copies the results: what it has checked, no worker can change any more.
 """
 
 import contextlib
@@ -12,13 +12,20 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 RESULTS = ("pages.tsv", "thumbnail.webp")
 
 
 class ResultLost(Exception):
     """A worker did away with a file for its results."""
+
+
+class Result(NamedTuple):
+    """A file with a result, opened. `size` in bytes."""
+
+    file: BinaryIO
+    size: int
 
 
 class Workbench:
@@ -37,37 +44,48 @@ class Workbench:
         return bench
 
     @contextlib.contextmanager
-    def holding(self, source: Path) -> Iterator[None]:
-        """Meanwhile `source` is the original, and the results are empty at first. Raises OSError where the directory is gone."""
+    def holding(self, source: bytes | Path) -> Iterator[None]:
+        """Meanwhile `source` is the original, and the results are empty at first; a file goes back in the end. Raises OSError
+        where the directory is gone.
+        """
         for result in self.results:
             os.truncate(result, 0)
-        source.rename(self.original)
+        if isinstance(source, Path):
+            source.rename(self.original)
+        else:
+            self._write(source)
         try:
             yield
         finally:
             with contextlib.suppress(FileNotFoundError):
-                self.original.rename(source)
+                if isinstance(source, Path):
+                    self.original.rename(source)
+                else:
+                    self.original.unlink()
 
-    def copy_results(self, target: Path) -> None:
-        """Copies the results into the directory `target`. Raises ResultLost; OSError where there is no room for them."""
-        for result in self.results:
-            with _opened(result) as written, (target / result.name).open("wb") as copy:
-                shutil.copyfileobj(written, copy)
+    @contextlib.contextmanager
+    def result(self, name: str) -> Iterator[Result]:
+        """One of the results. No link is followed, nor the other end of a pipe waited for. Raises ResultLost."""
+        try:
+            descriptor = os.open(self.directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                raise
+            raise ResultLost(f"it left no {name}: {error}") from error
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            os.close(descriptor)
+            raise ResultLost(f"its {name} is no plain file")
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            yield Result(file, state.st_size)
 
     def remove(self) -> None:
         """Removes the directory and what is in it, as far as it can."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
-
-def _opened(result: Path) -> BinaryIO:
-    """Follows no link, and does not wait for the other end of a pipe."""
-    try:
-        descriptor = os.open(result, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
-            raise
-        raise ResultLost(f"it left no {result.name}: {error}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ResultLost(f"its {result.name} is no plain file")
-    return os.fdopen(descriptor, "rb")
+    def _write(self, content: bytes) -> None:
+        """Into a new file: whatever a worker has put in its place is no longer there."""
+        with contextlib.suppress(FileNotFoundError):
+            self.original.unlink()
+        with os.fdopen(os.open(self.original, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)

@@ -5,6 +5,7 @@ Nothing big crosses the pipe, and no answer is believed unseen.
 
 import asyncio
 import contextlib
+import errno
 import socket
 import struct
 from collections.abc import Callable
@@ -18,10 +19,12 @@ from quire_processor import results, worker
 from quire_processor.confine import Lacking, Sandbox
 from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
+from quire_processor.reading import Reading
 from quire_processor.sandbox import NotConfined
 from quire_processor.spawning import ensure_forkserver
 from quire_processor.watch import Watch
 from quire_processor.workbench import ResultLost, Workbench
+from quire_processor.workplace import Workplace
 
 _START_WITHIN = 15.0  # seconds for a worker process to be there
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
@@ -109,21 +112,28 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    async def ask(self, source: Path, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
-        """The answer to one file, and meanwhile what is told to the watch; raises WorkerDied where it is not a proper one."""
+    async def ask(self, source: bytes | Path, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
+        """The answer to one file, and meanwhile what is told to the watch. Raises WorkerDied where it is not a proper one, and
+        OSError where the disk is full.
+        """
         self.served += 1
         try:
             with self._bench.holding(source):
                 return await self._told(on_page, watch)
         except (OSError, EOFError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
 
-    def collect(self, target: Path) -> None:
-        """Copy the results of the last file to `target`, out of the worker's reach; raises WorkerDied or OSError."""
+    async def results(self, reading: Reading, place: Workplace) -> tuple[bytes | Path, bytes | Path, bytes | None]:
+        """The pages, the text and the picture of the last file, out of the worker's reach. Raises WorkerDied where they cannot be
+        believed, and OSError where the disk is full.
+        """
         try:
-            self._bench.copy_results(target)
-        except ResultLost as error:
-            raise WorkerDied(str(error)) from error
+            pages, text = await results.pages_and_text(self._bench, reading, place)
+            return pages, text, results.picture(self._bench) if reading.thumbnail else None
+        except (ResultLost, results.Lie) as error:
+            raise WorkerDied(f"it is not to be believed: {error}") from error
 
     async def _told(self, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
         request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
