@@ -46,7 +46,7 @@ async def readings(sandbox: Sandbox, where: Path) -> dict[str, object]:
             if isinstance(extracted, str):
                 read[name] = extracted
             else:
-                results = whole(extracted.pages), whole(extracted.text), extracted.thumbnail
+                results = whole(extracted.text), extracted.thumbnail
                 read[name] = extracted.page_count, extracted.title, extracted.metadata, extracted.characters, results
     return read
 

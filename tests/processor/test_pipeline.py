@@ -67,7 +67,7 @@ class Parts:
             characters=0,
             notices=(),
             text=b"",
-            pages=b"",
+            pages=("",),
             thumbnail=b"",
         )
 

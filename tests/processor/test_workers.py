@@ -27,7 +27,7 @@ async def test_a_real_worker_tells_what_the_events_are_made_of(tmp_path: Path) -
         extracted = await came_of(pool, tmp_path, simple_pdf(pages=2))
     assert isinstance(extracted, Extracted)
     assert (extracted.page_count, extracted.pages_read, extracted.characters, extracted.notices) == (2, 2, 14, ())
-    assert whole(extracted.pages) == b"1\tQuire 1\n2\tQuire 2\n"
+    assert extracted.pages == ("Quire 1", "Quire 2")
 
 
 async def test_a_long_text_comes_in_files_that_no_worker_reaches(tmp_path: Path) -> None:

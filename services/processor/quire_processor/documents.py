@@ -1,24 +1,53 @@
 """The processor's tables: what was read from each file, and how batches ended (schema `processor`)."""
 
-import io
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
 from quire_processor.extracted import Extracted
+from quire_processor.together import Together
+from quire_runtime import postgres
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.stored import decode_state, encode_state
 
 _SQL = statements("quire_processor", "documents")
 _CHUNK = 256 * 1024  # bytes of rows handed to Postgres at a time
+_MOST_TOGETHER = 64  # files in one statement
 
 
 class Fenced(Exception):
     """A later run has written this file's rows: what this run does has no effect any more."""
+
+
+class Row(NamedTuple):
+    """A file's row, in the order of the statement `upsert`."""
+
+    file_id: str
+    batch_id: str
+    collection_id: str
+    run_id: str
+    attempt: int
+    filename: str
+    file_size: int
+    sha256: str
+    page_count: int
+    title: str | None
+    metadata: str
+    truncated: bool
+    characters: int
+    processed_at: datetime
+
+
+class Short(NamedTuple):
+    """A file's row, and the text of its pages."""
+
+    row: Row
+    pages: tuple[str, ...]
 
 
 class Documents:
@@ -26,33 +55,59 @@ class Documents:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._short: Together[Short, bool] = Together(self._insert_short, _MOST_TOGETHER)
+
+    async def check(self) -> None:
+        """Raises unless Postgres answers now."""
+        await postgres.check(self._pool)
+
+    async def aclose(self) -> None:
+        await self._short.aclose()
 
     async def insert(self, file: FileState, batch: BatchState, run_id: str, extracted: Extracted, now: datetime) -> None:
         """Write the rows of a file in one transaction; raises Fenced where a later attempt was here."""
+        row = Row(
+            file_id=file.file_id,
+            batch_id=batch.batch_id,
+            collection_id=batch.collection_id,
+            run_id=run_id,
+            attempt=batch.attempt,
+            filename=file.filename,
+            file_size=file.size,
+            sha256=file.sha256,
+            page_count=extracted.page_count,
+            title=extracted.title,
+            metadata=msgspec.json.encode(extracted.metadata).decode(),
+            truncated=extracted.truncated,
+            characters=extracted.characters,
+            processed_at=now,
+        )
+        if isinstance(extracted.pages, Path):
+            await self._insert_long(row, extracted.pages)
+        elif not await self._short.do(Short(row, extracted.pages)):
+            raise Fenced
+
+    async def _insert_short(self, files: list[Short]) -> list[bool]:
+        """Write the rows of these files in one statement; whether each was written, or is fenced."""
+        pages = [
+            (file.row.file_id, file.row.attempt, number, text)
+            for file in files
+            for number, text in enumerate(file.pages, start=1)
+        ]
+        columns = zip(*(file.row for file in files), strict=True)
+        pages_columns = zip(*pages, strict=True) if pages else ([], [], [], [])
+        written = await self._pool.fetch(_SQL["insert"], *columns, [len(file.pages) for file in files], *pages_columns)
+        ours = {str(row["file_id"]) for row in written}
+        return [file.row.file_id in ours for file in files]
+
+    async def _insert_long(self, row: Row, pages: Path) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
-            mine = await connection.fetchval(
-                _SQL["upsert"],
-                file.file_id,
-                batch.batch_id,
-                batch.collection_id,
-                run_id,
-                batch.attempt,
-                file.filename,
-                file.size,
-                file.sha256,
-                extracted.page_count,
-                extracted.title,
-                msgspec.json.encode(extracted.metadata).decode(),
-                extracted.truncated,
-                extracted.characters,
-                now,
-            )
-            if mine is None:
+            if await connection.fetchval(_SQL["upsert"], *row) is None:
                 raise Fenced
-            await connection.execute(_SQL["delete_pages"], file.file_id)
+            await connection.execute(_SQL["delete_pages"], row.file_id)
             await connection.copy_to_table(
                 "page",
-                source=_rows(extracted.pages, f"{file.file_id}\t{batch.attempt}\t".encode()),
+                source=_rows(pages, f"{row.file_id}\t{row.attempt}\t".encode()),
                 columns=("file_id", "attempt", "page", "text"),
                 format="text",
                 encoding="utf-8",
@@ -80,8 +135,8 @@ class Documents:
         return {state.batch_id: state for state in states}
 
 
-async def _rows(pages: bytes | Path, prefix: bytes) -> AsyncIterator[bytes]:
+async def _rows(pages: Path, prefix: bytes) -> AsyncIterator[bytes]:
     """The lines of `pages.tsv`, each behind `prefix`, in chunks of bounded size."""
-    with pages.open("rb") if isinstance(pages, Path) else io.BytesIO(pages) as file:
+    with pages.open("rb") as file:
         while lines := file.readlines(_CHUNK):
             yield b"".join(prefix + line for line in lines)

@@ -16,7 +16,7 @@ class ExtractionFailed(Exception):
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
-    """What came of a file. `text` is text.json and `pages` is pages.tsv, in memory where small; `thumbnail` is an image."""
+    """What came of a file. `text` is text.json, `pages` the text of each page or, where it is long, pages.tsv."""
 
     page_count: int
     title: str | None
@@ -26,5 +26,5 @@ class Extracted(Struct, frozen=True, kw_only=True):
     characters: int
     notices: tuple[Notice, ...]
     text: bytes | Path
-    pages: bytes | Path
+    pages: tuple[str, ...] | Path
     thumbnail: bytes | None

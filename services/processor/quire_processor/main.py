@@ -25,7 +25,7 @@ from quire_processor.run import Terms
 from quire_processor.settings import ProcessorSettings
 from quire_processor.shares import Shares, Turns
 from quire_processor.trial import read_a_page
-from quire_runtime import logs, postgres, signals, tracing
+from quire_runtime import logs, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
 from quire_runtime.logs import get_logger
@@ -94,8 +94,11 @@ async def serve(settings: ProcessorSettings) -> None:
         if pool is None:
             return
         stack.push_async_callback(_close, pool)
+        documents = await stack.enter_async_context(contextlib.aclosing(Documents(pool)))
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
-        await _run(settings, name, stop, ops, store=store, pool=pool, publisher=publisher, workers=workers, directory=directory)
+        await _run(
+            settings, name, stop, ops, store=store, documents=documents, publisher=publisher, workers=workers, directory=directory
+        )
 
 
 async def _run(
@@ -105,14 +108,13 @@ async def _run(
     ops: OpsServer,
     *,
     store: ObjectStore,
-    pool: asyncpg.Pool,
+    documents: Documents,
     publisher: Publisher,
     workers: WorkerPool,
     directory: Path,
 ) -> None:
     clock = SystemClock()
     shares = Shares(clock)
-    documents = Documents(pool)
     processor = Processor(
         publisher=publisher,
         pipeline=Pipeline(
@@ -136,7 +138,7 @@ async def _run(
     ops.checks = {
         "log": consumer.check,
         "publisher": publisher.check,
-        "database": lambda: postgres.check(pool),
+        "database": documents.check,
         "storage": store.check,
     }
     await processor.run(consumer, stop)

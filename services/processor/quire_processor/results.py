@@ -7,15 +7,15 @@ line, and `text.json`, which is kept in object storage, is made of it here.
 import asyncio
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 import msgspec
 
 from quire_processor.limits import Limits
 from quire_processor.reading import Reading
-from quire_processor.workbench import Workbench
+from quire_processor.workbench import Result, Workbench
 from quire_processor.workplace import SMALL, Workplace
 from quire_schemas.events import MAX_REASON_BYTES, MAX_TITLE_BYTES
 from quire_schemas.text import is_clean
@@ -50,17 +50,18 @@ def check_message(message: str) -> None:
         raise Lie("its message is not clean")
 
 
-async def pages_and_text(bench: Workbench, reading: Reading, place: Workplace) -> tuple[bytes | Path, bytes | Path]:
-    """`pages.tsv`, and `text.json` made of it. Raises ResultLost, Lie, and OSError where the disk is full."""
+async def pages_and_text(bench: Workbench, reading: Reading, place: Workplace) -> tuple[tuple[str, ...] | Path, bytes | Path]:
+    """The text of each page, or `pages.tsv` where it is long; and `text.json` made of it. Raises ResultLost, Lie, and OSError
+    where the disk is full.
+    """
     with bench.result("pages.tsv") as written:
-        size = written.size
-        if size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
+        if written.size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
             raise Lie("pages.tsv is larger than its text")
-        if size <= _AT_ONCE:
-            return _in_memory(written.file, size, reading)
-        if size <= SMALL:
-            return await asyncio.to_thread(_in_memory, written.file, size, reading)
-        return await asyncio.to_thread(_in_files, written.file, reading, place)
+        if written.size <= _AT_ONCE:
+            return _in_memory(written, reading)
+        if written.size <= SMALL:
+            return await asyncio.to_thread(_in_memory, written, reading)
+        return await asyncio.to_thread(_in_files, written, reading, place)
 
 
 def picture(bench: Workbench) -> bytes | None:
@@ -70,49 +71,49 @@ def picture(bench: Workbench) -> bytes | None:
     return image if image[:4] == b"RIFF" and image[8:12] == b"WEBP" and len(image) <= _MOST_PICTURE_BYTES else None
 
 
-def _in_memory(written: BinaryIO, size: int, reading: Reading) -> tuple[bytes, bytes]:
-    rows, text = written.read(size), io.BytesIO()
-    write_text(io.BytesIO(rows), text, reading)
-    return rows, text.getvalue()
+def _in_memory(written: Result, reading: Reading) -> tuple[tuple[str, ...], bytes]:
+    texts = tuple(_texts(io.BytesIO(written.file.read(written.size)), reading))
+    return texts, b"".join(_json(texts, reading))
 
 
-def _in_files(written: BinaryIO, reading: Reading, place: Workplace) -> tuple[Path, Path]:
+def _in_files(written: Result, reading: Reading, place: Workplace) -> tuple[Path, Path]:
     pages, text = place.path("pages.tsv"), place.path("text.json")
     with pages.open("w+b") as rows, text.open("wb") as made:
-        shutil.copyfileobj(written, rows)
+        shutil.copyfileobj(written.file, rows)
         rows.seek(0)
-        write_text(rows, made, reading)
+        made.writelines(_json(_texts(rows, reading), reading))
     return pages, text
 
 
-def write_text(rows: IO[bytes], text: IO[bytes], reading: Reading) -> None:
-    """Make `text.json` of `pages.tsv`; raises Lie, and OSError where the disk is full."""
+def _json(texts: Iterable[str], reading: Reading) -> Iterator[bytes]:
+    """`text.json`, piece by piece. `missing` says why a page has no text, or not all of it."""
     head = {
         "page_count": reading.page_count,
         "truncated": reading.truncated,
         "title": reading.title,
         "metadata": reading.metadata,
     }
-    text.write(msgspec.json.encode(head)[:-1] + b',"pages":[')
-    for index, page in enumerate(_pages(rows, reading)):
-        text.write((b"," if index else b"") + page)
-    text.write(b"]}")
+    yield msgspec.json.encode(head)[:-1] + b',"pages":['
+    unreadable = set(reading.unreadable)
+    for number, text in enumerate(texts, start=1):
+        page = {"page": number, "text": text}
+        if number in unreadable:
+            page["missing"] = "unreadable"
+        elif number == reading.rows and reading.cut:
+            page["missing"] = "cut"
+        elif not text.strip():
+            page["missing"] = "no_text"
+        yield (b"," if number > 1 else b"") + msgspec.json.encode(page)
+    yield b"]}"
 
 
-def _pages(rows: IO[bytes], reading: Reading) -> Iterator[bytes]:
-    """The JSON of each page: `missing` says why there is no text, or not all of it."""
-    unreadable, characters, number = set(reading.unreadable), 0, 0
+def _texts(rows: IO[bytes], reading: Reading) -> Iterator[str]:
+    """The text of each page. Raises Lie."""
+    characters = number = 0
     for number, line in enumerate(rows, start=1):
         text = _text(line, number)
         characters += len(text)
-        if number in unreadable:
-            yield msgspec.json.encode({"page": number, "text": text, "missing": "unreadable"})
-        elif number == reading.rows and reading.cut:
-            yield msgspec.json.encode({"page": number, "text": text, "missing": "cut"})
-        elif not text.strip():
-            yield msgspec.json.encode({"page": number, "text": text, "missing": "no_text"})
-        else:
-            yield msgspec.json.encode({"page": number, "text": text})
+        yield text
     if (number, characters) != (reading.rows, reading.characters):
         raise Lie(f"pages.tsv has {number} pages with {characters} characters")
 

@@ -125,7 +125,7 @@ class WorkerProcess:
                 raise
             raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
 
-    async def results(self, reading: Reading, place: Workplace) -> tuple[bytes | Path, bytes | Path, bytes | None]:
+    async def results(self, reading: Reading, place: Workplace) -> tuple[tuple[str, ...] | Path, bytes | Path, bytes | None]:
         """The pages, the text and the picture of the last file, out of the worker's reach. Raises WorkerDied where they cannot be
         believed, and OSError where the disk is full.
         """
