@@ -28,10 +28,10 @@ class Even(Files):
 
 
 class Bombs(Files):
-    """Files of the collection `bombs` take as long as a file may."""
+    """Files of collections of `bombs` take as long as a file may."""
 
     def seconds(self, job: Job) -> float:
-        return BOMB_SECONDS if job.batch.collection_id == "bombs" else QUICK_SECONDS
+        return BOMB_SECONDS if job.batch.collection_id.startswith("bombs") else QUICK_SECONDS
 
 
 def world(seed: int, files: type[Files]) -> World:
@@ -85,12 +85,11 @@ async def seconds_until_ended(one: World, batch_id: str) -> float:
     return one.loop.now - began
 
 
-async def healthy_beside(one: World, bombs: int, head_start: float) -> float:
+async def healthy_beside(one: World, bombs: int, head_start: float, collections: int = 1) -> float:
     """How long 25 quick files take beside so many that take as long as they may, which came before them."""
     one.join()
-    if bombs:
-        for _ in range(bombs // 17):
-            one.submit(17, "isolate", "bombs")
+    for number in range(bombs // 17):
+        one.submit(17, "isolate", f"bombs-{number % collections}")
     await asyncio.sleep(head_start)
     took = await seconds_until_ended(one, one.submit(25, "isolate", "healthy"))
     for name in list(one.nodes):
@@ -104,6 +103,14 @@ def test_healthy_files_wait_for_no_more_than_one_bomb(head_start: float) -> None
         alone, beside = world(seed, Bombs), world(seed, Bombs)
         without = run(alone.loop, healthy_beside(alone, 0, head_start))
         assert run(beside.loop, healthy_beside(beside, 34, head_start)) <= 2 * without + BOMB_SECONDS
+
+
+def test_nor_for_many_where_bombs_come_from_several_collections() -> None:
+    """A newcomer is level with whoever of them has had nothing yet: so it may wait for one more."""
+    for seed in range(5):
+        alone, beside = world(seed, Bombs), world(seed, Bombs)
+        without = run(alone.loop, healthy_beside(alone, 0, 5.0))
+        assert run(beside.loop, healthy_beside(beside, 51, 5.0, collections=3)) <= 2 * (without + BOMB_SECONDS)
 
 
 async def few_beside_many(one: World) -> float:
