@@ -35,7 +35,7 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
         help=_GRACE,
     )
     parser.add_argument("--force", action="store_true", help="objects of any age")
-    parser.add_argument("--partial-log", action="store_true", help="although the log is not whole: remove all that it does not name")
+    parser.add_argument("--partial-log", action="store_true", help="although the log is not whole")
     parser.add_argument("--dry-run", action="store_true", help="only count")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     options = parser.parse_args(argv)
