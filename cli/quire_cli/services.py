@@ -88,12 +88,16 @@ def sweep(
     *,
     older_than: Annotated[float, typer.Option(min=0, help="Leave objects alone that are younger, in seconds.")] = 86_400,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Take the log as it is, and objects of any age.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Objects of any age.")] = False,
+    partial_log: Annotated[
+        bool, typer.Option("--partial-log", help="Although the log is not whole: remove all that it does not name.")
+    ] = False,
     data: Data = DATA,
     as_json: options.Json = False,
 ) -> None:
     """Remove what is in the object store and no event names."""
-    further = [*given("--dry-run", dry_run), *given("--force", force), *given("--json", as_json)]
+    flags = {"--dry-run": dry_run, "--force": force, "--partial-log": partial_log, "--json": as_json}
+    further = [name for name, yes in flags.items() if yes]
     raise typer.Exit(delegate(data, "ingest", "sweep", "--older-than", f"{older_than:.0f}", *further))
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
+from tests.fakes.store import Store
 
 from quire_ingest.app import Api
 from quire_ingest.body import Limits
@@ -24,7 +25,6 @@ from quire_ingest.uploads import Terms
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.settings import AuthSettings
-from quire_runtime.storage import AlreadyThere, ObjectMissing
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.stored import encode_state
 
@@ -106,27 +106,6 @@ BODY = st.lists(PART, max_size=3).map(lambda parts: b"".join(parts) + b"--%b--" 
 PATHS = st.sampled_from([UPLOAD, RETRY, CANCEL]) | st.text().map(lambda text: f"/api/batches/{text}/cancel")
 HEADERS = st.lists(st.tuples(st.sampled_from(NAMES), of(VALUES).map(lambda value: re.sub(rb"[\x00\s]+", b" ", value).strip())))
 """As a server lets them through."""
-
-
-class Store:
-    """Objects in memory."""
-
-    def __init__(self) -> None:
-        self._objects: dict[str, bytes] = {}
-
-    async def put(self, key: str, data: Any, _media_type: str = "", *, if_none_match: bool = False) -> None:
-        if if_none_match and key in self._objects:
-            raise AlreadyThere(key)
-        self._objects[key] = data if isinstance(data, bytes) else data.read()
-
-    async def get(self, key: str) -> bytes:
-        if key not in self._objects:
-            raise ObjectMissing(key)
-        return self._objects[key]
-
-    async def delete_many(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            self._objects.pop(key, None)
 
 
 class Publisher:

@@ -14,6 +14,7 @@ from tests.integration.gate import gated
 from tests.integration.stack import Stack
 from tests.integration.test_other_stores import conditions
 from tests.integration.test_prepare import restricted
+from tests.integration.test_refusals import make_topic
 from tests.integration.test_runtime_storage import settings_of
 
 from quire_local.services import Backing
@@ -62,6 +63,18 @@ async def test_what_has_to_be_made_by_others(stack: Stack) -> None:
     assert "Make them with the command `prepare`" in servers["Postgres"]["problem"]
     _, servers = await met("processor", theirs)
     assert "may not make the tables of the schema processor. Grant CREATE on it" in servers["Postgres"]["problem"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_topic_that_forgets_unless_that_is_allowed(stack: Stack, service: str) -> None:
+    backing = await stack.fresh()
+    await make_topic(backing, **{"retention.ms": "604800000"})
+    code, servers = await met(service, backing)
+    assert code == 2
+    assert "kafka-configs.sh" in servers["Kafka"]["problem"]
+    assert "QUIRE_KAFKA_ALLOW_RETENTION=true" in servers["Kafka"]["problem"]
+    code, servers = await met(service, backing, QUIRE_KAFKA_ALLOW_RETENTION="true")
+    assert (code, servers["Kafka"]["problem"]) == (0, None)
 
 
 async def test_what_ingest_can_do_without(stack: Stack) -> None:

@@ -28,6 +28,7 @@ PATIENCE = 60.0
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
     settings = {"QUIRE_IDLE_TIMEOUT_S": "1", "QUIRE_COMMAND_TIMEOUT_S": "1", "QUIRE_POSTGRES_POOL_SIZE": "2"}
+    settings |= {"QUIRE_BATCH_SIZE": "10", "QUIRE_MAX_FILES": "30"}
     async with serving(stack, settings=settings) as one:
         yield one
 
@@ -70,6 +71,27 @@ async def test_so_is_a_command(client: Client, command: str) -> None:
     answer = await dripped(client.quire.ingest_url, path, "application/json", b"{")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"too_slow"' in answer
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry"])
+async def test_a_command_that_is_too_large_is_refused(client: Client, command: str) -> None:
+    url = f"{client.quire.ingest_url}/api/batches/00000000-0000-4000-8000-000000000000/{command}"
+    answer = await client.http.post(url, content=b'{"reason": "' + b"a" * 2**17 + b'"}')
+    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+
+
+async def test_of_an_upload_above_a_limit_it_is_said_what_runs(client: Client) -> None:
+    most = (await client.get("/api/config"))["limits"]["max_files"]
+    assert most == 30
+    files = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(most + 1)]
+    answer = await client.submit(files, key="too many", collection_id="many")
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_files")
+    running = [batch["batch_id"] for batch in answer.json()["batches"]]
+    assert len(running) == 3
+    for batch_id in running:
+        await client.ended(batch_id)
+    listed = (await client.get("/api/batches", collection_id="many"))["items"]
+    assert {batch["batch_id"] for batch in listed} == set(running)
 
 
 async def test_events_are_projected_and_pushed_while_readers_of_the_api_wait(client: Client) -> None:

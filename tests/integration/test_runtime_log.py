@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember, OffsetOutOfRange, SeekTo
 from quire_runtime.kafka import LogUnavailable, partition_of
+from quire_runtime.member import Member
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_runtime.settings import KafkaSettings
@@ -216,6 +217,26 @@ async def test_every_record_is_handled_once_and_in_order(log: KafkaSettings, pub
     assert sorted(reader.ids) == sorted(event.id for event in events)
     assert reader.story[:2] == ["assigned", "positions"] or reader.story[:3] == ["revoked", "assigned", "positions"]
     assert reader.story[-1] == "revoked"
+
+
+async def test_a_client_that_gives_up_from_inside_is_replaced(
+    log: KafkaSettings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+):
+    poll, members = Member.poll, list[Member]()
+
+    async def cancelled_once(member: Member, max_records: int) -> Any:
+        if member not in members:
+            members.append(member)
+        elif len(members) == 1:
+            raise asyncio.CancelledError
+        return await poll(member, max_records)
+
+    monkeypatch.setattr(Member, "poll", cancelled_once)
+    reader = Reader()
+    async with reading(log, reader, group()):
+        await eventually(lambda: len(members) == 2)
+        await publisher.publish(an_event())
+        await eventually(lambda: len(reader.seen) == 1)
 
 
 async def test_reading_goes_on_where_the_handler_says(log: KafkaSettings, publisher: Publisher):

@@ -58,12 +58,15 @@ async def cut(client: Client) -> None:
         await admin.close()
 
 
-async def test_nothing_is_swept_by_a_log_that_was_cut(client: Client) -> None:
+@pytest.mark.parametrize("age", [("--older-than", "3600"), ("--older-than", "0", "--force")], ids=["old ones", "of any age"])
+async def test_nothing_is_swept_by_a_log_that_was_cut_unless_that_is_asked_for(client: Client, age: tuple[str, ...]) -> None:
     before = await objects(client)
     await cut(client)
-    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600")
+    code, said = ran(client, "quire_ingest", "sweep", *age)
     assert (code, "oldest records" in said) == (2, True), said
     assert await objects(client) == before
+    code, said = ran(client, "quire_ingest", "sweep", *age, "--partial-log", "--dry-run")
+    assert (code, said.startswith("Would remove")) == (0, True), said
 
 
 async def test_nothing_is_swept_by_another_log(client: Client) -> None:
@@ -72,8 +75,9 @@ async def test_nothing_is_swept_by_another_log(client: Client) -> None:
     assert (code, "there is no topic t.misspelt" in said) == (2, True), said
     other = replace(client.quire.backing, topic=f"{client.quire.backing.topic}.other")
     await ensure_topic(KafkaSettings(bootstrap=other.kafka, topic=other.topic))
-    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600", QUIRE_KAFKA_TOPIC=other.topic)
-    assert (code, "the notifier lists the batch" in said) == (2, True), said
+    for age in (("--older-than", "3600"), ("--older-than", "0", "--force")):
+        code, said = ran(client, "quire_ingest", "sweep", *age, QUIRE_KAFKA_TOPIC=other.topic)
+        assert (code, "the notifier lists the batch" in said) == (2, True), said
     assert await objects(client) == before
 
 

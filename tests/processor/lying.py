@@ -65,6 +65,9 @@ class Liar:
     def send(self, body: bytes) -> None:
         self._pipe.sendall(struct.pack(">I", len(body)) + body)
 
+    def begin(self, size: int) -> None:
+        self._pipe.sendall(struct.pack(">I", size))
+
     def end(self, number: int) -> None:
         os.kill(os.getpid(), number)
 
@@ -118,6 +121,7 @@ DEEDS: dict[str, Callable[[Liar], Any]] = {
     "another file's answer": lambda liar: liar.say("done", number=99, reading=READING),
     "nonsense": lambda liar: liar.send(b"nonsense"),
     "deep nonsense": lambda liar: liar.send(b"[" * 100_000),
+    "an answer of 4 GB": lambda liar: (liar.begin(2**32 - 1), liar.sleep()),
     "nothing, at length": lambda liar: liar.send(b""),
     "a crash": lambda liar: liar.end(signal.SIGSEGV),
     "a crash after the text": lambda liar: (liar.read(), liar.end(signal.SIGSEGV)),

@@ -28,10 +28,10 @@ class Even(Files):
 
 
 class Bombs(Files):
-    """Files of the collection `bombs` take as long as a file may."""
+    """Files of collections of `bombs` take as long as a file may."""
 
     def seconds(self, job: Job) -> float:
-        return BOMB_SECONDS if job.batch.collection_id == "bombs" else QUICK_SECONDS
+        return BOMB_SECONDS if job.batch.collection_id.startswith("bombs") else QUICK_SECONDS
 
 
 def world(seed: int, files: type[Files]) -> World:
@@ -53,12 +53,13 @@ def counted(one: World) -> tuple[int, int, int]:
     return settled, sum(change < 0 for _, change in turns), max(open_at_a_time)
 
 
-async def requests_of_one_batch(one: World, count: int, files: int, seconds: float) -> tuple[int, int, int]:
-    for _ in range(count):
-        one.submit(files, "isolate")
+async def requests_of_one_batch(one: World, count: int, files: int, collections: int) -> tuple[int, int, int]:
+    """What is counted a minute later."""
+    for number in range(count):
+        one.submit(files, "isolate", f"c{number % collections}")
         await asyncio.sleep(0.001)
     one.join()
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(60.0)
     found = counted(one)
     for name in list(one.nodes):
         await one.kill(name)
@@ -66,11 +67,11 @@ async def requests_of_one_batch(one: World, count: int, files: int, seconds: flo
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([(200, 20), (60, 25), (300, 3)]))
-def test_batches_end_one_after_the_other_and_few_are_open(seed: int, shape: tuple[int, int]) -> None:
+@given(st.integers(0, 2**32), st.sampled_from([(200, 20), (60, 25), (300, 3)]), st.sampled_from([1, 50]))
+def test_batches_end_one_after_the_other_and_few_are_open(seed: int, shape: tuple[int, int], collections: int) -> None:
     count, files = shape
     one = world(seed, Even)
-    settled, ended, most = run(one.loop, requests_of_one_batch(one, count, files, 60.0))
+    settled, ended, most = run(one.loop, requests_of_one_batch(one, count, files, collections))
     assert settled > 5 * files
     assert ended >= settled / files - PLACES - 1
     assert most <= PLACES + 1
@@ -85,12 +86,11 @@ async def seconds_until_ended(one: World, batch_id: str) -> float:
     return one.loop.now - began
 
 
-async def healthy_beside(one: World, bombs: int, head_start: float) -> float:
+async def healthy_beside(one: World, bombs: int, head_start: float, collections: int = 1) -> float:
     """How long 25 quick files take beside so many that take as long as they may, which came before them."""
     one.join()
-    if bombs:
-        for _ in range(bombs // 17):
-            one.submit(17, "isolate", "bombs")
+    for number in range(bombs // 17):
+        one.submit(17, "isolate", f"bombs-{number % collections}")
     await asyncio.sleep(head_start)
     took = await seconds_until_ended(one, one.submit(25, "isolate", "healthy"))
     for name in list(one.nodes):
@@ -104,6 +104,14 @@ def test_healthy_files_wait_for_no_more_than_one_bomb(head_start: float) -> None
         alone, beside = world(seed, Bombs), world(seed, Bombs)
         without = run(alone.loop, healthy_beside(alone, 0, head_start))
         assert run(beside.loop, healthy_beside(beside, 34, head_start)) <= 2 * without + BOMB_SECONDS
+
+
+def test_nor_for_many_where_bombs_come_from_several_collections() -> None:
+    """A newcomer is level with whoever of them has had nothing yet: so it may wait for one more."""
+    for seed in range(5):
+        alone, beside = world(seed, Bombs), world(seed, Bombs)
+        without = run(alone.loop, healthy_beside(alone, 0, 5.0))
+        assert run(beside.loop, healthy_beside(beside, 51, 5.0, collections=3)) <= 2 * (without + BOMB_SECONDS)
 
 
 async def few_beside_many(one: World) -> float:

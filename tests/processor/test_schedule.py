@@ -103,6 +103,17 @@ def test_a_collection_that_has_nothing_in_flight_gets_a_place_beyond_the_others(
     assert desk.turns() == ["s1"]
 
 
+async def test_one_that_has_had_far_less_of_the_workers_gets_several():
+    desk = Desk()
+    desk.offer("slow", "many")
+    desk.offer("quick", "few")
+    desk.all_opened({"slow": [f"s{number}" for number in range(20)], "quick": [f"q{number}" for number in range(20)]})
+    for collection, seconds in (("many", 100.0), ("few", 0.1)):
+        async with desk.shares.charged(collection):
+            desk.clock.seconds += seconds
+    assert desk.turns() == [f"q{number}" for number in range(2 * PLACES)]
+
+
 def test_those_places_beyond_are_bounded_too():
     desk = Desk()
     desk.offer("large", "many")

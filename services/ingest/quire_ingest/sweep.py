@@ -38,7 +38,7 @@ class LogNotWhole(CannotServe):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"{what}: this log was cut, made anew, or is not the one of this bucket, and what it does not name would be taken "
-            "for garbage. Correct QUIRE_KAFKA_TOPIC or QUIRE_S3_BUCKET; with --force, all that this log does not name is removed"
+            "for garbage. Correct QUIRE_KAFKA_TOPIC or QUIRE_S3_BUCKET; with --partial-log, what it does not name is removed"
         )
 
 

@@ -34,7 +34,8 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
         metavar="SECONDS",
         help=_GRACE,
     )
-    parser.add_argument("--force", action="store_true", help="take the log as it is, and objects of any age")
+    parser.add_argument("--force", action="store_true", help="objects of any age")
+    parser.add_argument("--partial-log", action="store_true", help="although the log is not whole")
     parser.add_argument("--dry-run", action="store_true", help="only count")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     options = parser.parse_args(argv)
@@ -47,7 +48,7 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
     notifier = httpx.AsyncClient(base_url=settings.notifier_url, timeout=_NOTIFIER_SECONDS, trust_env=False)
     try:
         async with ObjectStore(settings.s3) as store, LogScan(settings.kafka, "sweep") as scan, notifier:
-            listed = None if options.force else await listed_batches(notifier, _token())
+            listed = None if options.partial_log else await listed_batches(notifier, _token())
             swept = await sweep(store, scan, listed, timedelta(seconds=options.older_than), dry=options.dry_run)
     except StorageRefuses:
         raise

@@ -64,7 +64,8 @@ class _Collection:
 
 class Schedule:
     """Whose turn it is; a turn is handed out once, by `next`. `places` bounds the files in flight; a collection that has none in
-    flight gets one beyond, and at most as many again are given so: nobody waits until all that was begun before is done.
+    flight gets one beyond, one that has had far less of the workers gets several, and at most as many again are given so: nobody
+    waits until all that was begun before is done, and a free worker finds a file of whoever is next.
     """
 
     def __init__(self, places: int, shares: Shares) -> None:
@@ -123,13 +124,13 @@ class Schedule:
             collection = self._collections[collection_id]
             if self._in_flight and self._wants_to_be_alone(collection):
                 return None
-            turn = self._turn(collection, may_open=may_open)
+            turn = self._turn(collection, may_open=may_open, places=self._places_for(collection_id))
             if turn is not None:
                 return turn
         return None
 
-    def _turn(self, collection: _Collection, *, may_open: bool) -> Open | Work | None:
-        if collection.opened and self._has_place(collection):
+    def _turn(self, collection: _Collection, *, may_open: bool, places: int) -> Open | Work | None:
+        if collection.opened and self._in_flight < places:
             return self._work(collection)
         if not may_open or self._left(collection) >= self._places:
             return None
@@ -160,9 +161,11 @@ class Schedule:
         self._drop_if_drained(waiting)
         return Work(waiting.place.batch_id, file_id, self._alone)
 
-    def _has_place(self, collection: _Collection) -> bool:
-        most = self._places if collection.in_flight else 2 * self._places
-        return self._in_flight < most
+    def _places_for(self, collection_id: str) -> int:
+        """How many files may be in flight for it to have one more."""
+        in_flight = self._collections[collection_id].in_flight
+        beyond = not in_flight or self._shares.far_behind(collection_id, in_flight)
+        return 2 * self._places if beyond else self._places
 
     def _expected(self, collection_id: str) -> float:
         return self._shares.expected(collection_id, self._collections[collection_id].in_flight)

@@ -57,6 +57,13 @@ class Shares:
         share = self._shares[collection_id]
         return share.used(self._clock.monotonic()) + in_flight * share.of_a_file
 
+    def far_behind(self, collection_id: str, in_flight: int) -> bool:
+        """Whether each other collection has had more than this one will have had with so many files. False as long as it is not
+        known how long a file of it takes.
+        """
+        others = (self.used(other) for other in self._shares if other != collection_id)
+        return self._shares[collection_id].done > 0 and self.expected(collection_id, in_flight) < min(others, default=0.0)
+
     def used(self, collection_id: str) -> float:
         return self._shares[collection_id].used(self._clock.monotonic())
 
