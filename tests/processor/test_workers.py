@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.processor.pdf import came_of, lines, page, whole
 from tests.samples_pdf import simple_pdf, slow_pdf
 
 from quire_processor.extracted import Extracted
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
+from quire_processor.worker_process import WorkerProcess
 from quire_processor.workplace import SMALL, Workplace
 
 
@@ -41,3 +44,21 @@ async def test_a_long_text_comes_in_files_that_no_worker_reaches(tmp_path: Path)
         rows = [f"{number}\t{text}\n".replace("\n", "\\n", text.count("\n")) for number, text in enumerate(texts, start=1)]
         assert extracted.pages.read_text() == "".join(rows)
     assert not extracted.pages.exists()
+
+
+@pytest.mark.parametrize(("limits", "processes"), [(Limits(), 1), (Limits(files_per_worker=1), 3), (Limits(kept_bytes=1), 3)])
+async def test_a_worker_goes_on_until_it_has_read_enough_or_keeps_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits, processes: int
+) -> None:
+    start, started = WorkerProcess.start, 0
+
+    async def counted(*args: Any) -> Any:
+        nonlocal started
+        started += 1
+        return await start(*args)
+
+    monkeypatch.setattr(WorkerProcess, "start", counted)
+    async with WorkerPool(1, limits, tmp_path) as pool:
+        for _ in range(3):
+            assert isinstance(await came_of(pool, tmp_path, simple_pdf()), Extracted)
+    assert started == processes

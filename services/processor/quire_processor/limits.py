@@ -8,7 +8,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     After `cpu_seconds` of its own computing, a worker keeps the pages that it has; after twice as many it is killed. So is one
     that has neither computed nor come further for `wall_seconds`. The first page's picture may take `picture_seconds` more.
-    `files_per_worker` is after how many files a worker process is replaced.
+    A worker process is replaced after `files_per_worker` files, or once it keeps more than `kept_bytes` between two of them.
     """
 
     memory_bytes: int = 1024**3
@@ -17,7 +17,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     picture_seconds: float = 5.0
     pages: int = 5_000
     characters: int = 20_000_000
-    files_per_worker: int = 25
+    files_per_worker: int = 200
+    kept_bytes: int = 192 * 1024**2
 
     @property
     def killed_after(self) -> float:

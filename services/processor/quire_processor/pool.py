@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from quire_processor import worker
+from quire_processor import vitals, worker
 from quire_processor.confine import Sandbox
 from quire_processor.extract import OnPage
 from quire_processor.extracted import Extracted, ExtractionFailed
@@ -100,10 +100,14 @@ class WorkerPool:
             return extracted
         finally:
             self._busy.discard(one)
-            if sound and one.served < self._limits.files_per_worker:
+            if sound and self._goes_on(one):
                 self._idle.append(one)
             else:
                 await asyncio.shield(one.kill())
+
+    def _goes_on(self, one: WorkerProcess) -> bool:
+        """Whether the worker gets another file."""
+        return one.served < self._limits.files_per_worker and vitals.resident_bytes(one.pid) <= self._limits.kept_bytes
 
     async def _take(self, *, fresh: bool) -> WorkerProcess:
         while self._idle and not fresh:

@@ -76,7 +76,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     ] = 300.0
     max_pages: Annotated[int, Meta(ge=1, description="Pages of a file at most.")] = 5_000
     max_characters: Annotated[int, Meta(ge=1, description="Characters of text of a file at most.")] = 20_000_000
-    files_per_worker: Annotated[int, Meta(ge=1, description="Files after which a worker process is replaced.")] = 25
+    files_per_worker: Annotated[int, Meta(ge=1, description="Files after which a worker process is replaced.")] = 200
 
     def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
         return scratch_problems(self.scratch_dir)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _OOM_KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 _PEAK = re.compile(r"^VmPeak:\s+(\d+) kB$", re.MULTILINE)
 _ABORTED_AT = 0.25  # of the limit: what asks for more memory at once asks for twice as much as it has
@@ -28,6 +29,14 @@ def cpu_seconds(pid: int) -> float | None:
 def peak_bytes(pid: int) -> int:
     """The most address space that the process has had."""
     return 1024 * _number(_PEAK, _PROC / f"{pid}/status")
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory that the process has now; what it shares with others counts in full."""
+    try:
+        return int((_PROC / f"{pid}/statm").read_bytes().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
 
 
 def oom_kills() -> int:
