@@ -1,4 +1,5 @@
-"""How soon a cancel is final and its workers are idle, and how long 3 files wait beside a large drop of another collection.
+"""How soon a cancel is final and its workers are idle, and how long few files wait beside a large drop of another collection, and
+beside files that take seconds each.
 
 .venv/bin/python bench/control.py [--data .quire]
 """
@@ -18,7 +19,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.samples_pdf import simple_pdf, slow_pdf
+from tests.samples_pdf import simple_pdf, slow_page_pdf, slow_pdf
 
 from quire_schemas.client import subscribe
 from quire_schemas.messages import BatchCancelledMessage
@@ -26,6 +27,7 @@ from quire_schemas.messages import BatchCancelledMessage
 ROUNDS = 8
 IDLE_PERCENT = 5.0
 DROP = 1_500
+BOMBS = 34
 
 
 async def main() -> None:
@@ -36,11 +38,18 @@ async def main() -> None:
         rounds = [await cancelled(client, stack) for _ in range(ROUNDS)]
         for name, values in zip(("final in the feed", "workers idle"), zip(*rounds, strict=True), strict=True):
             print(f"cancel of a running batch, {name}: {statistics.median(values):.0f} ms (worst {max(values):.0f})")
-        alone = [await three(client, stack) for _ in range(ROUNDS)]
-        await submit(client, stack, [(f"{n}.pdf", slow_pdf(f"{n}", 20)) for n in range(DROP)], "drop")
-        beside = [await three(client, stack) for _ in range(ROUNDS)]
+        alone = [await few(client, stack, 3) for _ in range(ROUNDS)]
+        drop = await submit(client, stack, [(f"{n}.pdf", slow_pdf(f"{n}", 20)) for n in range(DROP)], "drop")
+        beside = [await few(client, stack, 3) for _ in range(ROUNDS)]
         print(f"3 files alone: {statistics.median(alone):.0f} ms; beside {DROP} of another collection: ", end="")
         print(f"{statistics.median(beside):.0f} ms (worst {max(beside):.0f})")
+        for batch in drop["batches"]:
+            await client.post(f"{stack['ingest_url']}/api/batches/{batch['batch_id']}/cancel", json={})
+        alone = [await few(client, stack, 25) for _ in range(ROUNDS)]
+        await submit(client, stack, [(f"{n}.pdf", slow_page_pdf()) for n in range(BOMBS)], "bombs")
+        await asyncio.sleep(1.0)
+        beside = [await few(client, stack, 25)]
+        print(f"25 files alone: {statistics.median(alone):.0f} ms; beside {BOMBS} of seconds each: {beside[0]:.0f} ms")
 
 
 async def cancelled(client: httpx.AsyncClient, stack: dict[str, Any]) -> tuple[float, float]:
@@ -73,10 +82,10 @@ async def busy(stack: dict[str, Any]) -> bool:
     return any(seconds / 0.1 * 100 > IDLE_PERCENT for seconds in used)
 
 
-async def three(client: httpx.AsyncClient, stack: dict[str, Any]) -> float:
-    """Milliseconds from the request to the end of a batch of 3 one-page files."""
+async def few(client: httpx.AsyncClient, stack: dict[str, Any], count: int) -> float:
+    """Milliseconds from the request to the end of a batch of so many one-page files."""
     began = time.monotonic()
-    [batch] = (await submit(client, stack, [(f"{n}.pdf", simple_pdf(f"{n}")) for n in range(3)], "three"))["batches"]
+    [batch] = (await submit(client, stack, [(f"{n}.pdf", simple_pdf(f"{n}")) for n in range(count)], "few"))["batches"]
     while True:
         answer = await client.get(f"{stack['notifier_url']}/api/batches/{batch['batch_id']}")
         if answer.status_code == 200 and answer.json()["ended_at"]:

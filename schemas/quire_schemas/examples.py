@@ -82,7 +82,7 @@ def _event(second: int, data: EventData, event_id: str, source: str = "/quire/pr
 
 def _told() -> tuple[Event, ...]:
     """The life of one batch, in the order of the log, up to its retry."""
-    text, thumbnail = f"artefacts/{BATCH}/{NEXT_RUN}/0.json", f"artefacts/{BATCH}/{NEXT_RUN}/0.webp"
+    text, thumbnail = f"artefacts/{BATCH}/{NEXT_RUN}/0.json", f"artefacts/{BATCH}/{NEXT_RUN}/0.jpg"
     in_flight = (InFlight(file_id=REPORT, stage="extracting", page=3, pages=12), InFlight(file_id=SCAN, stage="fetching"))
     return (
         _event(

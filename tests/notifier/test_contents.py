@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_notifier.contents import Contents
+from quire_notifier.contents import Contents, content_of
 from quire_notifier.plain import BETWEEN_PAGES, PagesText, plain
 from quire_runtime.http import exception_handlers
 
@@ -131,7 +131,7 @@ class Store:
 
 
 FILE = MagicMock(
-    original_filename="Report.PDF", sha256="0" * 64, object_key="original", text_key="the text", thumbnail_key="thumb"
+    original_filename="Report.PDF", sha256="0" * 64, object_key="original", text_key="the text", thumbnail_key="0.webp"
 )
 
 
@@ -194,3 +194,9 @@ async def test_no_more_is_read_at_once_than_the_store_has_connections_for() -> N
             assert (await client.get(f"/{kind}", headers=chance.choice([JSON, PLAIN]))).status_code == 200
         assert contents._sending == 0
         assert all(stream.closed for stream in store.streams)
+
+
+@pytest.mark.parametrize(("key", "kind"), [("a/0.jpg", "image/jpeg"), ("a/0.webp", "image/webp")])
+def test_a_thumbnail_is_what_the_version_that_made_it_makes(key: str, kind: str) -> None:
+    content = content_of(MagicMock(original_filename="Report.PDF", thumbnail_key=key), "thumbnail", as_plain=False)
+    assert (content.media_type, content.filename) == (kind, f"Report.{key[4:]}")

@@ -46,9 +46,9 @@ def test_a_value_without_an_appearance_is_read_where_the_form_asks_for_one(tmp_p
 
 def test_a_value_is_in_the_picture(tmp_path: Path) -> None:
     read(form(value=" "), tmp_path)
-    empty = darkness(tmp_path / "thumbnail.webp")
+    empty = darkness(tmp_path / "thumbnail.jpg")
     read(form(value="WWWWWWWWWWWWWWW"), tmp_path)
-    assert darkness(tmp_path / "thumbnail.webp") > empty
+    assert darkness(tmp_path / "thumbnail.jpg") > empty
 
 
 @pytest.mark.parametrize("kind", [b"FreeText", b"Stamp"])

@@ -62,3 +62,10 @@ async def test_a_worker_goes_on_until_it_has_read_enough_or_keeps_too_much(
         for _ in range(3):
             assert isinstance(await came_of(pool, tmp_path, simple_pdf()), Extracted)
     assert started == processes
+
+
+async def test_pictures_can_be_done_without(tmp_path: Path) -> None:
+    async with WorkerPool(1, Limits(pictures=False), tmp_path) as pool:
+        extracted = await came_of(pool, tmp_path, simple_pdf())
+    assert isinstance(extracted, Extracted)
+    assert (extracted.thumbnail, extracted.notices) == (None, ())

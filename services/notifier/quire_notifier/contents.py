@@ -34,6 +34,7 @@ _SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PLAIN = "text/plain; charset=utf-8"
+_IMAGES = {"jpg": "image/jpeg", "webp": "image/webp"}  # the latter of what earlier versions have made
 
 
 class Content(NamedTuple):
@@ -113,7 +114,8 @@ def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
         case "text" if file.text_key is not None:
             return Content(file.text_key, "application/json", f"{stem}.json", _headers(file.text_key, Vary="Accept"))
         case "thumbnail" if file.thumbnail_key is not None:
-            return Content(file.thumbnail_key, "image/webp", f"{stem}.webp", _headers(file.thumbnail_key))
+            suffix = file.thumbnail_key.rpartition(".")[2]
+            return Content(file.thumbnail_key, _IMAGES[suffix], f"{stem}.{suffix}", _headers(file.thumbnail_key))
     raise Problem(404, "not_found", f"The file is {file.processing_status}: it has no {kind}.")
 
 

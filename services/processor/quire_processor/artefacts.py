@@ -13,4 +13,4 @@ def text_key(batch_id: str, run_id: str, position: int) -> str:
 
 
 def thumbnail_key(batch_id: str, run_id: str, position: int) -> str:
-    return f"{run_prefix(batch_id, run_id)}{position}.webp"
+    return f"{run_prefix(batch_id, run_id)}{position}.jpg"

@@ -28,14 +28,14 @@ OnText = Callable[[Reading], None]
 
 
 def extract(source: Path, target: Path, limits: Limits, on_page: OnPage, on_text: OnText | None = None) -> Reading:
-    """Write `pages.tsv` and, where it works, `thumbnail.webp` to `target`; raises Refused."""
+    """Write `pages.tsv` and, where it works, `thumbnail.jpg` to `target`; raises Refused."""
     deadline = time.process_time() + limits.cpu_seconds
     with source_of(source) as opened:
         _write_pages(opened, target / "pages.tsv", limits, deadline, on_page)
         reading = _reading(opened)
         if on_text is not None:
             on_text(reading)
-        return _pictured(opened, reading, target / "thumbnail.webp")
+        return _pictured(opened, reading, target / "thumbnail.jpg") if limits.pictures else reading
 
 
 def _write_pages(source: Source, path: Path, limits: Limits, deadline: float, on_page: OnPage) -> None:

@@ -7,8 +7,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of one file's extraction.
 
     After `cpu_seconds` of its own computing, a worker keeps the pages that it has; after twice as many it is killed. So is one
-    that has neither computed nor come further for `wall_seconds`. The first page's picture may take `picture_seconds` more.
-    A worker process is replaced after `files_per_worker` files, or once it keeps more than `kept_bytes` between two of them.
+    that has neither computed nor come further for `wall_seconds`. The first page's picture may take `picture_seconds` more;
+    without `pictures` none is drawn. A worker process is replaced after `files_per_worker` files, or once it keeps more than
+    `kept_bytes` between two of them.
     """
 
     memory_bytes: int = 1024**3
@@ -16,6 +17,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     wall_seconds: float = 300.0
     picture_seconds: float = 5.0
     pages: int = 5_000
+    pictures: bool = True
     characters: int = 20_000_000
     files_per_worker: int = 200
     kept_bytes: int = 192 * 1024**2

@@ -161,5 +161,6 @@ def _workers(settings: ProcessorSettings, directory: Path) -> WorkerPool:
         pages=settings.max_pages,
         characters=settings.max_characters,
         files_per_worker=settings.files_per_worker,
+        pictures=settings.thumbnails == "on",
     )
     return WorkerPool(settings.pool_size, limits, directory, settings.outage_limit_s, settings.sandbox)

@@ -181,7 +181,7 @@ class Pipeline:
         image, thumbnail = extracted.thumbnail, artefacts.thumbnail_key(*where)
 
         async def upload_thumbnail() -> None:
-            await self._store.put(thumbnail, image, "image/webp")
+            await self._store.put(thumbnail, image, "image/jpeg")
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -66,9 +66,9 @@ async def pages_and_text(bench: Workbench, reading: Reading, place: Workplace) -
 
 def picture(bench: Workbench) -> bytes | None:
     """The thumbnail; None where it is none. Raises ResultLost."""
-    with bench.result("thumbnail.webp") as written:
+    with bench.result("thumbnail.jpg") as written:
         image = written.file.read(_MOST_PICTURE_BYTES + 1)
-    return image if image[:4] == b"RIFF" and image[8:12] == b"WEBP" and len(image) <= _MOST_PICTURE_BYTES else None
+    return image if image.startswith(b"\xff\xd8\xff") and len(image) <= _MOST_PICTURE_BYTES else None
 
 
 def _in_memory(written: Result, reading: Reading) -> tuple[tuple[str, ...], bytes]:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -67,6 +67,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
             "goes on with a warning, off does without."
         ),
     ] = "prefer"
+    thumbnails: Annotated[Literal["on", "off"], Meta(description="Whether a picture of each file's first page is made.")] = "on"
     memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
     cpu_limit_s: Annotated[
         float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has; twice as many, and it fails.")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
-RESULTS = ("pages.tsv", "thumbnail.webp")
+RESULTS = ("pages.tsv", "thumbnail.jpg")
 
 
 class ResultLost(Exception):
