@@ -1,7 +1,10 @@
-"""Another version of the fold takes over while batches go on, and readers stay connected: one switch, no gap."""
+"""Another version of the fold takes over while batches go on, and readers stay connected: one switch, no gap. What an older one
+has ended is carried on.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -16,13 +19,19 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.client import Client, serving
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from tests.integration.client import PATIENCE_SECONDS, Client, serving
 from tests.integration.stack import Stack, with_free_ports
-from tests.samples_pdf import simple_pdf
+from tests.samples_pdf import corrupt_pdf, simple_pdf
 from websockets.asyncio.client import connect
 
 from quire_local.services import Service, services
+from quire_runtime.publisher import Publisher
+from quire_runtime.settings import KafkaSettings
 from quire_schemas.batch import FOLD_VERSION
+from quire_schemas.events import BatchCreated
+from quire_schemas.stored import fold_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_FOLD = "42610d7"
@@ -123,3 +132,49 @@ async def test_where_nothing_can_be_carried_on_a_new_read_model_is_built_beside(
             feed = await client.feed("default")
             assert [message["seq"] for message in feed] == list(range(1, len(feed) + 1))
             assert {message["batch_id"] for message in feed} == {batch_id, *before}
+
+
+async def remembered(client: Client, batch_id: str, generation: int) -> int:
+    """Waits until the end of this generation is remembered; the version of the fold that stored it."""
+    sql = "SELECT state FROM processor.finished_batch WHERE batch_id = $1 AND generation = $2"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (rows := await client.rows(sql, batch_id, generation)):
+            await asyncio.sleep(0.05)
+    return fold_of(rows[0]["state"])
+
+
+async def passed(client: Client, partition: int, offset: int) -> None:
+    """Waits until no processor would come back to this record: nothing is to be done about it, or all is done."""
+    backing = client.quire.backing
+    place, group = TopicPartition(backing.topic, partition), f"quire-processor{backing.group_suffix}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=backing.kafka)
+    await admin.start()
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await admin.list_consumer_group_offsets(group))[place].offset <= offset:
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
+async def test_a_batch_that_an_older_processor_has_ended_is_not_begun_again_and_can_be_retried(
+    stack: Stack, old_tree: dict[str, str]
+) -> None:
+    backing = await stack.fresh()
+    async with serving(stack, backing=backing, settings=old_tree) as client:
+        [batch_id] = await client.accepted([("good.pdf", simple_pdf()), ("bad.pdf", corrupt_pdf())])
+        assert (await client.ended(batch_id))["status"] == "completed_with_errors"
+        assert await remembered(client, batch_id, generation=0) == 1
+    async with serving(stack, backing=backing) as client:
+        before = [event for _, _, event in await client.log()]
+        [created] = [event for event in before if isinstance(event.data, BatchCreated)]
+        async with Publisher(KafkaSettings(bootstrap=backing.kafka, topic=backing.topic), "test") as publisher:
+            await passed(client, *await publisher.publish(created))
+        assert [event for _, _, event in await client.log()] == [*before, created]
+
+        assert (await client.command(batch_id, "retry")).status_code == httpx.codes.ACCEPTED
+        await client.until(batch_id, lambda batch: batch["generation"] == 1)
+        again = await client.ended(batch_id)
+        assert (again["status"], again["attempt"]) == ("completed_with_errors", 2)
+        assert [file["processing_status"] for file in again["files"]] == ["processed", "failed"]
+        assert await remembered(client, batch_id, generation=1) == FOLD_VERSION

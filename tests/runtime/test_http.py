@@ -60,6 +60,15 @@ async def test_every_way_to_fail_is_problem_json(path: str, status: int, code: s
     assert "secret detail" not in answer.text
 
 
+async def test_so_is_what_starlette_itself_refuses_in_plain_text():
+    preflight = {"Origin": "http://elsewhere", "Access-Control-Request-Method": "GET"}
+    async with running(HttpServer(APP, HttpSettings(host="127.0.0.1", port=0))) as client:
+        answer = await client.options("/fine", headers=preflight)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (400, "bad_request", "Disallowed CORS origin")
+    assert "Origin" in answer.headers["vary"]
+
+
 def test_a_problem_carries_what_else_is_known():
     body = problem(503, "log_unavailable", "Kafka is away.", headers={"Retry-After": "5"}, batches=[])
     assert body.headers["retry-after"] == "5"

@@ -1,16 +1,19 @@
 """Cursors of lists: opaque to clients, a place in an order to us."""
 
 import base64
-import binascii
-from datetime import datetime
-from typing import NamedTuple, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
+from quire_notifier.parameters import MAX_SEQ
 from quire_runtime.http import Problem
 
-T = TypeVar("T")
+T = TypeVar("T", bound=tuple[object, ...])
+Position = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # as Postgres has it
+Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 
 
 class Place(NamedTuple):
@@ -38,8 +41,8 @@ class Onward(NamedTuple):
 
 
 _place = msgspec.json.Decoder(tuple[datetime, UUID])
-_file_place = msgspec.json.Decoder(tuple[datetime, UUID, int, UUID])
-_onward = msgspec.json.Decoder(tuple[int, datetime, UUID])
+_file_place = msgspec.json.Decoder(tuple[datetime, UUID, Position, UUID])
+_onward = msgspec.json.Decoder(tuple[Seq, datetime, UUID])
 
 
 def cursor_of(*place: object) -> str:
@@ -64,6 +67,10 @@ def onward_of(cursor: str | None) -> Onward | None:
 
 def _decoded(cursor: str, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return decoder.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
-        raise Problem(422, "invalid_cursor", "cursor takes what next_cursor of the page before was.") from error
+        place = decoder.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        place = None
+    # A time of another zone may be, in UTC, of a year that there is not.
+    if place is None or not all(field.tzinfo is UTC for field in place if isinstance(field, datetime)):
+        raise Problem(422, "invalid_cursor", "cursor takes what next_cursor of the page before was.")
+    return place

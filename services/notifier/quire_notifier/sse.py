@@ -206,7 +206,7 @@ def _place(request: Request) -> tuple[int | None, str | None]:
     last = request.headers.get("last-event-id")
     if last:
         epoch, _, seq = last.rpartition(":")
-        if not epoch or not seq.isdecimal() or int(seq) > MAX_SEQ:
+        if not epoch or not seq.isdecimal() or len(seq) > len(str(MAX_SEQ)) or int(seq) > MAX_SEQ:
             raise Problem(422, "invalid_last_event_id", "Last-Event-ID takes the id of an event of this stream.")
         return int(seq), epoch
     if "after" not in request.query_params:

@@ -34,7 +34,13 @@ STALLED_SECONDS = 60
 """How long a client may take none of what is sent to it, until the kernel ends its connection."""
 KERNEL_BYTES = 64 * 1024
 """Bytes not sent yet that the kernel may hold for a client: so one that is slow is noticed here, soon."""
-_CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_CODES: Mapping[int, str] = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+}
 _encoder = msgspec.json.Encoder()
 
 WebSockets = Literal["none"] | Callable[..., asyncio.Protocol]
@@ -67,7 +73,7 @@ def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] |
 
 
 def exception_handlers() -> dict[Any, ExceptionHandler]:
-    """For Starlette's `exception_handlers`: every way to fail ends as problem JSON."""
+    """For Starlette's `exception_handlers`: every exception ends as problem JSON."""
     return {Problem: _on_problem, HTTPException: _on_http_exception, Exception: _on_error}
 
 
@@ -144,6 +150,45 @@ class SafeAnswers:
         await self._app(scope, receive, safe)
 
 
+class PlainErrors:
+    """Makes problem JSON of the errors that Starlette answers with in plain text: a CORS preflight that is refused, a Range that
+    a static file does not have. Their text becomes `detail`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message | None = None
+        text = b""
+
+        async def told(message: Message) -> None:
+            nonlocal start, text
+            if _is_plain_error(message):
+                start = message
+            elif start is None:
+                await send(message)
+            else:
+                text += message["body"]
+                if not message.get("more_body", False):
+                    await _problem_of(start, text)(scope, receive, send)
+
+        await self._app(scope, receive, told)
+
+
+def _is_plain_error(message: Message) -> bool:
+    if message["type"] != "http.response.start" or message["status"] < 400:
+        return False
+    return Headers(scope=message).get("content-type", "").startswith("text/plain")
+
+
+def _problem_of(start: Message, text: bytes) -> Response:
+    headers = MutableHeaders(scope=start)
+    del headers["content-type"], headers["content-length"]
+    status: int = start["status"]
+    return problem(status, _code(status), text.decode() or HTTPStatus(status).description, headers=headers)
+
+
 class HttpServer:
     """uvicorn run by its owner: it takes no signals, binds before anything starts, and ends when `stop` is called."""
 
@@ -166,7 +211,7 @@ class HttpServer:
         self.places: Places[Connection] = Places(settings.max_connections or room_for_connections(), setting)
         self._server = _Server(
             uvicorn.Config(
-                SafeAnswers(app),
+                SafeAnswers(PlainErrors(app)),
                 host=settings.host,
                 port=self.port,
                 http=partial(Connection, settings, self.places),  # type: ignore[arg-type]  # it is called, and nothing else
@@ -238,8 +283,11 @@ async def _on_problem(_request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class
-    code = _CODES.get(error.status_code, HTTPStatus(error.status_code).name.lower())
-    return problem(error.status_code, code, error.detail, headers=error.headers)
+    return problem(error.status_code, _code(error.status_code), error.detail, headers=error.headers)
+
+
+def _code(status: int) -> str:
+    return _CODES.get(status, HTTPStatus(status).name.lower())
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
