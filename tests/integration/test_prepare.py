@@ -82,6 +82,8 @@ async def test_a_rebuild_by_the_owner_leaves_the_tables_to_the_service(stack: St
     await prepare(backing, role)
     async with serving(stack, backing=theirs, settings=MAKES_NOTHING) as client:
         await processed_one(client)
+        code, output = await command("notifier", theirs, "rebuild", **MAKES_NOTHING)
+        assert (code, "Run it as the role that made the tables" in output, "Traceback" in output) == (2, True, False)
         code, output = await command("notifier", backing, "rebuild", QUIRE_PREPARE_GRANT_TO=role)
         assert code == 0, output
         await processed_one(client)
