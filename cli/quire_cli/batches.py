@@ -27,19 +27,22 @@ def batches(
         ),
     ] = None,
     status: Annotated[
-        str | None, typer.Option(help=f"Only those that are {', '.join(STATUSES)}.", autocompletion=lambda: list(STATUSES))
+        list[str] | None,
+        typer.Option(
+            help=f"Only those that are {', '.join(STATUSES)}; several times for several.", autocompletion=lambda: list(STATUSES)
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:
     """List batches, the newest first."""
-    if status is not None and status not in STATUSES:
-        raise CliError(f"{status!r} is no status. Take one of: {', '.join(STATUSES)}")
+    if unknown := [each for each in status or () if each not in STATUSES]:
+        raise CliError(f"{unknown[0]!r} is no status. Take one of: {', '.join(STATUSES)}")
 
     async def ask(target: Target) -> list[BatchView]:
         async with connect(target) as api:
-            return await api.batches(limit=limit, collection_id=collection, status=status)
+            return await api.batches(limit=limit, collection_id=collection, status=",".join(status) if status else None)
 
     show(options.run(lambda: ask(options.here(url))), as_json=as_json, nothing="There are no such batches.")
 

@@ -60,7 +60,9 @@ def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
 
 
 def listing(batches: Iterable[BatchView], now: datetime) -> Table:
-    table = _plain_table("batch", "collection", "status", "files", "processed", "failed", "cancelled", "age", "last sign of life")
+    table = _plain_table(
+        "batch", "collection", "status", "files", "processed", "failed", "cancelled", "age", "last sign of life", "worker"
+    )
     for batch in batches:
         table.add_row(
             batch.batch_id,
@@ -72,6 +74,7 @@ def listing(batches: Iterable[BatchView], now: datetime) -> Table:
             str(batch.cancelled),
             words.age(batch.created_at, now),
             words.age(batch.last_seen_at, now),
+            coloured(batch.worker or "", ""),
         )
     return table
 

@@ -36,6 +36,7 @@ class StackFile(Struct, frozen=True):
     def environment(self) -> dict[str, str]:
         """For the services' own commands."""
         return {
+            "QUIRE_NOTIFIER_URL": self.notifier_url,
             "QUIRE_KAFKA_BOOTSTRAP": self.kafka,
             "QUIRE_POSTGRES_DSN": self.postgres,
             "QUIRE_S3_ENDPOINT": self.s3.endpoint,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quire_cli.errors import CliError
-from quire_cli.target import clean, target
+from quire_cli.target import clean, read_stack, target
 
 STACK = {
     "ingest_url": "http://127.0.0.1:8501",
@@ -30,6 +30,12 @@ def test_the_option_goes_before_the_environment_and_that_before_the_running_stac
     assert target(None, environ, data).notifier == "http://env:1"
     assert target(None, {"QUIRE_NOTIFIER_URL": "http://other:1"}, data).notifier == "http://other:1"
     assert target(None, {}, data).notifier == "http://127.0.0.1:8500"
+
+
+def test_commands_of_the_services_ask_the_stacks_own_notifier(data: Path) -> None:
+    stack = read_stack(data)
+    assert stack is not None
+    assert stack.environment["QUIRE_NOTIFIER_URL"] == "http://127.0.0.1:8500"
 
 
 def test_the_stacks_ingest_is_used_with_the_stacks_notifier_only(data: Path) -> None:

@@ -116,4 +116,4 @@ def test_a_name_cannot_steer_the_terminal() -> None:
 def test_batches_are_listed_with_all_their_numbers() -> None:
     head, row = printed(tables.listing([view(a="processed", b="failed", c="queued")], NOW + timedelta(seconds=9)), 140)
     assert head.split("  ")[0] == "batch"
-    assert row.split() == [BATCH, "default", "processing", "3", "1", "1", "0", "9", "s", "9", "s"]
+    assert row.split() == [BATCH, "default", "processing", "3", "1", "1", "0", "9", "s", "9", "s", "w"]

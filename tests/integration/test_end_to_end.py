@@ -25,7 +25,7 @@ from websockets.asyncio.client import connect
 
 from quire_schemas.client import subscribe
 from quire_schemas.events import BatchProgressed
-from quire_schemas.messages import FeedMessage
+from quire_schemas.messages import BatchCompletedMessage, FeedMessage
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 HEARTBEAT_SECONDS = "0.3"
@@ -300,6 +300,27 @@ async def test_the_read_model_is_rebuilt_from_the_log_the_same_to_the_last_field
     assert await read_model(client) == before
     [batch_id] = await client.accepted(good(1))
     assert (await client.ended(batch_id))["status"] == "completed"
+
+
+async def test_with_the_whole_schema_lost_the_notifier_waits_for_a_rebuild_and_sockets_stay_open(client: Client) -> None:
+    before, losses = await read_model(client), list[str]()
+    async with aclosing(subscribe(client.quire.notifier_url, "lost", on_lost=lambda reason, _: losses.append(reason))) as feed:
+        await anext(feed)
+        await client.rows("DROP SCHEMA notifier CASCADE")
+        [meanwhile] = await client.accepted(good(1), collection_id="lost")
+        await asyncio.sleep(3)  # until everything that looks now and then has noticed
+        rebuild(client)
+        assert (await client.ended(meanwhile))["status"] == "completed"
+        [afterwards] = await client.accepted(good(1), collection_id="lost")
+        async with asyncio.timeout(30):
+            async for message in feed:
+                if isinstance(message, BatchCompletedMessage) and message.batch_id == afterwards:
+                    break
+    assert losses == []
+    after = await read_model(client)
+    known = {batch["batch_id"] for batch in before["batch"]}
+    assert [batch for batch in after["batch"] if batch["batch_id"] in known] == before["batch"]
+    assert len(after["batch"]) == len(known) + 2
 
 
 def rebuild(client: Client) -> None:

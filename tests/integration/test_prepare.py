@@ -82,9 +82,18 @@ async def test_a_rebuild_by_the_owner_leaves_the_tables_to_the_service(stack: St
     await prepare(backing, role)
     async with serving(stack, backing=theirs, settings=MAKES_NOTHING) as client:
         await processed_one(client)
+        code, output = await command("notifier", theirs, "rebuild", **MAKES_NOTHING)
+        assert (code, "Run it as the role that made the tables" in output, "Traceback" in output) == (2, True, False)
         code, output = await command("notifier", backing, "rebuild", QUIRE_PREPARE_GRANT_TO=role)
         assert code == 0, output
         await processed_one(client)
+
+
+async def test_a_rebuild_without_a_schema_and_the_right_to_make_it_says_who_has_to(stack: Stack) -> None:
+    _, theirs = await restricted(await stack.fresh())
+    code, output = await command("notifier", theirs, "rebuild", **MAKES_NOTHING)
+    assert (code, output.count("\n")) == (2, 1), output
+    assert "Make them with the command `prepare`" in output
 
 
 async def test_what_cannot_be_prepared_in_time_is_one_sentence(stack: Stack) -> None:

@@ -193,6 +193,9 @@ async def test_a_silent_batch_is_stuck_and_the_beginning_of_its_id_is_enough_to_
         await asyncio.sleep(1)
         done = await plainly(client, "stuck", "--older-than", "0.5", "--json")
         assert (done.returncode, json.loads(done.stdout)["batch_id"]) == (1, batch_id)
+        assert "processor-1" in (await plainly(client, "stuck", "--older-than", "0.5")).stdout
+        listed = await plainly(client, "batches", "-c", "stuck", "--status", "processing", "--status", "queued")
+        assert batch_id in listed.stdout
         assert (await plainly(client, "cancel", batch_id[:13])).returncode == 0
     assert (await client.ended(batch_id))["status"] == "cancelled"
     calm = await plainly(client, "stuck")

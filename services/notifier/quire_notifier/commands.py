@@ -11,6 +11,7 @@ from quire_notifier.rebuild import Busy, rebuild
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import logs
 from quire_runtime.kafka import LogUnavailable
+from quire_runtime.migrations import NotPrepared
 from quire_runtime.scan import LogScan
 
 _PATIENCE_SECONDS = 10.0
@@ -25,6 +26,8 @@ async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> in
     try:
         await migrated(settings, give_up_after=_PATIENCE_SECONDS)
         connection = await asyncpg.connect(settings.postgres.dsn, server_settings=_SESSION)
+    except NotPrepared as error:
+        return _said(f"quire rebuild: {error}", 2)
     except (OSError, asyncpg.PostgresError) as error:
         return _said(f"quire rebuild: Postgres does not let us in: {error}. Look at QUIRE_POSTGRES_DSN", 2)
     try:

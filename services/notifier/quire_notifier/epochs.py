@@ -11,6 +11,9 @@ from quire_schemas.batch import FOLD_VERSION
 SCHEMA = "notifier"
 _SQL = statements("quire_notifier", "epochs")
 
+NONE_IS_LIVE = "there is no live epoch"
+"""Switching is one transaction: so it is only where all tables were lost, until the first rebuild is through."""
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 
@@ -34,7 +37,7 @@ class Superseded(Exception):
 
 def passes(error: BaseException) -> bool:
     """Whether to wait helps: Postgres is away, or the tables are lost until `quire rebuild` has made them again."""
-    return is_transient(error) or isinstance(error, asyncpg.UndefinedTableError)
+    return is_transient(error) or isinstance(error, asyncpg.UndefinedTableError | NeedsRebuild)
 
 
 class Epoch(NamedTuple):
@@ -58,9 +61,12 @@ async def ensure_epoch(pool: asyncpg.Pool) -> None:
 
 async def live_epoch(connection: Connection | asyncpg.Pool) -> Epoch:
     """The live epoch; raises NeedsRebuild when its tables are lost."""
-    row = await connection.fetchrow(_SQL["look"])
+    try:
+        row = await connection.fetchrow(_SQL["look"])
+    except asyncpg.UndefinedTableError as error:
+        raise NeedsRebuild(f"a table is lost ({error})") from error
     if row is None:
-        raise NeedsRebuild("there is no live epoch")
+        raise NeedsRebuild(NONE_IS_LIVE)
     if not row["whole"]:
         raise NeedsRebuild("the tables batch and file_metadata are not both there")
     return Epoch(row["id"], row["fold_version"])

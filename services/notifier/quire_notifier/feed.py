@@ -7,6 +7,7 @@ from typing import NamedTuple
 import asyncpg
 
 from quire_notifier import metrics
+from quire_notifier.epochs import NONE_IS_LIVE, NeedsRebuild
 from quire_notifier.paging import Onward
 from quire_notifier.rows import BatchRow
 from quire_runtime.statements import statements
@@ -61,14 +62,14 @@ class Feed:
     async def heads(self, collection_ids: Collection[str]) -> tuple[str, dict[str, int]]:
         """The live epoch, and the last seq of those collections that have one."""
         rows = await self._pool.fetch(_SQL["heads"], list(collection_ids))
-        return rows[0]["epoch"], {row["collection_id"]: row["last_seq"] for row in rows if row["collection_id"] is not None}
+        return _epoch(rows), {row["collection_id"]: row["last_seq"] for row in rows if row["collection_id"] is not None}
 
     async def read(self, collection_id: str, after: int, limit: int, *, kind: str) -> Stretch:
         """At most `limit` messages after the given seq. They begin with the oldest that is kept: look at the first seq."""
         metrics.FEED_READS.labels(kind).inc()
         rows = await self._pool.fetch(_SQL["read"], collection_id, after, limit)
         messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
-        return Stretch(rows[0]["epoch"], messages)
+        return Stretch(_epoch(rows), messages)
 
     async def active(self, collection_id: str, after: Onward | None, limit: int) -> Active:
         """At most `limit` of them, those after the place where one is given."""
@@ -81,8 +82,16 @@ class Feed:
 
 
 def _head(row: asyncpg.Record | None) -> Head:
-    assert row is not None  # noqa: S101 -- one epoch is live, always: switching is one transaction
+    if row is None:
+        raise NeedsRebuild(NONE_IS_LIVE)
     return Head(*row)
+
+
+def _epoch(rows: list[asyncpg.Record]) -> str:
+    if not rows:
+        raise NeedsRebuild(NONE_IS_LIVE)
+    epoch: str = rows[0]["epoch"]
+    return epoch
 
 
 def _batch(row: asyncpg.Record) -> tuple[BatchRow, BatchState | None]:

@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 
 from quire_notifier import metrics
+from quire_notifier.epochs import passes
 from quire_notifier.feed import Feed, Head
 from quire_notifier.history import History
 from quire_notifier.paging import Onward
@@ -143,7 +144,7 @@ class Hub:
             try:
                 epoch, last_seqs = await self._feed.heads(self._tails)
             except Exception as error:
-                if not is_transient(error):
+                if not passes(error):
                     raise
                 continue
             for name, tail in self._tails.items():

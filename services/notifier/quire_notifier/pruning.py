@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from quire_notifier import metrics
+from quire_notifier.epochs import passes
 from quire_runtime.logs import get_logger
-from quire_runtime.postgres import is_transient
 from quire_runtime.statements import statements
 
 log = get_logger(__name__)
@@ -33,7 +33,7 @@ class Pruner:
             try:
                 await self.prune(datetime.now(UTC) - self._retention)
             except Exception as error:
-                if not is_transient(error):
+                if not passes(error):
                     raise
                 log.warning("the feed is pruned later", error=repr(error))
             with contextlib.suppress(TimeoutError):

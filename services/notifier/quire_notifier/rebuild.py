@@ -102,7 +102,11 @@ async def _begin_anew(connection: Connection) -> None:
     live = await connection.fetchval("SELECT id::text FROM epoch WHERE live")
     await _clear_up(connection, live or "00000000-0000-0000-0000-000000000000")
     async with connection.transaction():
-        await connection.execute(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE; CREATE SCHEMA {BESIDE}")
+        try:
+            await connection.execute(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE; CREATE SCHEMA {BESIDE}")
+        except asyncpg.InsufficientPrivilegeError as error:
+            cure = "Run it as the role that made the tables, with QUIRE_PREPARE_GRANT_TO as there"
+            raise CannotServe(f"quire rebuild: {error}. {cure}") from error
         await connection.execute(_SQL["templates"])
 
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from quire_notifier import measure, metrics
+from quire_notifier.epochs import passes
 from quire_notifier.feed import Feed, Head
 from quire_notifier.groups import Encoding, Group, Ring, groups_of
 from quire_notifier.traces import Pushes
-from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 
 T = TypeVar("T")
@@ -136,4 +136,4 @@ class Tail:
 
 
 async def _patiently(fn: Callable[[], Awaitable[T]]) -> T:
-    return await retrying(fn, transient=is_transient, give_up_after=None)
+    return await retrying(fn, transient=passes, give_up_after=None)
