@@ -296,6 +296,8 @@ async def test_the_read_model_is_rebuilt_from_the_log_the_same_to_the_last_field
     assert await read_model(client) == before
     assert await feeds(client) == feed
     await client.rows("DROP TABLE notifier.batch, notifier.file_metadata")
+    ready = await client.http.get(f"{client.quire.ops_url('notifier')}/readyz")
+    assert (ready.status_code, "quire rebuild" in ready.text) == (503, True)
     rebuild(client)
     assert await read_model(client) == before
     [batch_id] = await client.accepted(good(1))

@@ -96,8 +96,10 @@ def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int
         assert stack["pids"].keys() == {"kafka", "postgres", "s3", "ingest", "notifier", "processor-1"}
         assert stack["ingest_url"] == f"http://127.0.0.1:{ports.ingest}"
         assert stack["notifier_url"] == f"http://127.0.0.1:{ports.notifier}"
-        for port in (ports.ingest_ops, ports.notifier_ops, ports.processor_ops):
-            assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        ops = {"ingest": ports.ingest_ops, "notifier": ports.notifier_ops, "processor-1": ports.processor_ops}
+        assert stack["ops"] == {name: f"http://127.0.0.1:{port}" for name, port in ops.items()}
+        for url in stack["ops"].values():
+            assert httpx.get(f"{url}/readyz").status_code == 200
         up.until("it shows the addresses", lambda: stack["notifier_url"] in up.output and stack["ingest_url"] in up.output)
         assert up.end(signal.SIGTERM) == 0
     assert not any(map(is_running, stack["pids"].values()))

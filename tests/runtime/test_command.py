@@ -69,6 +69,13 @@ def test_a_second_signal_means_at_once():
         assert process.wait(timeout=10) == 128 + signal.SIGTERM
 
 
+def test_help_names_the_commands():
+    with service("--help") as process:
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert "serve, check-config, seven" in out
+
+
 def test_a_command_of_the_service_gets_its_arguments_and_gives_the_exit_code():
     with service("seven", "--now") as process:
         assert process.wait(timeout=20) == 7

@@ -12,7 +12,7 @@ from pathlib import Path
 from quire_local import jars
 from quire_local.directory import write_whole
 from quire_local.errors import LocalError
-from quire_local.ports import Ports
+from quire_local.ports import HOST, Ports
 from quire_local.services import Addresses, Service, services, shared_secret
 from quire_local.stack import LocalStack, Tell, start_all, stop_all
 from quire_local.watch import Watch
@@ -60,6 +60,7 @@ class Running:
                 "secret_key": backing.s3_secret_key,
             },
             "auth_secret": shared_secret(),
+            "ops": {service.name: f"http://{HOST}:{service.ops_port}" for service in self.services},
             "pids": self.pids,
         }
         write_whole(self.stack.data.stack_file, json.dumps(content, indent=2) + "\n")

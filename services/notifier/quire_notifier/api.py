@@ -220,7 +220,7 @@ async def _observed(request: Request, name: str, answer: Callable[[], Awaitable[
             raise
         status = 503
         log.warning("postgres does not answer", operation=name, error=repr(error))
-        detail = "The database does not answer, or its tables are being made again. Try again in a while."
+        detail = "The database does not answer, or its tables are lost or being made again. Try again in a while."
         raise Problem(503, "database_unavailable", detail, headers=RETRY_AFTER) from error
     finally:
         metrics.REQUESTS.labels(name, str(status)).observe(time.monotonic() - started)

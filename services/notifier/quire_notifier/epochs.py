@@ -59,6 +59,11 @@ async def ensure_epoch(pool: asyncpg.Pool) -> None:
     await pool.execute(_SQL["first"], FOLD_VERSION)
 
 
+async def check_tables(pool: asyncpg.Pool) -> None:
+    """Raises unless Postgres answers now and has the live epoch's tables."""
+    await live_epoch(pool)
+
+
 async def live_epoch(connection: Connection | asyncpg.Pool) -> Epoch:
     """The live epoch; raises NeedsRebuild when its tables are lost."""
     try:

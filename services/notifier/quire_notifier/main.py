@@ -12,6 +12,7 @@ from starlette.routing import WebSocketRoute
 
 from quire_notifier.api import Api
 from quire_notifier.contents import Contents
+from quire_notifier.epochs import check_tables
 from quire_notifier.feed import Feed
 from quire_notifier.follower import Follower
 from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
@@ -102,7 +103,7 @@ class Notifier:
         ops.checks = {
             "log": self._follower.check_log,
             "upgrade": self._follower.check_upgrade,
-            "database": partial(postgres.check, pools.projection),
+            "database": partial(check_tables, pools.projection),
             "storage": store.check,
         }
 

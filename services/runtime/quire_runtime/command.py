@@ -60,10 +60,14 @@ def _ran(
     cls: type[S], serve: Serve[S], argv: Sequence[str], commands: Mapping[str, Command[S]], connect: Connect[S] | None
 ) -> int:
     name, rest = (argv[0], argv[1:]) if argv else ("serve", [])
+    known = ["serve", "check-config", *commands]
+    if name in {"-h", "--help", "help"}:
+        print(f"Commands: {', '.join(known)}. Without one it serves. check-config lists every setting.")  # noqa: T201
+        return 0
     if name == "check-config":
         return check_config(cls, rest, connect=connect)
-    if name not in {"serve", *commands}:
-        return _refuse([f"unknown command {name!r}. Use one of: {', '.join(['serve', 'check-config', *commands])}"])
+    if name not in known:
+        return _refuse([f"unknown command {name!r}. Use one of: {', '.join(known)}"])
     try:
         settings = load(cls, os.environ)
     except SettingsError as error:

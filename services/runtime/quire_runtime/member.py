@@ -22,6 +22,8 @@ T = TypeVar("T")
 POLL_MS = 500
 FETCH_WAIT_MS = 200
 """How long a broker holds a fetch that finds nothing: also the longest that a partition just resumed has to wait."""
+HEARTBEAT_MS = 1_000
+"""How soon a member hears that the group rebalances, at the latest: the others wait for it."""
 CLOSE_SECONDS = 5.0
 """How long leaving the group may take; then the broker finds out by the session timeout."""
 
@@ -55,7 +57,7 @@ class Member:
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
             session_timeout_ms=session_ms,
             rebalance_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 4,
+            heartbeat_interval_ms=min(session_ms // 4, HEARTBEAT_MS),
             fetch_max_wait_ms=FETCH_WAIT_MS,
             **options,
         )
