@@ -12,7 +12,7 @@ from tests.samples_pdf import simple_pdf, slow_pdf
 BRISK = {"QUIRE_HEARTBEAT_S": "1"}
 
 
-def batch_of(count: int, pages: int = 200) -> list[tuple[str, bytes]]:
+def batch_of(count: int, pages: int = 100) -> list[tuple[str, bytes]]:
     return [(f"{number}.pdf", slow_pdf(f"{number}", pages)) for number in range(count)]
 
 
