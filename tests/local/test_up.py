@@ -91,7 +91,7 @@ def ready(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
 def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int) -> None:
     with ready(data, offset) as up:
         stack, ports = up.stack, Ports.at(offset)
-        assert stack.keys() == {"ingest_url", "notifier_url", "kafka", "postgres", "s3", "pids", "auth_secret"}
+        assert stack.keys() == {"ingest_url", "notifier_url", "kafka", "postgres", "s3", "pids", "ops", "auth_secret"}
         assert stack["s3"].keys() == {"endpoint", "bucket", "access_key", "secret_key"}
         assert stack["pids"].keys() == {"kafka", "postgres", "s3", "ingest", "notifier", "processor-1"}
         assert stack["ingest_url"] == f"http://127.0.0.1:{ports.ingest}"
