@@ -25,7 +25,7 @@ class Fenced(Exception):
 
 
 class Row(NamedTuple):
-    """A file's row, in the order of the statement `upsert`."""
+    """A file's row, in the order of the statement `insert`."""
 
     file_id: str
     batch_id: str
@@ -88,23 +88,12 @@ class Documents:
             raise Fenced
 
     async def _insert_short(self, files: list[Short]) -> list[bool]:
-        """Write the rows of these files in one statement; whether each was written, or is fenced."""
-        pages = [
-            (file.row.file_id, file.row.attempt, number, text)
-            for file in files
-            for number, text in enumerate(file.pages, start=1)
-        ]
-        columns = zip(*(file.row for file in files), strict=True)
-        pages_columns = zip(*pages, strict=True) if pages else ([], [], [], [])
-        written = await self._pool.fetch(_SQL["insert"], *columns, [len(file.pages) for file in files], *pages_columns)
-        ours = {str(row["file_id"]) for row in written}
-        return [file.row.file_id in ours for file in files]
+        return await _written(self._pool, files)
 
     async def _insert_long(self, row: Row, pages: Path) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(_SQL["upsert"], *row) is None:
+            if await _written(connection, [Short(row, ())]) == [False]:
                 raise Fenced
-            await connection.execute(_SQL["delete_pages"], row.file_id)
             await connection.copy_to_table(
                 "page",
                 source=_rows(pages, f"{row.file_id}\t{row.attempt}\t".encode()),
@@ -133,6 +122,18 @@ class Documents:
         rows = await self._pool.fetch(_SQL["recall"], list(batch_ids))
         states = (decode_state(row["state"]) for row in rows)
         return {state.batch_id: state for state in states}
+
+
+async def _written(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, files: list[Short]) -> list[bool]:
+    """Write the rows of these files in one statement; whether each was written, or is fenced."""
+    pages = [
+        (file.row.file_id, file.row.attempt, number, text) for file in files for number, text in enumerate(file.pages, start=1)
+    ]
+    columns = zip(*(file.row for file in files), strict=True)
+    pages_columns = zip(*pages, strict=True) if pages else ([], [], [], [])
+    written = await connection.fetch(_SQL["insert"], *columns, [len(file.pages) for file in files], *pages_columns)
+    ours = {str(row["file_id"]) for row in written}
+    return [file.row.file_id in ours for file in files]
 
 
 async def _rows(pages: Path, prefix: bytes) -> AsyncIterator[bytes]:

@@ -1,5 +1,5 @@
--- Whatever a later attempt has written stays. `insert` is for files with few pages, all in one statement: of each the columns of a
--- document, how many pages it has, and then of each page (file, attempt, number, text).
+-- Files in one statement: of each the columns of a document, how many pages come with it, and then of each page (file, attempt,
+-- number, text). Pages beyond these are deleted. Whatever a later attempt has written stays.
 
 -- name: insert
 WITH mine AS (
@@ -28,20 +28,6 @@ WITH mine AS (
     ON CONFLICT (file_id, page) DO UPDATE SET attempt = excluded.attempt, text = excluded.text
 )
 SELECT file_id FROM mine;
-
--- name: upsert
-INSERT INTO document AS mine (file_id, batch_id, collection_id, run_id, attempt, filename, file_size, sha256, page_count, title,
-                              metadata, truncated, characters, processed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13, $14)
-ON CONFLICT (file_id) DO UPDATE
-SET run_id = excluded.run_id, attempt = excluded.attempt, page_count = excluded.page_count, title = excluded.title,
-    metadata = excluded.metadata, truncated = excluded.truncated, characters = excluded.characters,
-    processed_at = excluded.processed_at
-WHERE mine.attempt <= excluded.attempt
-RETURNING file_id;
-
--- name: delete_pages
-DELETE FROM page WHERE file_id = $1;
 
 -- name: delete
 DELETE FROM document WHERE file_id = ANY($1::uuid[]) AND attempt <= $2;
