@@ -124,13 +124,14 @@ class Schedule:
             collection = self._collections[collection_id]
             if self._in_flight and self._wants_to_be_alone(collection):
                 return None
-            turn = self._turn(collection, may_open=may_open, places=self._places_for(collection_id))
+            turn = self._turn(collection_id, may_open=may_open)
             if turn is not None:
                 return turn
         return None
 
-    def _turn(self, collection: _Collection, *, may_open: bool, places: int) -> Open | Work | None:
-        if collection.opened and self._in_flight < places:
+    def _turn(self, collection_id: str, *, may_open: bool) -> Open | Work | None:
+        collection = self._collections[collection_id]
+        if collection.opened and self._has_place(collection_id):
             return self._work(collection)
         if not may_open or self._left(collection) >= self._places:
             return None
@@ -161,11 +162,13 @@ class Schedule:
         self._drop_if_drained(waiting)
         return Work(waiting.place.batch_id, file_id, self._alone)
 
-    def _places_for(self, collection_id: str) -> int:
-        """How many files may be in flight for it to have one more."""
+    def _has_place(self, collection_id: str) -> bool:
+        """Whether it may have one more file in flight."""
+        if self._in_flight < self._places:
+            return True
         in_flight = self._collections[collection_id].in_flight
         beyond = not in_flight or self._shares.far_behind(collection_id, in_flight)
-        return 2 * self._places if beyond else self._places
+        return beyond and self._in_flight < 2 * self._places
 
     def _expected(self, collection_id: str) -> float:
         return self._shares.expected(collection_id, self._collections[collection_id].in_flight)
