@@ -9,10 +9,11 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
+
+from quire_processor.workplace import directory_below
 
 RESULTS = ("pages.tsv", "thumbnail.jpg")
 
@@ -37,8 +38,7 @@ class Workbench:
     @classmethod
     def make(cls, parent: Path) -> Self:
         """A new one below `parent`. Raises OSError."""
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
-        bench = cls(Path(tempfile.mkdtemp(prefix="worker-", dir=parent)))
+        bench = cls(directory_below(parent, "worker-"))
         for result in bench.results:
             result.touch(mode=0o600)
         return bench

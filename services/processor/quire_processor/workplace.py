@@ -11,6 +11,12 @@ SMALL = 1024 * 1024
 """Bytes of an original, or of its text, that stay in memory."""
 
 
+def directory_below(parent: Path, prefix: str | None = None) -> Path:
+    """A new directory for this user alone. Raises OSError."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+
+
 class Workplace:
     """`parent` is where the directory is made. A context that removes it in the end."""
 
@@ -21,8 +27,7 @@ class Workplace:
     def path(self, name: str) -> Path:
         """Of a file of this name. Raises OSError."""
         if self._directory is None:
-            self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever tidies up may have taken it away
-            self._directory = Path(tempfile.mkdtemp(dir=self._parent))
+            self._directory = directory_below(self._parent)
         return self._directory / name
 
     async def clear(self) -> None:
