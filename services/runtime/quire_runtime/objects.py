@@ -44,8 +44,7 @@ class Objects:
     def __init__(self, settings: S3Settings, session: AioSession, endpoint: str) -> None:
         self._settings = settings
         self._session = session
-        self._url = endpoint.rstrip("/")
-        parts = urlsplit(self._url)
+        parts = urlsplit(endpoint.rstrip("/"))
         self._secure = parts.scheme == "https"
         self._path = f"{parts.path}/{settings.bucket}/"
         self._origin = f"{parts.scheme}://{parts.netloc}"
