@@ -100,7 +100,6 @@ class Pipeline:
         watcher.at(job.file.file_id, "fetching")
         with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
             source = await self._fetch(job, watcher, place)
-        watcher.at(job.file.file_id, "extracting")
         with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
             extracted = await self._extract(job, watcher, source, place)
         watcher.at(job.file.file_id, "inserting")
@@ -154,6 +153,7 @@ class Pipeline:
         async def extract() -> Extracted:
             try:
                 async with self._turns.of(job.batch.collection_id):
+                    watcher.at(job.file.file_id, "extracting")
                     return await self._pool.extract(source, place, on_page)
             except ExtractionFailed as error:
                 if error.code == "disk_full":

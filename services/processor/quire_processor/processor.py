@@ -224,12 +224,19 @@ class Processor(Handler):
             self._wake.clear()
             if (turn := self._schedule.next(may_open=self._may_open())) is not None:
                 return turn
+            while self._full and (batch_id := self._schedule.displace()) is not None:
+                self._runs[batch_id].give_way()
             await self._wake.wait()
 
     def _may_open(self) -> bool:
-        """Few at a time, and in all one more than there are places: batches end before others begin."""
+        """Few at a time, and as long as there is room."""
         starting = self._opening + sum(not run.accepted for run in self._runs.values())
-        return starting < _MOST_STARTING and self._opening + len(self._runs) <= self._places
+        return starting < _MOST_STARTING and not self._full
+
+    @property
+    def _full(self) -> bool:
+        """Whether one batch more is open than there are places: batches end before others begin."""
+        return self._opening + len(self._runs) > self._places
 
     async def _open(self, batch_id: str) -> None:
         try:
@@ -294,7 +301,10 @@ class Processor(Handler):
     def _ended(self, run: Run, *, broken: bool) -> None:
         del self._runs[run.batch_id]
         self._closing.run_ended(run)
-        self._schedule.withdraw(run.batch_id)
+        if run.given_up and not broken:
+            self._schedule.closed(run.batch_id)
+        else:
+            self._schedule.withdraw(run.batch_id)
         self._wake.set()
         how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
         metrics.RUNS_ENDED.labels(how).inc()
@@ -340,6 +350,8 @@ class Processor(Handler):
         at once.
         """
         self._stopping = True
+        for run in self._runs.values():
+            run.let_go()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._hand_over_within):
                 while any(run.finishing for run in self._runs.values()):  # noqa: ASYNC110 -- it ends in many places

@@ -91,9 +91,11 @@ class Run:
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self.given_up = False
+        self._giving_way = False
         self.accepted = False
         self._group: asyncio.TaskGroup | None = None
         self._positions: dict[str, InFlight] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun = asyncio.Event()
         self._opened = asyncio.Event()
         self._alone: frozenset[str] = frozenset()
@@ -122,6 +124,18 @@ class Run:
             self._over.set()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def let_go(self) -> None:
+        """Begin nothing more: files that have not come to a worker are put back."""
+        for file_id, task in self._tasks.items():
+            if self._positions[file_id].stage == "fetching":
+                task.cancel()
+
+    def give_way(self) -> None:
+        """Give up once what is in work is done."""
+        self._giving_way = True
+        self.let_go()
+        self._give_up_when_idle()
 
     def give_up(self) -> None:
         """End the run from outside: its partition went to another processor, or this one stops."""
@@ -164,9 +178,20 @@ class Run:
             task = self._group.create_task(working)
         except RuntimeError:  # something of this run broke, and it is just ending
             working.close()
+            del self._positions[file_id]
             slot.close()
             return
-        task.add_done_callback(lambda _: slot.close())  # also where the task is cancelled before its first step
+        self._tasks[file_id] = task
+        task.add_done_callback(lambda _: self._worked(file_id, slot))  # also where it is cancelled before its first step
+
+    def _worked(self, file_id: str, slot: ExitStack) -> None:
+        del self._tasks[file_id], self._positions[file_id]
+        slot.close()
+        self._give_up_when_idle()
+
+    def _give_up_when_idle(self) -> None:
+        if self._giving_way and not self.finishing:
+            self.give_up()
 
     def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None:
         self._positions[file_id] = InFlight(file_id=file_id, stage=stage, page=page, pages=pages)
@@ -253,7 +278,6 @@ class Run:
                 span.fail(outcome.code, outcome.message)
             if outcome is not None:
                 await self._settle(outcome)
-        self._positions.pop(file.file_id, None)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
         """What became of the file; None where a later run has it."""
