@@ -27,6 +27,8 @@ _TRANSIENT: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
     asyncpg.InternalClientError,  # what a statement on a connection that is just being lost may see
 )
+_NO_TRANSACTIONS = "transaction blocks not allowed"
+"""What PgBouncer says, before it hangs up, where it pools statements."""
 _LOST = ("connection is closed", "closed in the middle of operation", "has been released back to the pool")
 """asyncpg's words for a connection that was lost before, during and just after a statement."""
 
@@ -52,11 +54,11 @@ class DatabaseRefuses(CannotServe):
 
 
 class SessionsShared(CannotServe):
-    """A pooler pools transactions. Prepared statements, LISTEN and locks need a session of one's own."""
+    """A pooler pools transactions or statements. Prepared statements, LISTEN and locks need a session of one's own."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Postgres is behind a pooler that pools transactions; prepared statements, LISTEN and advisory locks need sessions. "
+            "Postgres is behind a pooler that does not pool sessions; prepared statements, LISTEN and advisory locks need sessions. "
             "Set pool_mode = session (PgBouncer's word for it), or QUIRE_POSTGRES_DSN to Postgres itself"
         )
 
@@ -173,8 +175,13 @@ async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], A
 
 
 async def _process_of(connection: asyncpg.Connection) -> int:
-    async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
-        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+    try:
+        async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
+            return int(await connection.fetchval("SELECT pg_backend_pid()"))
+    except asyncpg.ConnectionDoesNotExistError as error:
+        if _NO_TRANSACTIONS in str(error):
+            raise SessionsShared from error
+        raise
 
 
 def quote(identifier: str) -> str:
