@@ -58,7 +58,7 @@ class SessionsShared(CannotServe):
 
     def __init__(self) -> None:
         super().__init__(
-            "Postgres is behind a pooler that does not pool sessions; prepared statements, LISTEN and advisory locks need sessions. "
+            "Postgres is behind a pooler that does not pool sessions; prepared statements, LISTEN and advisory locks need them. "
             "Set pool_mode = session (PgBouncer's word for it), or QUIRE_POSTGRES_DSN to Postgres itself"
         )
 
