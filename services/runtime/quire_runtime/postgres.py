@@ -86,9 +86,6 @@ async def connect_pool(
     async def enter(connection: asyncpg.Connection) -> None:
         await connection.execute(f"SET search_path = {quote(schema)}")
 
-    async def leave(connection: asyncpg.Connection) -> None:
-        await connection.execute(f"{connection.get_reset_query()}\nSET search_path = {quote(schema)}")
-
     async def connect() -> asyncpg.Pool:
         return await asyncpg.create_pool(
             settings.dsn,
@@ -98,10 +95,16 @@ async def connect_pool(
             command_timeout=settings.command_timeout,
             server_settings=session(application or f"quire-{schema}"),
             init=enter,
-            reset=leave,
+            reset=_left_as_it_is,
         )
 
     return await patiently(connect, settings.dsn, give_up_after)
+
+
+async def _left_as_it_is(_connection: asyncpg.Connection) -> None:
+    """Whoever uses the pool changes no session, and asyncpg itself ends a transaction that was left open: the statements that
+    undo everything would cost as much as a small insert, each time.
+    """
 
 
 async def check(pool: asyncpg.Pool) -> None:
