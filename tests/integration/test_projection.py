@@ -18,14 +18,14 @@ from msgspec import UNSET, structs
 from tests.integration.stack import Stack
 from tests.schemas import story
 
-from quire_notifier import tables
-from quire_notifier.epochs import SCHEMA, ensure_epoch
-from quire_notifier.feed import Feed
-from quire_notifier.fold import fold
-from quire_notifier.paging import file_place_of, onward_of
-from quire_notifier.projection import Projection
-from quire_notifier.queries import Queries, Scope
-from quire_notifier.snapshots import read_snapshot
+from quire_notifier.projecting import tables
+from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
+from quire_notifier.projecting.fold import fold
+from quire_notifier.projecting.projection import Projection
+from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.snapshots import read_snapshot
+from quire_notifier.web.paging import file_place_of, onward_of
+from quire_notifier.web.queries import Queries, Scope
 from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
@@ -44,7 +44,7 @@ Log = list[list[Event]]
 @pytest.fixture
 async def pool(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
     dsn = (await stack.fresh()).postgres
-    with as_file(files("quire_notifier") / "sql" / "migrations") as sql:
+    with as_file(files("quire_notifier.projecting") / "sql" / "migrations") as sql:
         await migrate(dsn, SCHEMA, sql)
     pool = await postgres.connect_pool(PostgresSettings(dsn=dsn, pool_size=4), SCHEMA)
     await ensure_epoch(pool)

@@ -26,11 +26,11 @@ from tests.runtime.test_jwks import KEY, provider
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from quire_notifier import centrifuge_protocol, wire
-from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
-from quire_notifier.sockets import Sockets
-from quire_notifier.sse import Streams
-from quire_notifier.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
+from quire_notifier.sockets import centrifuge_protocol, wire
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.open_sockets import Sockets
+from quire_notifier.sockets.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
+from quire_notifier.web.sse import Streams
 from quire_runtime.auth import EVERYBODY, Authenticator
 from quire_runtime.http import HttpServer, exception_handlers
 from quire_runtime.metrics import CATALOGUE

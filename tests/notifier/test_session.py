@@ -12,11 +12,11 @@ import pytest
 from tests.notifier.world import DeafHub, MemoryFeed, line
 from tests.virtual import VirtualLoop, run
 
-from quire_notifier.centrifuge import CentrifugeSession
-from quire_notifier.feed import Active
-from quire_notifier.paging import Onward
-from quire_notifier.session import Session
-from quire_notifier.sockets import Sockets
+from quire_notifier.pushing.feed import Active
+from quire_notifier.sockets.centrifuge import CentrifugeSession
+from quire_notifier.sockets.open_sockets import Sockets
+from quire_notifier.sockets.session import Session
+from quire_notifier.web.paging import Onward
 from quire_runtime.auth import EVERYBODY
 
 SUBSCRIBE = '{"type":"SUBSCRIBE","collection_id":"%s"}'

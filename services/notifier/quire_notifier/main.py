@@ -10,25 +10,25 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
-from quire_notifier.api import Api
-from quire_notifier.contents import Contents
-from quire_notifier.epochs import check_tables
-from quire_notifier.feed import Feed
-from quire_notifier.follower import Follower
-from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
-from quire_notifier.hub import Hub
-from quire_notifier.links import Links
-from quire_notifier.page import directory, page_routes
 from quire_notifier.prepare import Pools, prepared
-from quire_notifier.projection import Projection
-from quire_notifier.pruning import Pruner
-from quire_notifier.queries import Queries
-from quire_notifier.renewal import renew
+from quire_notifier.projecting.epochs import check_tables
+from quire_notifier.projecting.follower import Follower
+from quire_notifier.projecting.projection import Projection
+from quire_notifier.projecting.pruning import Pruner
+from quire_notifier.projecting.renewal import renew
+from quire_notifier.projecting.unfinished import Unfinished
+from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
-from quire_notifier.sockets import Sockets
-from quire_notifier.sse import Streams
-from quire_notifier.unfinished import Unfinished
-from quire_notifier.wire import Wire
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.open_sockets import Sockets
+from quire_notifier.sockets.wire import Wire
+from quire_notifier.web.api import Api
+from quire_notifier.web.contents import Contents
+from quire_notifier.web.links import Links
+from quire_notifier.web.page import directory, page_routes
+from quire_notifier.web.queries import Queries
+from quire_notifier.web.sse import Streams
 from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
