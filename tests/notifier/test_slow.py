@@ -16,11 +16,11 @@ from tests.notifier.world import MemoryFeed
 
 from quire_notifier.projecting.rows import BatchRow
 from quire_notifier.pushing import pace
+from quire_notifier.pushing.cursors import Onward
 from quire_notifier.pushing.feed import Active
 from quire_notifier.pushing.pace import Pace
 from quire_notifier.sockets import wire
 from quire_notifier.sockets.wire import TOO_SLOW
-from quire_notifier.web.paging import Onward
 
 MESSAGES = 500
 PAD = "x" * 4_000

@@ -18,13 +18,15 @@ from tests.virtual import VirtualLoop, run
 
 from quire_cli.tracking import Tracker, of_view
 from quire_notifier.projecting.fold import fold
-from quire_notifier.projecting.rows import batch_row, state_view
+from quire_notifier.projecting.rows import batch_row
 from quire_notifier.projecting.tables import number
 from quire_notifier.pushing import snapshots
+from quire_notifier.pushing.cursors import Onward
 from quire_notifier.pushing.feed import Active, Head
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.pushing.snapshots import SnapshotMessages, read_snapshot
-from quire_notifier.web.paging import Onward, onward_of
+from quire_notifier.web.paging import onward_of
+from quire_notifier.web.row_views import state_view
 from quire_schemas.batch import BatchState
 from quire_schemas.events import Event
 from quire_schemas.messages import AnyFeedMessage, Subscribed

@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import UNSET, Raw
 
+from quire_notifier.pushing.cursors import Onward
 from quire_notifier.pushing.feed import Active, Head, Message, Stretch
 from quire_notifier.pushing.groups import Encoding
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.pushing.snapshots import SnapshotMessages
-from quire_notifier.pushing.subscription import Subscription
-from quire_notifier.sockets.wire import TooSlow
-from quire_notifier.web.paging import Onward
+from quire_notifier.pushing.subscription import Subscription, TooSlow
 from quire_schemas.messages import ServerMessage, Subscribed
 
 NAME = "c"

@@ -17,6 +17,7 @@ from quire_notifier.projecting.projection import Projection
 from quire_notifier.projecting.pruning import Pruner
 from quire_notifier.projecting.renewal import renew
 from quire_notifier.projecting.unfinished import Unfinished
+from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
@@ -79,8 +80,9 @@ class Notifier:
         self._settings = settings
         self._authenticator = authenticator
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
-        self._sockets = Sockets(settings)
-        self._streams = Streams(self._hub, self._sockets)
+        self._admission = Admission(settings)
+        self._sockets = Sockets(self._admission)
+        self._streams = Streams(self._hub, self._admission)
         self._follower = Follower(
             pools.projection,
             lambda: _consumer(settings, pools.projection),
@@ -141,7 +143,7 @@ class Notifier:
             open_to_all=settings.auth.mode == "none",
         )
         api = Api(queries, feed, contents, self._streams, self._hub, authenticator=authenticator, links=links, config=config)
-        gateway = Gateway(self._hub, self._sockets, authenticator, terms)
+        gateway = Gateway(self._hub, self._sockets, self._admission, authenticator, terms)
         return Starlette(
             routes=[
                 *api.routes(),

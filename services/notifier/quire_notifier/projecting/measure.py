@@ -1,13 +1,13 @@
-"""Counts what was committed, and what was pushed."""
+"""Counts what was committed."""
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from msgspec import UNSET
 
 from quire_notifier import metrics
 from quire_notifier.projecting.fold import Folded
+from quire_runtime.clock import seconds_since
 from quire_runtime.consumer import LogRecord
 from quire_schemas.batch import BatchState
 from quire_schemas.messages import (
@@ -27,16 +27,11 @@ def projected(records: Sequence[LogRecord], folded: Folded) -> None:
         metrics.EVENTS.labels(kind).inc(count)
     metrics.ACCEPTED.inc(folded.accepted)
     if events:
-        metrics.PROJECTION_AGE.observe(_since(min(event.time for event in events)))
+        metrics.PROJECTION_AGE.observe(seconds_since(min(event.time for event in events)))
     for kind, count in Counter(str(type(message).__struct_config__.tag) for message in folded.messages).items():
         metrics.MESSAGES.labels(kind).inc(count)
     for message in folded.messages:
         _outcome(message, folded.changes[message.batch_id].after)
-
-
-def pushed(since: datetime) -> None:
-    """A group of messages was written to its live subscribers; `since` is the time of the oldest one's event."""
-    metrics.PUSH_SECONDS.observe(_since(since))
 
 
 def _outcome(message: AnyFeedMessage, state: BatchState) -> None:
@@ -61,8 +56,3 @@ def _ended(message: AnyFeedMessage, state: BatchState, status: str) -> None:
         metrics.BATCH_ATTEMPTS.observe(state.attempt)
     if state.started_at is not None:  # cancelled before it began, or retried within the same poll
         metrics.BATCH_SECONDS.labels(state.policy, status).observe(max(0.0, (message.at - state.started_at).total_seconds()))
-
-
-def _since(moment: datetime) -> float:
-    """Seconds; clocks of other machines may be ahead of ours."""
-    return max(0.0, (datetime.now(UTC) - moment).total_seconds())

@@ -1,22 +1,16 @@
-"""A batch's state as rows of `batch` and `file_metadata`, and the rows as what the API shows. Pure; field names are columns."""
+"""A batch's state as rows of `batch` and `file_metadata`. Pure; field names are columns."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from quire_schemas.batch import BatchState, FileState
-from quire_schemas.events import BatchCode, FileCode, Notice, Policy, Stage, Standing, Status
-from quire_schemas.views import BatchView, FilePosition, FileView, Links
+from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+from quire_schemas.views import FilePosition
 
 UPLOADED = 100
 """Percent: the original is in object storage before its batch is created (DESIGN §5)."""
-
-Linker = Callable[[str, str], str]
-"""From a file's id and one of `original`, `text`, `thumbnail` to the link that is shown."""
-
-_notices = msgspec.json.Decoder(tuple[Notice, ...])
 
 
 class BatchRow(NamedTuple):
@@ -138,48 +132,3 @@ def positions(state: BatchState) -> list[FilePosition]:
         for file in state.files.values()
         if file.stage is not None
     ]
-
-
-def batch_view(row: BatchRow) -> BatchView:
-    return BatchView(**row._asdict())
-
-
-def file_view(row: FileRow, link: Linker) -> FileView:
-    return FileView(
-        file_id=row.id,
-        batch_id=row.batch_id,
-        collection_id=row.collection_id,
-        original_filename=row.original_filename,
-        path=row.path,
-        position=row.position,
-        file_size=row.file_size,
-        processing_status=row.processing_status,
-        upload_progress=row.upload_progress,
-        error_code=row.error_code,
-        error_message=row.error_message,
-        page_count=row.page_count,
-        title=row.title,
-        truncated=row.truncated,
-        pages_read=row.pages_read,
-        characters=row.characters,
-        notices=_notices.decode(row.notices),
-        sha256=row.sha256,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        links=Links(
-            original=link(row.id, "original"),
-            text=None if row.text_key is None else link(row.id, "text"),
-            thumbnail=None if row.thumbnail_key is None else link(row.id, "thumbnail"),
-        ),
-    )
-
-
-def state_view(state: BatchState, link: Linker) -> BatchView:
-    """The batch with its files, in the order of the batch, and what is in flight."""
-    files = [file_view(file_row(state, file, position), link) for position, file in enumerate(state.files.values())]
-    return BatchView(**batch_row(state)._asdict(), files=files, in_flight=positions(state))
-
-
-def active_view(row: BatchRow, state: BatchState | None) -> BatchView:
-    """The batch without its files, and what is in flight. `state` of one that is being processed."""
-    return BatchView(**row._asdict(), in_flight=[] if state is None else positions(state))

@@ -9,12 +9,12 @@ import msgspec
 from quire_notifier import metrics
 from quire_notifier.projecting.epochs import passes
 from quire_notifier.projecting.tables import CHANNEL, Heads
+from quire_notifier.pushing.cursors import Onward
 from quire_notifier.pushing.feed import Feed, Head
 from quire_notifier.pushing.history import History
 from quire_notifier.pushing.shared import Shared
 from quire_notifier.pushing.snapshots import SnapshotMessages, read_snapshot
 from quire_notifier.pushing.tail import Tail
-from quire_notifier.web.paging import Onward
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying

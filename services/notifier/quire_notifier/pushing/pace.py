@@ -4,6 +4,10 @@ SLOWEST = 32 * 1024
 """Bytes a second."""
 STALLED_SECONDS = 5.0
 """How long bytes may wait for a client that takes none, or not all."""
+MOST_WAITING = 1024 * 1024
+"""Bytes that may wait in our memory for one client."""
+PIECE_BYTES = 32 * 1024
+"""What is written at a time to a client that catches up."""
 
 
 class Pace:

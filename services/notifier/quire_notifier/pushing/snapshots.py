@@ -6,10 +6,11 @@ from typing import cast
 import msgspec
 from msgspec import UNSET, Raw
 
-from quire_notifier.projecting.rows import active_view
+from quire_notifier.projecting.rows import BatchRow, positions
+from quire_notifier.pushing.cursors import Onward, cursor_of
 from quire_notifier.pushing.feed import Active, Feed, Head
 from quire_notifier.pushing.groups import Encoding
-from quire_notifier.web.paging import Onward, cursor_of
+from quire_schemas.batch import BatchState
 from quire_schemas.messages import Snapshot, Subscribed, encode_message
 from quire_schemas.views import BatchView
 
@@ -46,11 +47,16 @@ class SnapshotMessages:
 async def read_snapshot(feed: Feed, collection_id: str, after: Onward | None) -> SnapshotMessages:
     """One consistent snapshot of at most so many batches; those after the place where one is given."""
     active = await feed.active(collection_id, after, MOST_BATCHES + 1)
-    parts = _parts([msgspec.json.encode(active_view(*each)) for each in active.batches[:MOST_BATCHES]])
+    parts = _parts([msgspec.json.encode(_view(*each)) for each in active.batches[:MOST_BATCHES]])
     last = len(parts) - 1
     return SnapshotMessages(
         active.head, [_message(collection_id, active, part, more=number < last) for number, part in enumerate(parts)]
     )
+
+
+def _view(row: BatchRow, state: BatchState | None) -> BatchView:
+    """The batch without its files, and what is in flight. `state` of one that is being processed."""
+    return BatchView(**row._asdict(), in_flight=[] if state is None else positions(state))
 
 
 def _parts(batches: Sequence[bytes]) -> list[list[bytes]]:

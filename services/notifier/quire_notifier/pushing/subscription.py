@@ -11,7 +11,6 @@ from quire_notifier.pushing.history import Lost
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.pushing.snapshots import SnapshotMessages
 from quire_notifier.pushing.tail import Tail
-from quire_notifier.sockets.wire import TooSlow
 from quire_runtime.retry import retrying
 from quire_schemas.messages import ServerMessage, Subscribed
 
@@ -22,6 +21,10 @@ class Tasks(Protocol):
     """Who owns the tasks of a connection, such as an asyncio.TaskGroup."""
 
     def create_task(self, coro: Coroutine[Any, Any, None], /) -> "asyncio.Task[None]": ...
+
+
+class TooSlow(Exception):
+    """The client does not take what it is sent; its connection is being closed."""
 
 
 class Outlet(Protocol):

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from quire_notifier import metrics
-from quire_notifier.projecting import measure
 from quire_notifier.projecting.epochs import passes
-from quire_notifier.projecting.traces import Pushes
 from quire_notifier.pushing.feed import Feed, Head
 from quire_notifier.pushing.groups import Encoding, Group, Ring, groups_of
+from quire_notifier.pushing.pushes import Pushes
+from quire_runtime.clock import seconds_since
 from quire_runtime.retry import retrying
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class Tail:
                 now = asyncio.get_running_loop().time()
         self._pushes.written(group.last, len(subscribers))
         if subscribers:
-            measure.pushed(group.since)
+            metrics.PUSH_SECONDS.observe(seconds_since(group.since))
 
 
 async def _patiently(fn: Callable[[], Awaitable[T]]) -> T:

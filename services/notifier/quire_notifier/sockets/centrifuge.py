@@ -11,14 +11,14 @@ from uuid import uuid4
 from msgspec import Raw
 from starlette.types import Receive
 
+from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.groups import Encoding
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.pushing.snapshots import SnapshotMessages
-from quire_notifier.pushing.subscription import Subscription
+from quire_notifier.pushing.subscription import Subscription, TooSlow
 from quire_notifier.sockets import centrifuge_protocol as protocol
 from quire_notifier.sockets.centrifuge_protocol import Command
-from quire_notifier.sockets.open_sockets import Sockets
-from quire_notifier.sockets.wire import BAD_MESSAGE, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, TooSlow, Wire
+from quire_notifier.sockets.wire import BAD_MESSAGE, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
 from quire_schemas.events import COLLECTION
 from quire_schemas.messages import ServerMessage, Subscribed
@@ -74,7 +74,7 @@ class CentrifugeSession:
         self,
         wire: Wire,
         hub: Hub,
-        sockets: Sockets,
+        admission: Admission,
         authenticator: Authenticator,
         *,
         authenticate_seconds: float,
@@ -83,7 +83,7 @@ class CentrifugeSession:
     ) -> None:
         self._wire = wire
         self._hub = hub
-        self._sockets = sockets
+        self._admission = admission
         self._authenticator = authenticator
         self._authenticate_seconds = authenticate_seconds
         self._ping_seconds = ping_seconds
@@ -169,7 +169,7 @@ class CentrifugeSession:
 
     def _enter(self, principal: Principal) -> bool:
         if self._principal is None or self._principal.subject != principal.subject:
-            if principal.expires_at is not None and not self._sockets.enter(principal.subject):
+            if principal.expires_at is not None and not self._admission.enter(principal.subject):
                 self._close(TOO_MANY, "too many connections of this subject")
                 return False
             self._leave()
@@ -233,5 +233,5 @@ class CentrifugeSession:
         if self._expiry is not None:
             self._expiry.cancel()
         if self._principal is not None and self._principal.expires_at is not None:
-            self._sockets.leave(self._principal.subject)
+            self._admission.leave(self._principal.subject)
         self._principal = None

@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from quire_notifier import metrics
+from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.sockets.centrifuge import CentrifugeSession
 from quire_notifier.sockets.open_sockets import Sockets
@@ -44,9 +45,10 @@ _TOO_MANY = _Refused(TOO_MANY, "too_many_sockets", "this address has too many co
 class Gateway:
     """An ASGI application for WebSockets."""
 
-    def __init__(self, hub: Hub, sockets: Sockets, authenticator: Authenticator, terms: Terms) -> None:
+    def __init__(self, hub: Hub, sockets: Sockets, admission: Admission, authenticator: Authenticator, terms: Terms) -> None:
         self._hub = hub
         self._sockets = sockets
+        self._admission = admission
         self._authenticator = authenticator
         self._terms = terms
 
@@ -76,7 +78,7 @@ class Gateway:
             session = CentrifugeSession(
                 wire,
                 self._hub,
-                self._sockets,
+                self._admission,
                 self._authenticator,
                 authenticate_seconds=self._terms.authenticate_seconds,
                 ping_seconds=self._terms.ping_seconds,
@@ -92,7 +94,7 @@ class Gateway:
         plain = Session(
             wire,
             self._hub,
-            self._sockets,
+            self._admission,
             self._authenticator,
             authenticate_seconds=self._terms.authenticate_seconds,
             max_subscriptions=self._terms.max_subscriptions,

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.hub import Hub
-from quire_notifier.pushing.subscription import Subscription
-from quire_notifier.sockets.open_sockets import Sockets
-from quire_notifier.sockets.wire import BAD_MESSAGE, FORBIDDEN, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, TooSlow, Wire
+from quire_notifier.pushing.subscription import Subscription, TooSlow
+from quire_notifier.sockets.wire import BAD_MESSAGE, FORBIDDEN, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
 from quire_schemas.events import COLLECTION
 from quire_schemas.messages import (
@@ -33,7 +33,7 @@ class Session:
         self,
         wire: Wire,
         hub: Hub,
-        sockets: Sockets,
+        admission: Admission,
         authenticator: Authenticator,
         *,
         authenticate_seconds: float,
@@ -41,7 +41,7 @@ class Session:
     ) -> None:
         self._wire = wire
         self._hub = hub
-        self._sockets = sockets
+        self._admission = admission
         self._authenticator = authenticator
         self._authenticate_seconds = authenticate_seconds
         self._max_subscriptions = max_subscriptions
@@ -108,7 +108,7 @@ class Session:
     def _enter(self, principal: Principal) -> None:
         """From now on it is this one who asks."""
         if self._principal is None or self._principal.subject != principal.subject:
-            if principal.expires_at is not None and not self._sockets.enter(principal.subject):
+            if principal.expires_at is not None and not self._admission.enter(principal.subject):
                 self._refuse(TOO_MANY, "too_many_sockets", "this subject has too many connections open: close some")
                 return
             self._leave()
@@ -174,5 +174,5 @@ class Session:
         if self._deadline is not None:
             self._deadline.cancel()
         if self._principal is not None and self._principal.expires_at is not None:
-            self._sockets.leave(self._principal.subject)
+            self._admission.leave(self._principal.subject)
         self._principal = None

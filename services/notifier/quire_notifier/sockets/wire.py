@@ -15,8 +15,9 @@ from websockets.http11 import Request
 
 from quire_notifier import metrics
 from quire_notifier.pushing.groups import Encoding
-from quire_notifier.pushing.pace import STALLED_SECONDS, Pace
+from quire_notifier.pushing.pace import MOST_WAITING, PIECE_BYTES, STALLED_SECONDS, Pace
 from quire_notifier.pushing.snapshots import SnapshotMessages
+from quire_notifier.pushing.subscription import TooSlow
 from quire_notifier.sockets.frames import text_frame
 from quire_runtime.logs import get_logger
 from quire_schemas.messages import ServerMessage, encode_message
@@ -24,13 +25,10 @@ from quire_schemas.messages import ServerMessage, encode_message
 log = get_logger(__name__)
 
 EXTENSION = "quire.wire"
-MOST_WAITING = 1024 * 1024
-"""Bytes that may wait in our memory for one client (DESIGN §5)."""
 CLOSING_SECONDS = 3.0
 """What a client has for taking a close frame and answering it, before the connection is cut."""
 LOOK_SECONDS = 1.0
 """Between two looks at what a client has taken."""
-PIECE_BYTES = 32 * 1024
 READ_BYTES = 4 * 1024
 """What is taken from the network at a time, so that a flood of tiny frames is noticed after some hundred of them."""
 FLOOD_SECONDS = 10.0
@@ -43,10 +41,6 @@ TOO_MANY = 3013
 UNAUTHENTICATED = 3500
 BAD_MESSAGE = 3501
 FORBIDDEN = 3503
-
-
-class TooSlow(Exception):
-    """The client does not take what it is sent; its connection is being closed."""
 
 
 class Wire(WebSocketsSansIOProtocol):

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from quire_notifier import metrics
 from quire_notifier.projecting.epochs import passes
-from quire_notifier.projecting.rows import FileRow, file_view, state_view
+from quire_notifier.projecting.rows import FileRow
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.web.access import patterns, readable, reader, scope
@@ -20,6 +20,7 @@ from quire_notifier.web.links import Links
 from quire_notifier.web.paging import file_place_of, onward_of, place_of
 from quire_notifier.web.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
 from quire_notifier.web.queries import Queries
+from quire_notifier.web.row_views import file_view, state_view
 from quire_notifier.web.sse import Streams
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal

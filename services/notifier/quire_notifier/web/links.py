@@ -17,7 +17,7 @@ class Links:
         self._seconds = int(seconds)
 
     def __call__(self, file_id: str, kind: str) -> str:
-        """As `rows.Linker`: relative to the notifier's address, of which only its clients know the path in front of it."""
+        """As `row_views.Linker`: relative to the notifier's address, of which only its clients know the path in front of it."""
         link = self.unsigned(file_id, kind)
         if self._key is None:
             return link
@@ -25,7 +25,7 @@ class Links:
         return f"{link}?expires={expires}&signature={self._signature(f'/{link}', expires)}"
 
     def unsigned(self, file_id: str, kind: str) -> str:
-        """As `rows.Linker`, for who may know where a file is and needs a token for its contents."""
+        """As `row_views.Linker`, for who may know where a file is and needs a token for its contents."""
         return f"api/files/{file_id}/{kind}"
 
     def allows(self, path: str, query: Mapping[str, str]) -> bool:

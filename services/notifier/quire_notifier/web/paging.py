@@ -1,4 +1,4 @@
-"""Cursors of lists: opaque to clients, a place in an order to us."""
+"""Cursors of lists, read: a place in an order, or a Problem."""
 
 import base64
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from quire_notifier.pushing.cursors import Onward
 from quire_notifier.web.parameters import MAX_SEQ
 from quire_runtime.http import Problem
 
@@ -32,22 +33,9 @@ class FilePlace(NamedTuple):
     id: UUID
 
 
-class Onward(NamedTuple):
-    """Where a snapshot goes on: after this batch, as of `seq` or later."""
-
-    seq: int
-    at: datetime
-    id: UUID
-
-
 _place = msgspec.json.Decoder(tuple[datetime, UUID])
 _file_place = msgspec.json.Decoder(tuple[datetime, UUID, Position, UUID])
 _onward = msgspec.json.Decoder(tuple[Seq, datetime, UUID])
-
-
-def cursor_of(*place: object) -> str:
-    """Of the fields of a Place, a FilePlace, or an Onward."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def place_of(cursor: str | None) -> Place | None:

@@ -7,8 +7,10 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from quire_notifier.projecting.rows import BatchRow, FileRow, Linker, batch_view, file_view
-from quire_notifier.web.paging import FilePlace, Place, cursor_of
+from quire_notifier.projecting.rows import BatchRow, FileRow
+from quire_notifier.pushing.cursors import cursor_of
+from quire_notifier.web.paging import FilePlace, Place
+from quire_notifier.web.row_views import Linker, batch_view, file_view
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
 from quire_schemas.stored import decode_state

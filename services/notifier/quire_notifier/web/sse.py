@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quire_notifier import metrics
+from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.groups import Encoding, seq_of
 from quire_notifier.pushing.hub import Hub
-from quire_notifier.pushing.pace import Pace
+from quire_notifier.pushing.pace import MOST_WAITING, PIECE_BYTES, Pace
 from quire_notifier.pushing.snapshots import SnapshotMessages
-from quire_notifier.pushing.subscription import Subscription
-from quire_notifier.sockets.open_sockets import Sockets
-from quire_notifier.sockets.wire import MOST_WAITING, PIECE_BYTES, TooSlow
+from quire_notifier.pushing.subscription import Subscription, TooSlow
 from quire_notifier.web.held import HeldResponse
 from quire_notifier.web.parameters import MAX_SEQ, number
 from quire_runtime.auth import Principal
@@ -151,9 +150,9 @@ def _too_many(whose: str) -> Problem:
 class Streams:
     """Every open response."""
 
-    def __init__(self, hub: Hub, sockets: Sockets) -> None:
+    def __init__(self, hub: Hub, admission: Admission) -> None:
         self._hub = hub
-        self._sockets = sockets
+        self._admission = admission
         self._open: set[EventStream] = set()
         metrics.STREAMS.set_function(lambda: len(self._open))
 
@@ -161,22 +160,22 @@ class Streams:
         """Ends when the token expires. Raises Problem."""
         after, epoch = _place(request)
         address = request.client.host if request.client else ""
-        if not self._sockets.admit(address):
+        if not self._admission.admit(address):
             raise _too_many("address")
         if principal.expires_at is None:
             seconds, subject = None, None
-        elif self._sockets.enter(principal.subject):
+        elif self._admission.enter(principal.subject):
             seconds, subject = (principal.expires_at - datetime.now(UTC)).total_seconds(), principal.subject
         else:
-            self._sockets.dismiss(address)
+            self._admission.dismiss(address)
             raise _too_many("token's subject")
         events = self._events(collection_id, after, epoch, seconds)
         return HeldResponse(events, 200, _HEADERS, "text/event-stream", partial(self._release, address, subject))
 
     def _release(self, address: str, subject: str | None) -> None:
-        self._sockets.dismiss(address)
+        self._admission.dismiss(address)
         if subject is not None:
-            self._sockets.leave(subject)
+            self._admission.leave(subject)
 
     def drain(self) -> None:
         """Ends all of them."""
