@@ -19,7 +19,6 @@ from quire_runtime.storage import (
     RangeOutside,
     StorageRefuses,
     StorageUnavailable,
-    content_disposition,
 )
 
 log = get_logger(__name__)
@@ -117,6 +116,15 @@ def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
             suffix = file.thumbnail_key.rpartition(".")[2]
             return Content(file.thumbnail_key, _IMAGES[suffix], f"{stem}.{suffix}", _headers(file.thumbnail_key))
     raise Problem(404, "not_found", f"The file is {file.processing_status}: it has no {kind}.")
+
+
+def content_disposition(filename: str) -> str:
+    """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
+    ascii_name = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
+    encoded = "".join(
+        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
+    )
+    return f"inline; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"
 
 
 def _headers(validator: str, **more: str) -> dict[str, str]:
