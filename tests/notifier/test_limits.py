@@ -33,7 +33,8 @@ from quire_notifier.sockets.open_sockets import Sockets
 from quire_notifier.sockets.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_notifier.web.sse import Streams
 from quire_runtime.auth import EVERYBODY, Authenticator
-from quire_runtime.http import HttpServer, exception_handlers
+from quire_runtime.http import exception_handlers
+from quire_runtime.http_server import HttpServer
 from quire_runtime.metrics import CATALOGUE
 from quire_runtime.settings import AuthSettings, HttpSettings
 from quire_schemas.client import subscribe

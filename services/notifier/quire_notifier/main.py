@@ -33,8 +33,10 @@ from quire_notifier.web.sse import Streams
 from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
-from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
+from quire_runtime.http import cors, exception_handlers
+from quire_runtime.http_server import HttpServer
 from quire_runtime.logs import get_logger
+from quire_runtime.middleware import KnownHosts
 from quire_runtime.ops import OpsServer
 from quire_runtime.settings import is_loopback
 from quire_runtime.storage import ObjectStore
