@@ -26,6 +26,7 @@ from tests.runtime.test_jwks import KEY, provider
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from quire_client import subscribe
 from quire_notifier.pushing.admission import Admission
 from quire_notifier.sockets import centrifuge_protocol, wire
 from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
@@ -37,7 +38,6 @@ from quire_runtime.http import exception_handlers
 from quire_runtime.http_server import HttpServer
 from quire_runtime.metrics import CATALOGUE
 from quire_runtime.settings import AuthSettings, HttpSettings
-from quire_schemas.client import subscribe
 
 SECRET = "0123456789abcdef0123456789abcdef"
 NOWHERE = "http://127.0.0.1:9/jwks"

@@ -16,7 +16,7 @@ from tests.notifier.world import NAME, DeafHub, MemoryFeed, line
 from tests.schemas import story
 from tests.virtual import VirtualLoop, run
 
-from quire_cli.tracking import Tracker, of_view
+from quire_client.tracking import Tracker, of_view
 from quire_notifier.projecting.fold import fold
 from quire_notifier.projecting.rows import batch_row
 from quire_notifier.projecting.tables import number

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from quire_schemas import client
-from quire_schemas.client import NotifierAway, Refused, base_url, subscribe
+from quire_client import NotifierAway, Refused, subscribe, subscribing
+from quire_client.subscribing import base_url
+from quire_schemas import client as old
 from quire_schemas.messages import BatchCreatedMessage, Subscribed
 
 BATCH = "00000000-0000-4000-8000-000000000001"
@@ -81,7 +82,7 @@ async def take(count: int, url: str, **options: Any) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(subscribing, "LONGEST_PAUSE_S", 0.02)
 
 
 async def test_first_comes_the_snapshot_then_every_message() -> None:
@@ -218,3 +219,14 @@ async def test_an_address_that_is_no_notifier_is_refused() -> None:
 )
 def test_the_notifier_is_found_from_the_url(url: str, expected: str) -> None:
     assert base_url(url) == expected
+
+
+async def test_a_token_that_cannot_be_one_is_refused_without_being_shown() -> None:
+    with pytest.raises(Refused) as refusal:
+        await anext(subscribe("http://127.0.0.1:9", "c", token="c2VjcmV0\nc2VjcmV0"))
+    assert refusal.value.code == "unauthenticated"
+    assert "c2VjcmV0" not in str(refusal.value)
+
+
+def test_its_first_name_is_still_known() -> None:
+    assert (old.subscribe, old.Refused, old.NotifierAway) == (subscribe, Refused, NotifierAway)

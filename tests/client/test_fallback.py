@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.schemas.test_client import created, sends, subscribed, take
+from tests.client.test_subscribing import created, sends, subscribed, take
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from quire_schemas import client, client_http
-from quire_schemas.client import NotifierAway, Refused
+from quire_client import NotifierAway, Refused, over_http, subscribing
 from quire_schemas.messages import Subscribed
 
 Answer = Callable[[str, dict[str, str]], tuple[int, str, Any]]
@@ -80,8 +79,8 @@ def no(status: int) -> Answer:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "LONGEST_PAUSE_S", 0.02)
-    monkeypatch.setattr(client_http, "POLL_S", 0.01)
+    monkeypatch.setattr(subscribing, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(over_http, "POLL_S", 0.01)
 
 
 def streaming(path: str, query: dict[str, str]) -> tuple[int, str, Any]:
@@ -173,7 +172,7 @@ async def test_asking_goes_on_behind_a_message_and_starts_over_where_the_feed_do
 
 
 async def test_after_a_while_a_better_way_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_http, "POLL_FOR_S", 0.0)
+    monkeypatch.setattr(over_http, "POLL_FOR_S", 0.0)
     lost: list[str] = []
     told: list[str] = []
     async with front(Feed()) as proxy:

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from msgspec import UNSET, UnsetType
 
-from quire_schemas.client import Item
+from quire_client.cursor import Item
 from quire_schemas.events import SETTLED, TERMINAL, Notice, Standing, Status
 from quire_schemas.messages import (
     BatchCancelledMessage,

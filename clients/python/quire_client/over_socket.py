@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from quire_schemas.client_cursor import ANSWER_WITHIN_S, Cursor, Interrupted, Item, NoWay, Refused, decoded
+from quire_client.cursor import ANSWER_WITHIN_S, Cursor, Interrupted, Item, NoWay, Refused, decoded
 from quire_schemas.messages import Authenticate, ClientMessage, encode_message
 
 UNAUTHENTICATED = 3500

@@ -10,8 +10,8 @@ import httpx
 import msgspec
 from msgspec import Raw, Struct
 
-from quire_schemas.client_cursor import ANSWER_WITHIN_S, Cursor, Interrupted, Item, NoWay, Refused, decoded
-from quire_schemas.client_socket import is_local
+from quire_client.cursor import ANSWER_WITHIN_S, Cursor, Interrupted, Item, NoWay, Refused, decoded
+from quire_client.over_socket import is_local
 from quire_schemas.messages import Subscribed
 
 POLL_S = 2.0
