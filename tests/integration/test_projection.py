@@ -282,20 +282,21 @@ async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought:
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "asked"),
+    ("package", "module", "name", "asked"),
     [
-        ("queries", "batches", (None, None, None, None, None, 51)),
-        ("queries", "batches", (None, "default", None, None, None, 51)),
-        ("queries", "waiting", (None, None, None, None, 51)),
-        ("queries", "files", (None, "default", None, None, None, None, None, None, None, 51)),
-        ("feed", "active", ("default", None, None, 501)),
+        ("web", "queries", "batches", (None, None, None, None, None, 51)),
+        ("web", "queries", "batches", (None, "default", None, None, None, 51)),
+        ("web", "queries", "waiting", (None, None, None, None, 51)),
+        ("web", "queries", "files", (None, "default", None, None, None, None, None, None, None, 51)),
+        ("pushing", "feed", "active", ("default", None, None, 501)),
     ],
 )
 async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
-    pool: asyncpg.Pool, module: str, name: str, asked: tuple[object, ...]
+    pool: asyncpg.Pool, package: str, module: str, name: str, asked: tuple[object, ...]
 ) -> None:
     """However long the list is, then: nothing of it is sorted but what is asked for."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")  # where it can
-        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier', module)[name]}", *asked)
+        asking = statements(f"quire_notifier.{package}", module)[name]
+        plan = await connection.fetch(f"EXPLAIN {asking}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)
