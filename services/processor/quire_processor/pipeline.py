@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.metrics import FILE_STAGE_SECONDS
@@ -25,6 +24,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.storage import ObjectMissing, ObjectStore, StorageRefuses, StorageUnavailable
+from quire_schemas import object_keys
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
 
@@ -170,7 +170,7 @@ class Pipeline:
 
     async def _upload(self, job: Job, watcher: Watcher, extracted: Extracted) -> tuple[str, str | None]:
         where = job.batch.batch_id, job.run_id, job.position
-        text = artefacts.text_key(*where)
+        text = object_keys.text_key(*where)
 
         async def upload_text() -> None:
             await self._store.put(text, extracted.text, "application/json")
@@ -178,7 +178,7 @@ class Pipeline:
         if extracted.thumbnail is None:
             await self._patiently(upload_text, job, watcher, "storage")
             return text, None
-        image, thumbnail = extracted.thumbnail, artefacts.thumbnail_key(*where)
+        image, thumbnail = extracted.thumbnail, object_keys.thumbnail_key(*where)
 
         async def upload_thumbnail() -> None:
             await self._store.put(thumbnail, image, "image/jpeg")

@@ -55,7 +55,6 @@ __all__ = [
     "RangeOutside",
     "StorageRefuses",
     "StorageUnavailable",
-    "content_disposition",
     "is_away",
 ]
 
@@ -362,15 +361,6 @@ class ObjectStore:
             region_name=settings.region,
             config=config,
         )
-
-
-def content_disposition(filename: str) -> str:
-    """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
-    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
-    encoded = "".join(
-        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
-    )
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
 async def _pieces(stream: ObjectStream) -> AsyncIterator[bytes]:
