@@ -15,6 +15,7 @@ from quire_processor import metrics
 from quire_processor.cleaning import Cleaning
 from quire_processor.closing import Closing
 from quire_processor.documents import Documents
+from quire_processor.linger import Linger
 from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
 from quire_processor.run import Run, Terms
@@ -39,6 +40,7 @@ _COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
 _RELEASE_WITHIN = 2.0  # seconds for all runs to end once they are given up
+_LINGER = 0.05  # seconds that an outcome waits for others at most
 _LOOK_EVERY = 0.05  # seconds between looks at what is still in work
 
 
@@ -69,6 +71,7 @@ class Processor(Handler):
         self._places = places
         self._hand_over_within = hand_over
         self._ownership = Ownership()
+        self._linger = Linger(clock, _LINGER)
         self._schedule = Schedule(places, shares)
         self._runs: dict[str, Run] = {}
         self._lives: set[asyncio.Task[None]] = set()
@@ -268,6 +271,7 @@ class Processor(Handler):
             publisher=self._publisher,
             pipeline=self._pipeline,
             clock=self._clock,
+            linger=self._linger,
             ready=self._ready,
             traceparent=entry.traceparent,
         )

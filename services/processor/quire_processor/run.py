@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from structlog.contextvars import bound_contextvars
 
 from quire_processor.documents import Fenced
+from quire_processor.linger import Linger
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.suspicion import culprits, failure, suspects
@@ -73,6 +74,7 @@ class Run:
         publisher: Publisher,
         pipeline: Pipeline,
         clock: Clock,
+        linger: Linger,
         ready: Callable[[str, tuple[str, ...], frozenset[str]], None],
         traceparent: str | None = None,
     ) -> None:
@@ -85,6 +87,7 @@ class Run:
         self._publisher = publisher
         self._pipeline = pipeline
         self._clock = clock
+        self._linger = linger
         self._ready = ready
         self._traceparent = traceparent
         self._span = tracing.OFF
@@ -96,6 +99,7 @@ class Run:
         self._group: asyncio.TaskGroup | None = None
         self._positions: dict[str, InFlight] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._settling: set[str] = set()
         self._begun = asyncio.Event()
         self._opened = asyncio.Event()
         self._alone: frozenset[str] = frozenset()
@@ -277,6 +281,7 @@ class Run:
             if isinstance(outcome, FileFailed):
                 span.fail(outcome.code, outcome.message)
             if outcome is not None:
+                await self._in_company(file.file_id)
                 await self._settle(outcome)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
@@ -292,6 +297,14 @@ class Run:
             log.exception("file broke", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             message = "Something unexpected went wrong here. Retry the batch; if it happens again, report it with the file's id."
             return FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
+
+    async def _in_company(self, file_id: str) -> None:
+        """Wait for other outcomes; the last one of the batch waits for none."""
+        self._settling.add(file_id)
+        if self._settling.issuperset(self.state.unsettled()):
+            self._linger.flush()
+        else:
+            await self._linger.wait()
 
     async def _settle(self, outcome: FileProcessed | FileFailed) -> None:
         file_id = outcome.file_id

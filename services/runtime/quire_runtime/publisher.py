@@ -24,7 +24,7 @@ from quire_schemas.events import Event
 
 log = get_logger(__name__)
 
-LINGER_MS = 25
+LINGER_MS = 5
 MAX_BATCH_BYTES = 131_072
 DRAIN_SECONDS = 5.0
 """How long a producer that is closed may take to send what it still holds."""
