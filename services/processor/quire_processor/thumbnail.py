@@ -17,7 +17,8 @@ def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
     try:
         width, height = page.get_size()
         scale = min(SIZE[0] / max(width, 1), SIZE[1] / max(height, 1))
-        image: Image.Image = page.render(scale=scale).to_pil()
+        bitmap = page.render(scale=scale, prefer_bgrx=True, rev_byteorder=True)  # Pillow would copy any other format
+        image: Image.Image = bitmap.to_pil()
         image.save(file := io.BytesIO(), "JPEG", quality=75)
         return file.getvalue()
     finally:
