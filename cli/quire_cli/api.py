@@ -1,4 +1,4 @@
-"""Quire's HTTP API (DESIGN §6) as the commands need it."""
+"""Quire's HTTP API (docs/design.md, "Contracts") as the commands need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `quire` command (DESIGN §6)."""
+"""The `quire` command (docs/design.md, "Contracts")."""
 
 from __future__ import annotations
 

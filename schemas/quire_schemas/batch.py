@@ -1,4 +1,4 @@
-"""The meaning of the log: `evolve` folds one event into the state of its batch (DESIGN §2).
+"""The meaning of the log: `evolve` folds one event into the state of its batch (docs/design.md, "The fold").
 
 The order of the log is the only lock. Processor, notifier and every other reader use this function and nothing else to
 know where a batch stands, so all of them agree at each offset. An event that is not accepted returns the very same

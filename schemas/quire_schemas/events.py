@@ -1,4 +1,4 @@
-"""What can be said in the log: one frozen struct per event type (DESIGN §2).
+"""What can be said in the log: one frozen struct per event type (docs/design.md, "Events").
 
 An event is history, not a command that must succeed: what it does to a batch, and whether it does anything,
 is decided by `quire_schemas.batch.evolve` alone.

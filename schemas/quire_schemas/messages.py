@@ -1,4 +1,4 @@
-"""WebSocket messages, JSON text frames with their name in `type` (DESIGN §6).
+"""WebSocket messages, JSON text frames with their name in `type` (docs/api.md, "WebSocket").
 
 Feed messages carry `collection_id`, `seq` (contiguous from 1 within a collection and epoch), `batch_id` and `at`.
 """

@@ -1,4 +1,4 @@
-"""What a retry carries: the whole description of the batch, in a record of at most 64 KiB (DESIGN §2)."""
+"""What a retry carries: the whole description of the batch, in a record of at most 64 KiB (docs/design.md, "The log")."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the HTTP API answers (DESIGN §6): field order and names are the contract. Times are RFC 3339 UTC."""
+"""What the HTTP API answers (docs/design.md, "Contracts"): field order and names are the contract. Times are RFC 3339 UTC."""
 
 from typing import Generic, TypeVar
 

@@ -1,4 +1,4 @@
-"""The HTTP side of ingest (DESIGN §6): requests in, answers out; nothing is decided here."""
+"""The HTTP side of ingest (docs/design.md, "Contracts"): requests in, answers out; nothing is decided here."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Where a batch stands, as the notifier's projection has it (DESIGN §3: ingest has no database)."""
+"""Where a batch stands, as the notifier's projection has it (docs/design.md, "Cancel and retry")."""
 
 import asyncio
 from collections import OrderedDict

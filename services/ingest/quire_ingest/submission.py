@@ -1,4 +1,4 @@
-"""One upload from its first byte to its answer (DESIGN §3)."""
+"""One upload from its first byte to its answer (docs/design.md, "Upload")."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""`quire sweep`: removes from the object store what no event names (DESIGN §3, §4). Safe while everything runs.
+"""`quire sweep`: removes from the object store what no event names (docs/design.md, "Cleaning up"). Safe while everything runs.
 
 What is there is decided by the log alone: so it must be whole. A log that was cut, that is another one, or that was made anew is
 refused, as it begins after 0, lacks a batch that the notifier lists, or lacks one whose artefacts are there (they come after the

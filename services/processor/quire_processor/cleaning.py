@@ -1,4 +1,4 @@
-"""Removes what nobody names: rows and artefacts of files that a batch or a run ended without (DESIGN §4).
+"""Removes what nobody names: rows and artefacts of files that a batch or a run ended without (docs/design.md, "Cleaning up").
 
 Only keys of runs that are over are touched, and rows only up to the attempt that ended: a later run of a retry, which
 may be under way by now, has its own prefix and a higher attempt.

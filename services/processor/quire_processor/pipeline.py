@@ -1,4 +1,4 @@
-"""One file's way: S3 → temporary file → child process → rows → artefacts → outcome (DESIGN §4).
+"""One file's way: S3 → temporary file → child process → rows → artefacts → outcome (docs/design.md, "A file").
 
 Whatever is away is waited for up to the outage limit; only then does the file fail, with the code that says so. The
 pipeline knows nothing about the log: it returns an outcome, and the run sees to it that the outcome is folded.

@@ -1,4 +1,4 @@
-"""Workers for as many files as may be read at once: which one reads a file, and what its end means (DESIGN §4).
+"""Workers for as many files as may be read at once: which one reads a file, and what its end means (docs/design.md, "A file").
 
 What hangs is killed (`patience`), what dies costs its file one retry on a fresh worker, and what answers nonsense is treated as
 dead. Once the text is there, only the picture is lost by that.

@@ -1,7 +1,17 @@
-"""The processor: what it folds, what it runs, what it finishes (DESIGN §4).
+"""The processor. The path of a record (docs/design.md, "Record in the processor", has the picture):
 
-A record enters by `records`, changes the fold, and from there a batch is considered: offered to the schedule, shown to
-its run, or brought to its end. Nothing here waits inside the poll loop.
+1. `LogConsumer` hands over a poll; `ownership` folds each record into the state of its batch.
+2. A batch that is new here waits, with its records, until `documents` has told whether and how it ended before.
+3. A batch whose state has changed is shown to its run; one without a run is offered to the `schedule`.
+4. The schedule hands out turns: to open a batch, or to work on a file.
+5. To open a batch, a heartbeat of the group confirms that its partition is still ours; then a new run says `BatchStarted`.
+6. The start comes back by steps 1 to 3. Once it is accepted, the run offers its files to the schedule.
+7. At its turn, a file goes through the `pipeline`. The run says the outcome, which comes back by steps 1 to 3.
+8. When no work is left, the run says the end of the batch (`verdict`), which comes back by steps 1 to 3.
+9. `closing` cleans up after a batch that has ended, and remembers it in Postgres; only then `ownership` forgets it.
+10. Once a second, an offset is committed for each partition; everything below it is finished.
+
+Nothing here waits inside the poll loop.
 """
 
 import asyncio

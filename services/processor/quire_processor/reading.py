@@ -1,4 +1,4 @@
-"""What is read of a file: the worker's answer, in the types of the events that it becomes (DESIGN §9)."""
+"""What is read of a file: the worker's answer, in the types of the events that it becomes (docs/design.md, "A file")."""
 
 from typing import Annotated, Literal
 

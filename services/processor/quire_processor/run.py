@@ -1,4 +1,4 @@
-"""A run: one worker's go at a batch, as a loop over the folded state (DESIGN §4).
+"""A run: one worker's go at a batch, as a loop over the folded state (docs/design.md, "Runs").
 
 A run believes nothing but the fold. It counts as started when its `BatchStarted` comes back from the log accepted, a
 file is settled when its outcome has, and the run is over when the state says that it is not the current one any more.

@@ -1,4 +1,4 @@
-"""Which file is worked on next (DESIGN §4). Pure.
+"""Which file is worked on next (docs/design.md, "Whose turn it is"). Pure.
 
 The turn goes to the collection that has had the least of the workers. Within a collection, requests go in their order, and files
 of batches that are open before another batch is opened: so batches end one after the other, and few of them are open. One of

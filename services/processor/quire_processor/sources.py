@@ -1,6 +1,6 @@
 """How a file is read: by pdfium where it opens it, by pypdf where it does not.
 
-pdfium is 13 times faster than pypdf and far closer to the true text of Chinese, Japanese, Korean, Arabic and Hebrew (DESIGN §4).
+Why in this order: docs/design.md, "A file".
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Epochs: one folding of the log each, of which exactly one is live (DESIGN §5)."""
+"""Epochs: one folding of the log each, of which exactly one is live (docs/design.md, "Epochs")."""
 
 from typing import NamedTuple
 

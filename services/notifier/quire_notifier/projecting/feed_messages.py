@@ -1,4 +1,4 @@
-"""What a subscriber is told about an event, from the batch before and after it (DESIGN §5, §6). Pure.
+"""What a subscriber is told about an event, from the batch before and after it (docs/design.md, "Record in the notifier"). Pure.
 
 Every file whose standing changed into a settled one gets one FILES_PROCESSED, before the message about the batch's own end.
 """

@@ -1,4 +1,4 @@
-"""The log's events into tables and feed: one poll is one transaction, and no event is projected twice (DESIGN §5)."""
+"""Projects events into tables and feed: one poll is one transaction (docs/design.md, "Record in the notifier")."""
 
 import asyncio
 import time

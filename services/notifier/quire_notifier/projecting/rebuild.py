@@ -1,6 +1,7 @@
-"""`quire rebuild`: folds the whole log into a new epoch beside the live one, and switches in one transaction (DESIGN §5).
+"""`quire rebuild`: folds the whole log into a new epoch beside the live one, then switches (docs/design.md, "Epochs").
 
-Queries, feed and projection go on meanwhile. Interrupted at any place it leaves the live epoch as it was; the next one clears up.
+The switch is one transaction. Queries, feed and projection go on meanwhile. An interrupted rebuild leaves the live epoch as it
+was, and the next one clears up.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

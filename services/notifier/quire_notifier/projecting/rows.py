@@ -10,7 +10,7 @@ from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, S
 from quire_schemas.views import FilePosition
 
 UPLOADED = 100
-"""Percent: the original is in object storage before its batch is created (DESIGN §5)."""
+"""Percent: the original is in object storage before its batch is created (docs/design.md, "Record in the notifier")."""
 
 
 class BatchRow(NamedTuple):

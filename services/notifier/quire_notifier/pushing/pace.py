@@ -1,4 +1,4 @@
-"""How slow a client may be while something waits for it (DESIGN §5)."""
+"""How slow a client may be while something waits for it (docs/design.md, "Row to socket")."""
 
 SLOWEST = 32 * 1024
 """Bytes a second."""

@@ -1,4 +1,4 @@
-"""The active batches of a collection at one place of its feed, as messages (DESIGN §5)."""
+"""The active batches of a collection at one place of its feed, as messages (docs/design.md, "Row to socket")."""
 
 from collections.abc import Sequence
 from typing import cast

@@ -1,4 +1,4 @@
-"""A subscriber is a cursor over a contiguous sequence: snapshot or resume, catch up, then live (DESIGN §5)."""
+"""A subscriber is a cursor over a contiguous sequence: begin, catch up, live (docs/design.md, "Row to socket")."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

@@ -1,4 +1,4 @@
-"""`/ws` and `/connection/websocket`: from a handshake to a session (DESIGN §6)."""
+"""`/ws` and `/connection/websocket`: from a handshake to a session (docs/api.md, "WebSocket")."""
 
 from collections.abc import Sequence
 

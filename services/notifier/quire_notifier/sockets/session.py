@@ -1,4 +1,4 @@
-"""One WebSocket: its client's messages, its token, its subscriptions (DESIGN §6)."""
+"""One WebSocket: its client's messages, its token, its subscriptions (docs/api.md, "WebSocket")."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence

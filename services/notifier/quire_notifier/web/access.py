@@ -1,4 +1,4 @@
-"""Who may read what over HTTP. Another's batch or file is a 404: not even its existence is told (DESIGN §6, Access)."""
+"""Who may read what over HTTP. Another's batch or file is a 404: not even its existence is told (docs/design.md, "Access")."""
 
 from quire_notifier.web.queries import Scope, literal
 from quire_runtime.auth import Forbidden, Principal

@@ -1,4 +1,4 @@
-"""The HTTP side of the notifier (DESIGN §6): requests in, answers out; nothing is decided here."""
+"""The HTTP side of the notifier (docs/design.md, "Contracts"): requests in, answers out; nothing is decided here."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
