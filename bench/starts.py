@@ -7,12 +7,12 @@ other, of a Compose project that is up. Prints a table. Run it where the contain
 """
 
 import argparse
-import asyncio
 import contextlib
 import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -25,60 +25,60 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.samples_pdf import slow_pdf
 
 OPS_PORTS = {"ingest": 9100, "notifier": 9101, "processor": 9111}
-FILES_WAITING = 200
+FILES_WAITING = 100
 """What the load keeps the processors busy with, of PAGES each."""
 PAGES = 20
 LOOK_SECONDS = 0.02
 SETTLED_SECONDS = 3.0
 
 
-async def main() -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--services", nargs="+", default=list(OPS_PORTS), choices=OPS_PORTS)
     options = parser.parse_args()
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
-        loading = asyncio.create_task(load(client, options.url))
-        for service in options.services:
-            containers = docker("compose", "ps", "--quiet", service).split()
-            took = [await restarted(client, service, containers[n % len(containers)]) for n in range(options.restarts)]
-            each = " ".join(f"{one:.1f}" for one in sorted(took))
-            print(f"{service}, one of {len(containers)}: {statistics.median(took):.1f} s, at most {max(took):.1f} ({each})")
-        loading.cancel()
+    threading.Thread(target=load, args=(options.url,), daemon=True).start()
+    for service in options.services:
+        containers = docker("compose", "ps", "--quiet", service).split()
+        took = [restarted(service, containers[n % len(containers)]) for n in range(options.restarts)]
+        each = " ".join(f"{one:.1f}" for one in sorted(took))
+        print(
+            f"{service}, one of {len(containers)}: {statistics.median(took):.1f} s, at most {max(took):.1f} ({each})", flush=True
+        )
 
 
-async def restarted(client: httpx.AsyncClient, service: str, container: str) -> float:
+def restarted(service: str, container: str) -> float:
     """Seconds from the start of the container until /readyz says 200."""
-    await asyncio.to_thread(docker, "restart", container)
+    docker("restart", container)
     state: Any = json.loads(docker("inspect", container))[0]
     [network] = [one for name, one in state["NetworkSettings"]["Networks"].items() if name.endswith("back")]
     address = f"http://{network['IPAddress']}:{OPS_PORTS[service]}/readyz"
     began = datetime.fromisoformat(state["State"]["StartedAt"]).timestamp()
-    while not await answers(client, address):
-        await asyncio.sleep(LOOK_SECONDS)
+    while not answers(address):
+        time.sleep(LOOK_SECONDS)
     took = time.time() - began
-    await asyncio.sleep(SETTLED_SECONDS)
+    time.sleep(SETTLED_SECONDS)
     return took
 
 
-async def answers(client: httpx.AsyncClient, address: str) -> bool:
+def answers(address: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        return (await client.get(address, timeout=2)).status_code == httpx.codes.OK
+        return httpx.get(address, timeout=2, trust_env=False).status_code == httpx.codes.OK
     return False
 
 
-async def load(client: httpx.AsyncClient, url: str) -> None:
+def load(url: str) -> None:
     """Keeps files waiting, whatever is being restarted."""
-    number = 0
-    while True:
-        with contextlib.suppress(httpx.HTTPError):
-            batches = (await client.get(f"{url}/api/batches", params={"collection_id": "starts", "limit": 100})).json()["items"]
-            if sum(one["total"] for one in batches if not one["ended_at"]) < FILES_WAITING:
-                number += 1
-                parts = [("files", (f"{n}.pdf", slow_pdf(f"{number} {n}", PAGES), "application/pdf")) for n in range(100)]
-                await client.post(f"{url}/api/documents/process", params={"collection_id": "starts"}, files=parts)
-        await asyncio.sleep(0.5)
+    parts = [("files", (f"{n}.pdf", slow_pdf(str(n), PAGES), "application/pdf")) for n in range(25)]
+    query = {"collection_id": "starts"}
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        while True:
+            time.sleep(0.5)
+            with contextlib.suppress(httpx.HTTPError):
+                batches = client.get("/api/batches", params={**query, "limit": 100}).raise_for_status().json()["items"]
+                if sum(one["total"] for one in batches if not one["ended_at"]) < FILES_WAITING:
+                    client.post("/api/documents/process", params=query, files=parts)
 
 
 def docker(*arguments: str) -> str:
@@ -86,4 +86,4 @@ def docker(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
