@@ -11,7 +11,7 @@ from rich.text import Text
 
 from quire_cli import words
 from quire_cli.console import coloured
-from quire_cli.tracking import Batch
+from quire_client import Batch
 from quire_schemas.views import BatchView, FilePosition
 
 QUIET_S = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from quire_cli.tracking import Batch, File
+from quire_client import Batch, File
 from quire_schemas.events import Notice
 from quire_schemas.text import scrub
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from rich.console import Console
-from tests.cli.feed import (
+from tests.client.feed import (
     ATTACHED,
     BATCH,
     NOW,
@@ -26,8 +26,8 @@ from tests.cli.feed import (
 from quire_cli import tables, words
 from quire_cli.live import pace
 from quire_cli.results import file_line
-from quire_cli.tracking import Batch, Tracker
-from quire_schemas.client import Item
+from quire_client import Batch, Item, Tracker
+from quire_schemas.views import FilePosition
 
 
 def told(*items: Item) -> Batch:
@@ -117,3 +117,8 @@ def test_batches_are_listed_with_all_their_numbers() -> None:
     head, row = printed(tables.listing([view(a="processed", b="failed", c="queued")], NOW + timedelta(seconds=9)), 140)
     assert head.split("  ")[0] == "batch"
     assert row.split() == [BATCH, "default", "processing", "3", "1", "1", "0", "9", "s", "9", "s", "w"]
+
+
+def test_where_a_batch_is_names_file_and_page() -> None:
+    position = FilePosition(file_id="a", stage="extracting", page=1, pages=2, filename="a.pdf")
+    assert tables.now_at(told(created("a", "b"), started()), [position]) == "extracting a.pdf, page 1 of 2"

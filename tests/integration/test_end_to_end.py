@@ -23,7 +23,7 @@ from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
 
-from quire_schemas.client import subscribe
+from quire_client import subscribe
 from quire_schemas.events import BatchProgressed
 from quire_schemas.messages import BatchCompletedMessage, FeedMessage
 

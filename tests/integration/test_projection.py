@@ -18,14 +18,14 @@ from msgspec import UNSET, structs
 from tests.integration.stack import Stack
 from tests.schemas import story
 
-from quire_notifier import tables
-from quire_notifier.epochs import SCHEMA, ensure_epoch
-from quire_notifier.feed import Feed
-from quire_notifier.fold import fold
-from quire_notifier.paging import file_place_of, onward_of
-from quire_notifier.projection import Projection
-from quire_notifier.queries import Queries, Scope
-from quire_notifier.snapshots import read_snapshot
+from quire_notifier.projecting import tables
+from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
+from quire_notifier.projecting.fold import fold
+from quire_notifier.projecting.projection import Projection
+from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.snapshots import read_snapshot
+from quire_notifier.web.paging import file_place_of, onward_of
+from quire_notifier.web.queries import Queries, Scope
 from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
@@ -44,7 +44,7 @@ Log = list[list[Event]]
 @pytest.fixture
 async def pool(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
     dsn = (await stack.fresh()).postgres
-    with as_file(files("quire_notifier") / "sql" / "migrations") as sql:
+    with as_file(files("quire_notifier.projecting") / "sql" / "migrations") as sql:
         await migrate(dsn, SCHEMA, sql)
     pool = await postgres.connect_pool(PostgresSettings(dsn=dsn, pool_size=4), SCHEMA)
     await ensure_epoch(pool)
@@ -282,20 +282,21 @@ async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought:
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "asked"),
+    ("package", "module", "name", "asked"),
     [
-        ("queries", "batches", (None, None, None, None, None, 51)),
-        ("queries", "batches", (None, "default", None, None, None, 51)),
-        ("queries", "waiting", (None, None, None, None, 51)),
-        ("queries", "files", (None, "default", None, None, None, None, None, None, None, 51)),
-        ("feed", "active", ("default", None, None, 501)),
+        ("web", "queries", "batches", (None, None, None, None, None, 51)),
+        ("web", "queries", "batches", (None, "default", None, None, None, 51)),
+        ("web", "queries", "waiting", (None, None, None, None, 51)),
+        ("web", "queries", "files", (None, "default", None, None, None, None, None, None, None, 51)),
+        ("pushing", "feed", "active", ("default", None, None, 501)),
     ],
 )
 async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
-    pool: asyncpg.Pool, module: str, name: str, asked: tuple[object, ...]
+    pool: asyncpg.Pool, package: str, module: str, name: str, asked: tuple[object, ...]
 ) -> None:
     """However long the list is, then: nothing of it is sorted but what is asked for."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")  # where it can
-        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier', module)[name]}", *asked)
+        asking = statements(f"quire_notifier.{package}", module)[name]
+        plan = await connection.fetch(f"EXPLAIN {asking}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)

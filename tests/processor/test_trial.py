@@ -23,7 +23,7 @@ def without_opening(pipe: socket.socket, *arguments: Any) -> None:
 
 
 def without_pictures(pipe: socket.socket, *arguments: Any) -> None:
-    worker.extract = lambda _source, target, *_: deeds.wrote(target, TEXT)
+    worker.read = lambda _source, rows, *_: deeds.wrote(rows, TEXT)
     worker.main(pipe, *arguments)
 
 

@@ -18,7 +18,7 @@ from quire_ingest.uploads import Terms
 from quire_runtime import files, logs, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
-from quire_runtime.http import HttpServer
+from quire_runtime.http_server import HttpServer
 from quire_runtime.logs import get_logger
 from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer

@@ -10,30 +10,33 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
-from quire_notifier.api import Api
-from quire_notifier.contents import Contents
-from quire_notifier.epochs import check_tables
-from quire_notifier.feed import Feed
-from quire_notifier.follower import Follower
-from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
-from quire_notifier.hub import Hub
-from quire_notifier.links import Links
-from quire_notifier.page import directory, page_routes
 from quire_notifier.prepare import Pools, prepared
-from quire_notifier.projection import Projection
-from quire_notifier.pruning import Pruner
-from quire_notifier.queries import Queries
-from quire_notifier.renewal import renew
+from quire_notifier.projecting.epochs import check_tables
+from quire_notifier.projecting.follower import Follower
+from quire_notifier.projecting.projection import Projection
+from quire_notifier.projecting.pruning import Pruner
+from quire_notifier.projecting.renewal import renew
+from quire_notifier.projecting.unfinished import Unfinished
+from quire_notifier.pushing.admission import Admission
+from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
-from quire_notifier.sockets import Sockets
-from quire_notifier.sse import Streams
-from quire_notifier.unfinished import Unfinished
-from quire_notifier.wire import Wire
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.open_sockets import Sockets
+from quire_notifier.sockets.wire import Wire
+from quire_notifier.web.api import Api
+from quire_notifier.web.contents import Contents
+from quire_notifier.web.links import Links
+from quire_notifier.web.page import directory, page_routes
+from quire_notifier.web.queries import Queries
+from quire_notifier.web.sse import Streams
 from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
-from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
+from quire_runtime.http import cors, exception_handlers
+from quire_runtime.http_server import HttpServer
 from quire_runtime.logs import get_logger
+from quire_runtime.middleware import KnownHosts
 from quire_runtime.ops import OpsServer
 from quire_runtime.settings import is_loopback
 from quire_runtime.storage import ObjectStore
@@ -79,8 +82,9 @@ class Notifier:
         self._settings = settings
         self._authenticator = authenticator
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
-        self._sockets = Sockets(settings)
-        self._streams = Streams(self._hub, self._sockets)
+        self._admission = Admission(settings)
+        self._sockets = Sockets(self._admission)
+        self._streams = Streams(self._hub, self._admission)
         self._follower = Follower(
             pools.projection,
             lambda: _consumer(settings, pools.projection),
@@ -141,7 +145,7 @@ class Notifier:
             open_to_all=settings.auth.mode == "none",
         )
         api = Api(queries, feed, contents, self._streams, self._hub, authenticator=authenticator, links=links, config=config)
-        gateway = Gateway(self._hub, self._sockets, authenticator, terms)
+        gateway = Gateway(self._hub, self._sockets, self._admission, authenticator, terms)
         return Starlette(
             routes=[
                 *api.routes(),

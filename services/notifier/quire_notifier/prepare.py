@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from quire_notifier.epochs import SCHEMA, ensure_epoch
-from quire_notifier.renewal import renew
+from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
+from quire_notifier.projecting.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import connecting, postgres
 from quire_runtime.command import Connection
@@ -36,7 +36,7 @@ async def prepared(settings: NotifierSettings) -> Pools:
 
 
 async def migrated(settings: NotifierSettings, give_up_after: float | None = None) -> None:
-    await ensure_tables("quire_notifier", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
+    await ensure_tables("quire_notifier.projecting", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
 
 
 async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
@@ -53,7 +53,7 @@ async def connect(settings: NotifierSettings) -> list[Connection]:
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),
-            "Postgres": connecting.postgres(settings.postgres, settings.prepare, "quire_notifier", SCHEMA),
+            "Postgres": connecting.postgres(settings.postgres, settings.prepare, "quire_notifier.projecting", SCHEMA),
             "S3": connecting.s3_read(settings.s3),
         }
     )

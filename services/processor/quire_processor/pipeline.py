@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.metrics import FILE_STAGE_SECONDS
@@ -25,6 +24,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.storage import ObjectMissing, ObjectStore, StorageRefuses, StorageUnavailable
+from quire_schemas import object_keys
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
 
@@ -100,7 +100,6 @@ class Pipeline:
         watcher.at(job.file.file_id, "fetching")
         with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
             source = await self._fetch(job, watcher, place)
-        watcher.at(job.file.file_id, "extracting")
         with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
             extracted = await self._extract(job, watcher, source, place)
         watcher.at(job.file.file_id, "inserting")
@@ -154,6 +153,7 @@ class Pipeline:
         async def extract() -> Extracted:
             try:
                 async with self._turns.of(job.batch.collection_id):
+                    watcher.at(job.file.file_id, "extracting")
                     return await self._pool.extract(source, place, on_page)
             except ExtractionFailed as error:
                 if error.code == "disk_full":
@@ -170,7 +170,7 @@ class Pipeline:
 
     async def _upload(self, job: Job, watcher: Watcher, extracted: Extracted) -> tuple[str, str | None]:
         where = job.batch.batch_id, job.run_id, job.position
-        text = artefacts.text_key(*where)
+        text = object_keys.text_key(*where)
 
         async def upload_text() -> None:
             await self._store.put(text, extracted.text, "application/json")
@@ -178,7 +178,7 @@ class Pipeline:
         if extracted.thumbnail is None:
             await self._patiently(upload_text, job, watcher, "storage")
             return text, None
-        image, thumbnail = extracted.thumbnail, artefacts.thumbnail_key(*where)
+        image, thumbnail = extracted.thumbnail, object_keys.thumbnail_key(*where)
 
         async def upload_thumbnail() -> None:
             await self._store.put(thumbnail, image, "image/jpeg")

@@ -23,7 +23,7 @@ from quire_processor.reading import Reading
 from quire_processor.sandbox import NotConfined
 from quire_processor.spawning import ensure_forkserver
 from quire_processor.watch import Watch
-from quire_processor.workbench import ResultLost, Workbench
+from quire_processor.workbench import RowsLost, Workbench
 from quire_processor.workplace import Workplace
 
 _START_WITHIN = 15.0  # seconds for a worker process to be there
@@ -62,6 +62,8 @@ class WorkerProcess:
         self._decode: Callable[[bytes], worker.Answer] = msgspec.json.Decoder(worker.Answer).decode
         self.lacking: Lacking = {}
         self.served = 0
+        self._text: bytes | None = None
+        self._picture = b""
         self._ended = False
 
     @classmethod
@@ -117,9 +119,15 @@ class WorkerProcess:
         OSError where the disk is full.
         """
         self.served += 1
+        self._text, self._picture = None, b""
         try:
+            self._bench.clear()
+            if isinstance(source, bytes):
+                return await self._told(source, on_page, watch)
             with self._bench.holding(source):
-                return await self._told(on_page, watch)
+                return await self._told(None, on_page, watch)
+        except RowsLost as error:
+            raise WorkerDied(f"it is not to be believed: {error}") from error
         except (OSError, EOFError) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -130,21 +138,24 @@ class WorkerProcess:
         believed, and OSError where the disk is full.
         """
         try:
-            pages, text = await results.pages_and_text(self._bench, reading, place)
-            return pages, text, results.picture(self._bench) if reading.thumbnail else None
-        except (ResultLost, results.Lie) as error:
+            pages, text = await results.pages_and_text(self._text, self._bench, reading, place)
+            self._bench.clear()
+        except (RowsLost, results.Lie) as error:
             raise WorkerDied(f"it is not to be believed: {error}") from error
+        return pages, text, results.picture(self._picture) if reading.thumbnail else None
 
-    async def _told(self, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
-        request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
-        body = msgspec.json.encode(request)
-        self._writer.write(struct.pack(">I", len(body)) + body)
+    async def _told(self, small: bytes | None, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
+        body = msgspec.json.encode(worker.Request(self.served, None if small is None else len(small)))
+        self._writer.write(b"%b%b%b" % (struct.pack(">I", len(body)), body, small or b""))
         await self._writer.drain()
         while True:
             answer = await self._next()
+            if isinstance(answer, worker.Done):
+                self._picture = await self._reader.readexactly(answer.size)
             if isinstance(answer, worker.Done | worker.Failed):
                 return answer
             if isinstance(answer, worker.Read):
+                self._text = None if answer.size is None else await self._reader.readexactly(answer.size)
                 watch.reading = answer.reading
             elif isinstance(answer, worker.Page):
                 watch.page = max(watch.page, answer.page)
