@@ -30,7 +30,7 @@ import PIL
 import pypdf
 import pypdfium2
 
-from quire_processor import landlock, seccomp, worker
+from quire_processor import landlock, seccomp, spawning, worker
 from quire_processor.evidence import File
 from quire_processor.extracted import Extracted
 from quire_processor.kernel import call
@@ -85,12 +85,12 @@ async def outcomes(names: Collection[str], main: Callable[..., None], where: Pat
     with others(where, names) as scene:
         script = where / "script"
         script.write_text(json.dumps({**scene, "deeds": list(names)}))
-        before, worker.main = worker.main, main
+        before, spawning.work = spawning.work, main
         try:
             async with WorkerPool(1, Limits(memory_bytes=MEMORY), where / "scratch", sandbox="require") as pool:
                 extracted = await pool.extract(script, Workplace(where))
         finally:
-            worker.main = before
+            spawning.work = before
     return {name: (how, what) for name, (how, what) in json.loads(told(extracted)).items()}
 
 
@@ -111,7 +111,7 @@ def wrote(rows: SpilledRows, text: str) -> tuple[Reading, None]:
 
 
 def confined_main(pipe: socket.socket, *arguments: Any) -> None:
-    """In the place of worker.main."""
+    """In the place of spawning.work."""
     worker.read = commit
     worker.main(pipe, *arguments)
 
