@@ -1,6 +1,7 @@
 """What a worker process may try that a file has taken over.
 
 It is a real one, started by WorkerPool: only that it reads no PDF, but does the deeds that its file names.
+test_images_live runs this file alone inside the processor's image, so it imports only what is installed there.
 """
 
 import codecs
@@ -28,9 +29,8 @@ from typing import Any
 import PIL
 import pypdf
 import pypdfium2
-from tests.processor.pdf import whole
 
-from quire_processor import landlock, seccomp, worker
+from quire_processor import landlock, seccomp, spawning, worker
 from quire_processor.evidence import File
 from quire_processor.extracted import Extracted
 from quire_processor.kernel import call
@@ -85,18 +85,19 @@ async def outcomes(names: Collection[str], main: Callable[..., None], where: Pat
     with others(where, names) as scene:
         script = where / "script"
         script.write_text(json.dumps({**scene, "deeds": list(names)}))
-        before, worker.main = worker.main, main
+        before, spawning.work = spawning.work, main
         try:
             async with WorkerPool(1, Limits(memory_bytes=MEMORY), where / "scratch", sandbox="require") as pool:
                 extracted = await pool.extract(script, Workplace(where))
         finally:
-            worker.main = before
+            spawning.work = before
     return {name: (how, what) for name, (how, what) in json.loads(told(extracted)).items()}
 
 
 def told(extracted: Extracted) -> str:
     """The text of the one page."""
-    text: str = json.loads(whole(extracted.text))["pages"][0]["text"]
+    made = extracted.text
+    text: str = json.loads(made if isinstance(made, bytes) else made.read_bytes())["pages"][0]["text"]
     return text
 
 
@@ -110,7 +111,7 @@ def wrote(rows: SpilledRows, text: str) -> tuple[Reading, None]:
 
 
 def confined_main(pipe: socket.socket, *arguments: Any) -> None:
-    """In the place of worker.main."""
+    """In the place of spawning.work."""
     worker.read = commit
     worker.main(pipe, *arguments)
 

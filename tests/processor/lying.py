@@ -149,7 +149,7 @@ DEEDS: dict[str, Callable[[Liar], Any]] = {
 
 
 def main(pipe: socket.socket, _limits: Any, directory: Path, *_: Any) -> None:
-    """Stands for `quire_processor.worker.main`."""
+    """Stands for `quire_processor.spawning.work`."""
     worker._send(pipe, worker.Confined({}))
     while (frame := worker._receive(pipe)) is not None:
         request = msgspec.json.decode(frame, type=worker.Request)

@@ -9,7 +9,7 @@ import pytest
 from tests.processor import lying
 from tests.processor.pdf import came_of, whole
 
-from quire_processor import vitals, worker
+from quire_processor import spawning, vitals
 from quire_processor.extracted import Extracted
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
@@ -24,7 +24,7 @@ LIES = [deed for deed in lying.DEEDS if deed not in HARMLESS]
 @pytest.fixture(scope="module")
 async def liars(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerPool]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "main", lying.main)
+        patch.setattr(spawning, "work", lying.main)
         async with WorkerPool(1, LIMITS, tmp_path_factory.getbasetemp()) as pool:
             yield pool
 

@@ -16,14 +16,11 @@ from quire_processor.limits import Limits
 from quire_processor.metadata import tidy, title
 from quire_processor.notices import no_thumbnail, notices
 from quire_processor.opening import Refused
-from quire_processor.reading import MAX_UNREADABLE, Reading
+from quire_processor.reading import MAX_UNREADABLE, OnPage, Reading
 from quire_processor.sources import Source, source_of
 from quire_schemas.text import scrub
 
-__all__ = ["OnPage", "OnText", "Refused", "Rows", "extract", "read"]
-
-OnPage = Callable[[int, int], None]
-"""Is told the page that has been read, from 1, and how many there are."""
+__all__ = ["OnText", "Refused", "Rows", "extract", "read"]
 
 OnText = Callable[[Reading], None]
 """Is told what was read, once all of it is written down."""

@@ -1,4 +1,4 @@
-"""The child's side of a pipe of length-prefixed JSON (4 bytes, big endian), with what is small enough after it.
+"""The child's side of the pipe. Only worker processes, and the one that forks them, import it: it brings the PDF libraries.
 
 One request in; out: how far it is, what was read, and one answer, which is about the picture where something was read.
 """
@@ -10,86 +10,26 @@ import struct
 import time
 import traceback
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
 
 from quire_processor import libraries
-from quire_processor.confine import Lacking, Sandbox, confine
+from quire_processor.answers import Answer, Broke, Confined, Done, Failed, Page, Read, Request
+from quire_processor.confine import Sandbox, confine
 from quire_processor.environment import has_credentials
 from quire_processor.evidence import File
 from quire_processor.extract import Refused, read
 from quire_processor.limits import Limits
-from quire_processor.reading import Reading, RefusedCode
-from quire_processor.rows import SHORT, SpilledRows
+from quire_processor.reading import Reading
+from quire_processor.rows import SpilledRows
 from quire_processor.workbench import Workbench
-from quire_schemas.events import Number, Reason
 
-MAX_FRAME = 256 * 1024  # bytes of an answer, without the text or the picture that follows it
-MAX_PICTURE = 2 * 1024**2  # bytes
 _PROGRESS_EVERY = 0.5  # seconds
 _TRACEBACK = 4000  # characters of its end
 
 
-class Request(Struct, frozen=True):
-    """`number` comes back in every answer: what belongs to another request is not believed. `size` bytes of a small file follow;
-    a large one lies on the workbench.
-    """
-
-    number: int
-    size: int | None = None
-
-
-class Confined(Struct, frozen=True, tag="confined"):
-    """The first answer of a worker, before it takes a file: what its sandbox lacks."""
-
-    lacking: Lacking
-    number: int = 0
-
-
-class Page(Struct, frozen=True, tag="page"):
-    number: int
-    page: Number
-    pages: Number
-
-
-class Read(Struct, frozen=True, tag="read"):
-    """The text is all there; the picture is still to come, and may be the worker's end. `size` bytes of the text follow; a long
-    one lies on the workbench.
-    """
-
-    number: int
-    reading: Reading
-    size: Annotated[int, Meta(ge=0, le=SHORT)] | None = None
-
-
-class Done(Struct, frozen=True, tag="done"):
-    """`size` bytes of the picture follow."""
-
-    number: int
-    reading: Reading
-    size: Annotated[int, Meta(ge=0, le=MAX_PICTURE)] = 0
-
-
-class Failed(Struct, frozen=True, tag="failed"):
-    number: int
-    code: RefusedCode
-    message: Reason
-
-
 class BornWithCredentials(Exception):
     """This process has the environment of the processor: it takes no file."""
-
-
-class Broke(Struct, frozen=True, tag="broke"):
-    """The last answer of a worker that ends by a fault of its own."""
-
-    number: int
-    traceback: str
-
-
-Answer = Confined | Page | Read | Done | Failed | Broke
 
 
 def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox) -> None:
