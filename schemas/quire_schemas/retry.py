@@ -30,7 +30,8 @@ def retry_requested(
 ) -> BatchRetryRequested:
     """The retry of the batch as it stands; ids in `file_ids` that are none of its files' are left out.
 
-    So is what `_SPARED` names, the requester and the request's name, where the record would be too large: no decision rests on them.
+    So is what `_SPARED` names, the requester, and the request's name, where the record would be too large: no decision rests on
+    them.
     """
     whole = BatchRetryRequested(
         generation=state.generation,
