@@ -105,7 +105,7 @@ INDEXED = counter(
     "Texts read for search: indexed, or lost because they are gone or are none.",
     outcome=("indexed", "lost"),
 )
-EXPORTS = gauge("quire_notifier_exports", "Exports that are being sent.")
+EXPORTS = gauge("quire_notifier_open_exports", "Exports that are being sent.")
 EXPORTS_ENDED = counter(
     "quire_notifier_exports_total",
     "Exports that ended: whole, broken because something stayed away, or left by the client.",
