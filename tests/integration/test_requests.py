@@ -120,18 +120,17 @@ async def test_a_file_says_when_it_came_into_work_and_how_long_it_took(client: C
 
 
 async def test_what_is_read_is_told_soon_and_again_and_again(client: Client) -> None:
+    """A signal of life comes each 15 s only."""
     [batch_id] = await client.accepted([("long.pdf", slow_pdf(pages=4_000))], collection_id="positions")
-    await client.ended(batch_id)
-    messages = (await client.get("/api/feed", batch_id=batch_id, limit=500))["items"]
-    pages = [
-        position["page"]
-        for message in messages
-        if message["type"] == "BATCH_PROCESSING_PROGRESS"
-        for position in message["in_flight"]
-        if position["page"]
-    ]
-    assert len(pages) >= 2
-    assert pages == sorted(pages)
+    pages: list[int] = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(pages) < 3:
+            messages = (await client.get("/api/feed", batch_id=batch_id, limit=500))["items"]
+            told = [message for message in messages if message["type"] == "BATCH_PROCESSING_PROGRESS"]
+            pages = [position["page"] for message in told for position in message["in_flight"] if position["page"]]
+            await asyncio.sleep(0.1)
+    await client.command(batch_id, "cancel")
+    assert pages == sorted(set(pages))
 
 
 async def test_the_feed_of_a_batch_is_its_own_messages(client: Client) -> None:

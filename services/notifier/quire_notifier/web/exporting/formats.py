@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw
 
 from quire_notifier.plain import page_texts, plain
 from quire_notifier.projecting.rows import FileRow
@@ -54,12 +54,11 @@ async def text_lines(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
                 "notices": Raw(row.notices.encode()),
             }
         )
-        tail = msgspec.json.encode({"cursor": _cursor(row)})[1:] + b"\n"
         async with aclosing(fetch(row.text_key)) as chunks:
             try:
                 first = await anext(chunks, b"")
             except ObjectMissing:
-                yield head[:-1] + b',"pages":null,"error":"object_missing",' + tail
+                yield head[:-1] + b',"pages":null,"error":"object_missing",' + _tail(row)
                 continue
             pages = PagesArray()
             yield head[:-1] + b',"pages":' + pages.feed(first)
@@ -67,13 +66,13 @@ async def text_lines(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
                 yield pages.feed(chunk)
         if not pages.done:
             raise CutShort(row.text_key)
-        yield b"," + tail
+        yield b"," + _tail(row)
 
 
 async def report_lines(rows: Rows, describe: Describe) -> AsyncGenerator[bytes, None]:
     """JSONL: every field of each file."""
     async for row in rows:
-        yield msgspec.json.encode({**structs.asdict(describe(row)), "cursor": _cursor(row)}) + b"\n"
+        yield msgspec.json.encode(describe(row))[:-1] + b"," + _tail(row)
 
 
 async def text_table(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
@@ -184,8 +183,9 @@ def _missing(names: Names, missing: list[str]) -> Iterable[Entry]:
     yield Entry(names.unique(MISSING[:-4], ".txt"), datetime.now(UTC), 0, _TEXT_LEVEL, text())
 
 
-def _cursor(row: FileRow) -> str:
-    return cursor_of(row.created_at, row.batch_id, row.position, row.id)
+def _tail(row: FileRow) -> bytes:
+    """How a line ends: with where to go on after it."""
+    return b'"cursor":"%b"}\n' % cursor_of(row.created_at, row.batch_id, row.position, row.id).encode()
 
 
 def _line(cells: Iterable[Any]) -> str:
