@@ -5,8 +5,8 @@ transaction, and waits for nothing. Every notifier takes keys from there in the 
 store piece by piece and writes its pages, which can be found once all are there; a search says how many texts still wait.
 Artefacts never change and their keys are never used again, so what is indexed is kept by key beside all epochs: a rebuild
 queues every key anew, those that are there are taken off at once, and what was lost is read again. A text that is gone, or is
-none, is left out, counted and logged; while the object store is away, all wait. Indexing rests twice as long as it works, so
-that it takes no more than a third of one connection and core from the projection.
+none, is left out, counted and logged; while the object store is away, all wait. Indexing rests as long as it works, so that it
+takes no more than half of one connection and core from the projection.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ PIECE = 20_000
 ROWS_AT_ONCE = 50
 LEASE_SECONDS = 120.0
 """How long a text is one notifier's to index; after that, another one takes it for lost."""
-REST = 2.0
-"""Times what was worked."""
+REST = 1.0
+"""Times what was worked: half of the time belongs to others."""
 LOOK_SECONDS = 1.0
 AWAY_SECONDS = 10.0
 

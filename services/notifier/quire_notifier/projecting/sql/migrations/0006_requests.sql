@@ -88,4 +88,5 @@ CREATE TABLE indexed_page (
     words   tsvector NOT NULL,
     PRIMARY KEY (text_id, page, piece)
 );
-CREATE INDEX ON indexed_page USING gin (words);
+-- What waits to be merged into the index is gone through by each search: so it is kept short.
+CREATE INDEX ON indexed_page USING gin (words) WITH (gin_pending_list_limit = 512);
