@@ -14,6 +14,7 @@ from quire_cli.console import json_line, output, say, warn
 from quire_cli.errors import NOT_ALL, CliError
 from quire_cli.ids import collections, whole
 from quire_cli.target import Target
+from quire_cli.uploads import line_of
 from quire_schemas.events import STATUSES
 from quire_schemas.views import BatchView
 
@@ -58,11 +59,12 @@ def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: option
     if as_json:
         json_line(found)
         return
-    counts = f"{found.processed} of {found.total} processed, {found.failed} failed"
-    say(f"{found.batch_id} in {found.collection_id}: {found.status}, {counts}")
+    say(f"{found.batch_id} in {found.collection_id}")
+    say(line_of(found).partition(": ")[2])
     if found.error_code:
         say(f"{found.error_code}: {found.error_message or ''}")
-    output().print(tables.contents(found))
+    for part in tables.contents(found):
+        output().print(part, soft_wrap=False)
 
 
 def stuck(
