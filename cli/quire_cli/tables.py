@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -63,7 +64,7 @@ def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
 
 def listing(batches: Iterable[BatchView], now: datetime) -> Table:
     table = _plain_table("batch", "collection", "status", "files", "done", "failed", "age", "took", "seen")
-    table.columns[1].no_wrap, table.columns[1].overflow = True, "ellipsis"
+    _shorten(table, 1, 71)
     for batch in batches:
         table.add_row(
             _id(batch.batch_id),
@@ -82,7 +83,7 @@ def listing(batches: Iterable[BatchView], now: datetime) -> Table:
 def contents(batch: BatchView) -> Iterable[Table | Text | Padding]:
     """The files, a line each; below, what is to be said of some, at the length that it has."""
     table = _plain_table("file", "name", "size", "status", "pages", "took")
-    table.columns[1].ratio, table.columns[1].no_wrap, table.columns[1].overflow = 1, True, "ellipsis"
+    _shorten(table, 1, 50)
     for file in batch.files or ():
         table.add_row(
             _id(file.file_id),
@@ -101,9 +102,8 @@ def contents(batch: BatchView) -> Iterable[Table | Text | Padding]:
 
 
 def uploads(found: Iterable[RequestView], now: datetime) -> Table:
-    """Eighty columns are enough, where there are no more."""
-    table = _plain_table("upload", "name", "status", "files", "failed", "age", "took", "left")
-    table.columns[1].ratio, table.columns[1].no_wrap, table.columns[1].overflow = 1, True, "ellipsis"
+    table = _plain_table("upload", "name", "status", "files", "failed", "age", "time")
+    _shorten(table, 1, 63)
     for view in found:
         settled = view.files.total - view.files.queued - view.files.processing
         table.add_row(
@@ -113,8 +113,7 @@ def uploads(found: Iterable[RequestView], now: datetime) -> Table:
             f"{settled}/{view.files.total}" if view.ended_at is None else str(view.files.total),
             str(view.files.failed or ""),
             words.age(view.created_at, now),
-            _took(view.started_at, view.ended_at),
-            "" if view.eta_seconds is None else words.duration(view.eta_seconds),
+            _took(view.started_at, view.ended_at) if view.eta_seconds is None else f"{words.duration(view.eta_seconds)} left",
         )
     return table
 
@@ -126,6 +125,14 @@ def _took(started: datetime | None, ended: datetime | None) -> str:
 def _id(whole: str) -> str:
     """Eight letters are enough for people, and for every command; a program gets all of it."""
     return words.short(whole) if sys.stdout.isatty() else whole
+
+
+def _shorten(table: Table, column: int, others: int) -> None:
+    """On a terminal the column takes what the others, which may need so many letters, leave of a line."""
+    if sys.stdout.isatty():
+        meant = table.columns[column]
+        meant.no_wrap, meant.overflow = True, "ellipsis"
+        meant.max_width = max(8, shutil.get_terminal_size().columns - others)
 
 
 def _plain_table(*names: str) -> Table:

@@ -33,6 +33,7 @@ _SQL = statements("quire_notifier.indexing", "indexer")
 PIECE = 20_000
 """Characters of a page that are indexed together: a tsvector holds no more than a megabyte, and snippets are cut from one."""
 ROWS_AT_ONCE = 50
+SKIPPED_AT_ONCE = 5_000
 LEASE_SECONDS = 120.0
 """How long a text is one notifier's to index; after that, another one takes it for lost."""
 REST = 1.0
@@ -90,7 +91,7 @@ class Indexer:
             return False
         waiting = Waiting(*row)
         if await self._pool.fetchval(_SQL["is_there"], waiting.text_key, self._config):
-            await self._pool.execute(_SQL["done"], waiting.seq)
+            await self._pool.execute(_SQL["skip"], self._config, SKIPPED_AT_ONCE)
             return True
         try:
             await self._index(waiting)

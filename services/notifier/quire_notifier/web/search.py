@@ -20,7 +20,7 @@ PAGES = 3
 """Of a file that are shown at most."""
 MOST_FILES = 100
 """On a page of results: snippets are made for each."""
-MOST_COUNTED = 10_000
+MOST_COUNTED = 100_000
 
 
 class Search:

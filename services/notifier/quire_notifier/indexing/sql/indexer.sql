@@ -7,13 +7,19 @@ SELECT f.collection_id, f.batch_id, f.text_key FROM indexed_text AS t JOIN file_
 WHERE t.config <> $1;
 
 -- name: take
--- The one that waits for longest and that nobody has; it is ours for $1 seconds.
+-- The newest one that nobody has: what was just uploaded is looked for first. It is ours for $1 seconds.
 UPDATE unindexed SET taken_until = now() + make_interval(secs => $1)
-WHERE seq = (SELECT seq FROM unindexed WHERE taken_until < now() ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED)
+WHERE seq = (SELECT seq FROM unindexed WHERE taken_until < now() ORDER BY seq DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING seq, text_key;
 
 -- name: is_there
 SELECT EXISTS (SELECT FROM indexed_text WHERE text_key = $1 AND config = $2);
+
+-- name: skip
+-- After a rebuild nearly all are there.
+DELETE FROM unindexed WHERE seq IN (
+    SELECT u.seq FROM unindexed AS u JOIN indexed_text AS t ON t.text_key = u.text_key WHERE t.config = $1 LIMIT $2
+);
 
 -- name: begin
 INSERT INTO indexed_text (text_key) VALUES ($1) RETURNING id;
