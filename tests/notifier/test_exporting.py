@@ -19,6 +19,8 @@ from quire_notifier.web.exporting import formats, steady
 from quire_notifier.web.exporting.archive import Entry, zipped
 from quire_notifier.web.exporting.artefact import PagesArray
 from quire_notifier.web.exporting.names import Names
+from quire_notifier.web.exports import rows
+from quire_notifier.web.paging import FilePlace
 from quire_runtime.storage import ObjectMissing, StorageUnavailable
 from quire_schemas.text import searchable
 
@@ -230,3 +232,29 @@ async def test_the_texts_of_pages_are_told_apart() -> None:
     async for page, text in page_texts(parted):
         texts[page] = texts.get(page, "") + text
     assert texts == {1: "a\nb", 2: " ", 3: "c"}
+
+
+async def test_rows_are_read_on_although_the_database_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quire_runtime.retry.backoff", lambda *_: 0.0)
+    pages, failures = [[row(3), row(4)], [row(5)], []], [OSError("refused"), OSError("reset")]
+    places: list[FilePlace] = []
+
+    async def ask(place: FilePlace) -> list[FileRow]:
+        places.append(place)
+        if len(places) % 2 and failures:
+            raise failures.pop()
+        return pages.pop(0)
+
+    found = [each.position async for each in rows([row(1), row(2)], ask)]
+    assert found == [1, 2, 3, 4, 5]
+    assert [place.position for place in places] == [2, 2, 4, 4, 5]
+
+
+async def test_but_not_for_ever_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady, "PATIENCE_SECONDS", 0.0)
+
+    async def ask(_place: FilePlace) -> list[FileRow]:
+        raise OSError("refused")
+
+    with pytest.raises(OSError, match="refused"):
+        [each async for each in rows([row(1)], ask)]
