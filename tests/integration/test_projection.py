@@ -310,3 +310,13 @@ async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
         asking = statements(f"quire_notifier.{package}", module)[name]
         plan = await connection.fetch(f"EXPLAIN {asking}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)
+
+
+async def test_words_are_looked_up_in_an_index_and_their_files_in_another(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")  # where it can
+        asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour")
+        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier.web', 'search')['files']}", *asked)
+    text = "\n".join(line[0] for line in plan)
+    assert "Seq Scan" not in text
+    assert "indexed_page_words_idx" in text

@@ -53,6 +53,7 @@ class Waiting(NamedTuple):
     """A text to be indexed."""
 
     seq: int
+    batch_id: str
     text_key: str
 
 
@@ -90,7 +91,7 @@ class Indexer:
         if row is None:
             return False
         waiting = Waiting(*row)
-        if await self._pool.fetchval(_SQL["is_there"], waiting.text_key, self._config):
+        if await self._pool.fetchval(_SQL["is_there"], waiting.batch_id, waiting.text_key, self._config):
             await self._pool.execute(_SQL["skip"], self._config, SKIPPED_AT_ONCE)
             return True
         try:
@@ -125,7 +126,7 @@ class Indexer:
     async def _index(self, waiting: Waiting) -> None:
         stream = await self._store.stream(waiting.text_key)
         try:
-            text_id = await self._pool.fetchval(_SQL["begin"], waiting.text_key)
+            text_id = await self._pool.fetchval(_SQL["begin"], waiting.batch_id, waiting.text_key)
             rows: list[Piece] = []
             async with aclosing(pieces(page_texts(stream))) as found:
                 async for piece in found:
@@ -137,7 +138,7 @@ class Indexer:
         finally:
             await stream.aclose()
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_SQL["replace"], waiting.text_key, text_id)
+            await connection.execute(_SQL["replace"], waiting.batch_id, waiting.text_key, text_id)
             await connection.execute(_SQL["finish"], text_id, self._config)
             await connection.execute(_SQL["done"], waiting.seq)
 

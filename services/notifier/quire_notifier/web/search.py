@@ -53,9 +53,9 @@ class Search:
 
     async def _matches(self, rows: Sequence[FileRow], query: str) -> dict[str, list[Match]]:
         """By the keys of texts."""
-        keys = [row.text_key for row in rows]
+        keys, batches = [row.text_key for row in rows], [row.batch_id for row in rows]
         matches: dict[str, list[Match]] = {}
-        for found in await self._pool.fetch(_SQL["matches"], keys, self._config, query, PAGES):
+        for found in await self._pool.fetch(_SQL["matches"], keys, self._config, query, PAGES, batches):
             snippet, hits = snippet_of(found["snippet"])
             matches.setdefault(found["text_key"], []).append(Match(page=found["page"], snippet=snippet, hits=hits))
         return matches

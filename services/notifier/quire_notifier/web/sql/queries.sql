@@ -55,7 +55,8 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY created_at DESC, file_metadata.batch_id, position, file_metadata.id LIMIT $10;
 
 -- name: files_of
--- The same of one request ($12): an index gives its batches in their order, and another one the files of each.
+-- The same of one request ($12): an index gives its batches in their order, and another one the files of each. Of a large request
+-- few batches have failures.
 SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
        f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
        f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
@@ -63,6 +64,7 @@ FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
 WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR b.collection_id = $2)
   AND ($3::uuid IS NULL OR b.batch_id = $3) AND ($4::text[] IS NULL OR f.processing_status = ANY($4))
   AND ($5::text IS NULL OR f.searchable LIKE $5) AND ($11::text[] IS NULL OR f.error_code = ANY($11)) AND b.request_id = $12::uuid
+  AND ($4::text[] IS DISTINCT FROM ARRAY['failed'] OR b.failed > 0)
   AND ($6::timestamptz IS NULL OR (b.created_at, b.batch_id) <= ($6, $7::uuid)
        AND ((b.created_at, b.batch_id) < ($6, $7) OR (f.position, f.id) > ($8, $9::uuid)))
 ORDER BY b.created_at DESC, b.batch_id DESC, f.position, f.id LIMIT $10;

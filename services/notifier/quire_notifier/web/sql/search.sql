@@ -16,12 +16,13 @@ WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR
   AND ($5::text[] IS NULL OR f.processing_status = ANY($5))
   AND ($6::timestamptz IS NULL
        OR f.created_at <= $6 AND (f.created_at < $6 OR (f.batch_id, f.position, f.id) > ($7::uuid, $8::integer, $9::uuid)))
-  AND f.text_key IN (SELECT t.text_key FROM indexed_page AS p JOIN indexed_text AS t ON t.id = p.text_id
-                     WHERE t.config = $11 AND p.words @@ websearch_to_tsquery($11::text::regconfig, $12))
+  AND (f.batch_id, f.text_key) IN (
+      SELECT t.batch_id, t.text_key FROM indexed_page AS p JOIN indexed_text AS t ON t.id = p.text_id
+      WHERE t.config = $11 AND p.words @@ websearch_to_tsquery($11::text::regconfig, $12))
 ORDER BY f.created_at DESC, f.batch_id, f.position, f.id LIMIT $10;
 
 -- name: matches
--- Of each text ($1) the first pages that match, at most $4, with a snippet in which U+0001 and U+0002 enclose hits.
+-- Of each text ($1, $5) the first pages that match, at most $4, with a snippet in which U+0001 and U+0002 enclose hits.
 SELECT t.text_key, m.page,
        ts_headline($2::text::regconfig, m.body, q.words,
                    'StartSel=' || chr(1) || ', StopSel=' || chr(2) || ', MaxWords=30, MinWords=12, ShortWord=0') AS snippet
@@ -29,7 +30,7 @@ FROM websearch_to_tsquery($2::text::regconfig, $3) AS q (words), indexed_text AS
     SELECT DISTINCT ON (p.page) p.page, p.body FROM indexed_page AS p
     WHERE p.text_id = t.id AND p.words @@ websearch_to_tsquery($2::text::regconfig, $3) ORDER BY p.page, p.piece LIMIT $4
 ) AS m
-WHERE t.text_key = ANY($1::text[]) AND t.config = $2 ORDER BY t.text_key, m.page;
+WHERE (t.batch_id, t.text_key) IN (SELECT * FROM unnest($5::uuid[], $1::text[])) AND t.config = $2 ORDER BY t.text_key, m.page;
 
 -- name: unindexed
 -- How many texts wait, of those that are looked into; more than so many ($5) are not counted.

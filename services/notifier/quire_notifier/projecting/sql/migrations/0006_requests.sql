@@ -74,10 +74,11 @@ CREATE TABLE unindexed (LIKE unindexed_template INCLUDING ALL);
 -- What can be searched, whatever epoch is live: artefacts never change. `config` is null while pages are still being written.
 CREATE TABLE indexed_text (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    batch_id uuid NOT NULL, -- by which the file is found: a second index of files would cost each event something
     text_key text NOT NULL,
     config   text
 );
-CREATE INDEX ON indexed_text (text_key);
+CREATE INDEX ON indexed_text (batch_id, text_key);
 
 -- A page, in pieces where it is long. In `body`, U+0003 parts characters of scripts that put no blanks between words.
 CREATE TABLE indexed_page (
