@@ -293,11 +293,9 @@ ID = story.uid("any")
         ("web", "queries", "waiting", (None, None, None, None, 51)),
         ("web", "queries", "files", (None, "default", None, None, None, None, None, None, None, 51, None)),
         ("web", "queries", "batches_of", (None, None, None, None, None, 51, ID)),
-        ("web", "queries", "files_of", (None, None, None, None, None, None, None, None, None, 51, None, ID)),
         ("web", "requests", "requests", (None, None, None, None, None, 51)),
         ("web", "requests", "requests", (None, "default", None, None, None, 51)),
         ("web", "requests", "states", (ID, "default", None, None, 51)),
-        ("pushing", "feed", "of_batch", (ID, 0, 51)),
         ("pushing", "feed", "active", ("default", None, None, 501)),
     ],
 )
@@ -310,6 +308,34 @@ async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
         asking = statements(f"quire_notifier.{package}", module)[name]
         plan = await connection.fetch(f"EXPLAIN {asking}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "asked", "by"),
+    [
+        (("web", "queries"), "files_of", (*(None,) * 9, 51, None, ID), "Presorted Key: b.created_at, b.batch_id"),
+        (
+            ("web", "exports"),
+            "of_request",
+            (None, None, ID, story.START, ID, 0, ID, 11),
+            "batch_request_id_created_at_batch_id_idx",
+        ),
+        (
+            ("web", "exports"),
+            "of_collection",
+            (None, "c", None, story.START, ID, 0, ID, 11),
+            "batch_collection_id_created_at_batch_id_idx",
+        ),
+        (("pushing", "feed"), "of_batch", (ID, 0, 51), "feed_batch_id_seq_idx"),
+    ],
+)
+async def test_what_is_asked_of_one_upload_or_batch_is_found_by_an_index_and_sorted_a_batch_at_a_time(
+    pool: asyncpg.Pool, place: tuple[str, str], name: str, asked: tuple[object, ...], by: str
+) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        plan = await connection.fetch(f"EXPLAIN {statements(f'quire_notifier.{place[0]}', place[1])[name]}", *asked)
+    assert by in "\n".join(line[0] for line in plan)
 
 
 async def test_words_are_looked_up_in_an_index_and_their_files_in_another(pool: asyncpg.Pool) -> None:
