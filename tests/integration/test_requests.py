@@ -123,6 +123,7 @@ async def test_what_is_read_is_told_soon_and_again_and_again(client: Client) -> 
     """A signal of life comes each 15 s only."""
     [batch_id] = await client.accepted([("long.pdf", slow_pdf(pages=4_000))], collection_id="positions")
     pages: list[int] = []
+    await client.until(batch_id, lambda batch: batch["status"] == "processing")
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(pages) < 3:
             messages = (await client.get("/api/feed", batch_id=batch_id, limit=500))["items"]
