@@ -80,15 +80,20 @@ def stuck(
             return await api.stuck(older_than)
 
     found = options.run(lambda: ask(options.here(url)))
-    show(found, as_json=as_json, nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.")
+    show(
+        found,
+        as_json=as_json,
+        nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.",
+        stuck=True,
+    )
     raise typer.Exit(NOT_ALL if found else 0)
 
 
-def show(found: Sequence[BatchView], *, as_json: bool, nothing: str) -> None:
+def show(found: Sequence[BatchView], *, as_json: bool, nothing: str, stuck: bool = False) -> None:
     if as_json:
         for each in found:
             json_line(each)
     elif found:
-        output().print(tables.listing(found, datetime.now(UTC)))
+        output().print(tables.listing(found, datetime.now(UTC), stuck=stuck))
     else:
         warn(nothing)

@@ -62,8 +62,9 @@ def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
     return f"{first.stage} {name}{page}{more}"
 
 
-def listing(batches: Iterable[BatchView], now: datetime) -> Table:
-    table = _plain_table("batch", "collection", "status", "files", "done", "failed", "age", "took", "seen")
+def listing(batches: Iterable[BatchView], now: datetime, *, stuck: bool = False) -> Table:
+    """`stuck`: who has them is what matters, and not how long they took."""
+    table = _plain_table("batch", "collection", "status", "files", "done", "failed", "age", "seen", "worker" if stuck else "took")
     _shorten(table, 1, 71)
     for batch in batches:
         table.add_row(
@@ -74,8 +75,8 @@ def listing(batches: Iterable[BatchView], now: datetime) -> Table:
             str(batch.processed),
             str(batch.failed or ""),
             words.age(batch.created_at, now),
-            _took(batch.started_at, batch.ended_at),
             "" if batch.ended_at else words.age(batch.last_seen_at, now),
+            coloured(batch.worker or "", "") if stuck else _took(batch.started_at, batch.ended_at),
         )
     return table
 
