@@ -49,6 +49,11 @@ def age(then: datetime | None, now: datetime | None = None) -> str:
     return f"{seconds:.0f} s"
 
 
+def status(name: str) -> str:
+    """Of a batch or an upload, in few letters."""
+    return name.replace("completed_with_errors", "with errors")
+
+
 def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 

@@ -21,7 +21,7 @@ from quire_schemas.messages import (
     Snapshot,
     Subscribed,
 )
-from quire_schemas.views import BatchView, CreatedFile, FilePosition, FileView, Links
+from quire_schemas.views import BatchCounts, BatchView, CreatedFile, FileCounts, FilePosition, FileView, Links, RequestView
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH = "0190e3a4-0000-4000-8000-000000000001"
@@ -118,6 +118,25 @@ def view(batch_id: str = BATCH, status: Any = "processing", **files: Any) -> Bat
         error_code=None,
         error_message=None,
         files=[file_view(name, batch_id, standing) for name, standing in files.items()],
+    )
+
+
+def request_view(name: str, status: Any) -> RequestView:
+    """An upload as the API has it."""
+    return RequestView(
+        request_id="3f2a91bc-0000-4000-8000-000000000001",
+        collection_id="default",
+        name=name,
+        status=status,
+        created_at=NOW,
+        started_at=NOW,
+        ended_at=None,
+        batches=BatchCounts(total=24, ended=9),
+        files=FileCounts(total=600, queued=220, processing=8, processed=369, failed=3, cancelled=0),
+        bytes=10**9,
+        pages=4_000,
+        files_per_second=8.5,
+        eta_seconds=27.0,
     )
 
 

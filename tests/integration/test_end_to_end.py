@@ -342,6 +342,11 @@ async def read_model(client: Client) -> dict[str, list[dict[str, Any]]]:
     return {
         "batch": [{name: value for name, value in batch.items() if name != "heard_at"} for batch in batches],
         "file_metadata": await client.rows("SELECT * FROM notifier.file_metadata ORDER BY batch_id, id"),
+        "request": await client.rows("SELECT * FROM notifier.request ORDER BY request_id, collection_id"),
+        "collection": await client.rows(
+            "SELECT collection_id, queued, processing, processed, failed, cancelled FROM notifier.collection "
+            "JOIN notifier.epoch ON epoch = epoch.id AND live ORDER BY collection_id"
+        ),
     }
 
 

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from quire_notifier.plain import BETWEEN_PAGES, PagesText, plain
 from quire_notifier.web.contents import Contents, content_disposition, content_of
-from quire_notifier.web.plain import BETWEEN_PAGES, PagesText, plain
 from quire_runtime.http import exception_handlers
 
 PAGES = [{"page": 1, "text": 'One "quoted" \\ line\nand 降雨量'}, {"page": 2, "text": ""}, {"page": 3, "text": "\x01 😀"}]

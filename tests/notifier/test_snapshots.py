@@ -184,7 +184,8 @@ async def test_a_snapshot_has_so_many_batches_at_most_says_how_many_there_are_an
         assert b'"files"' not in messages.texts[0]
         cursor = cursor_of([part])
     assert (sizes, totals) == ([3, 3, 1], [7, 7, 7])
-    assert position == [FilePosition(file_id=story.uid("c"), stage="extracting", page=4, pages=9, filename="c.pdf")]
+    at = FilePosition(file_id=story.uid("c"), stage="extracting", page=4, pages=9, filename="c.pdf", started_at=story.START)
+    assert position == [at]
 
 
 class Counting(MemoryFeed):

@@ -33,12 +33,13 @@ Events = AsyncIterator[FileStarts | bytes | None]
 
 class Ask(NamedTuple):
     """What is asked for, beside the files. `keyed`: an Idempotency-Key was given, and `request_id` derives from it. `left` says
-    whether the client has hung up.
+    whether the client has hung up. `name`: None for that of the first file, or of the folder it is in.
     """
 
     request_id: str
     collection_id: str
     policy: Policy
+    name: str | None
     keyed: bool
     traceparent: str | None
     left: Callable[[], Awaitable[bool]]
@@ -69,6 +70,7 @@ class Submission:
         self._received: list[Part] = []
         self._stored: dict[str, asyncio.Task[None]] = {}
         self._manifests: list[Manifest] = []
+        self._name = ask.name
 
     async def take(self, events: Events) -> Accepted:
         """The answer of a 202: every batch of it is in the log. Raises Problem for every other answer, and ClientLeft."""
@@ -170,11 +172,18 @@ class Submission:
         if not files:
             return None
         ask = self._ask
+        self._name = self._name or _name_of(files[0])
         manifest = Manifest(
             batch_id=batch_id_of(ask.request_id, len(self._manifests)),
             time=self._parts.clock.now(),
             traceparent=ask.traceparent,
-            created=BatchCreated(collection_id=ask.collection_id, request_id=ask.request_id, policy=ask.policy, files=files),
+            created=BatchCreated(
+                collection_id=ask.collection_id,
+                request_id=ask.request_id,
+                policy=ask.policy,
+                files=files,
+                request_name=self._name,
+            ),
         )
         self._manifests.append(manifest)
         return manifest
@@ -214,6 +223,11 @@ class Submission:
             log.warning(
                 "objects of a request without effect stay until a sweep", prefix=upload_prefix(self._upload_id), error=str(error)
             )
+
+
+def _name_of(file: FileSpec) -> str:
+    """What a request that begins with this file is called."""
+    return file.path.partition("/")[0] if file.path else file.filename
 
 
 def _part_of(file: Received) -> Part:

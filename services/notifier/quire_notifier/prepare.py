@@ -12,8 +12,10 @@ from quire_runtime.command import Connection
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
-PROJECTION_CONNECTIONS = 4
-"""One that projects, one that prunes, one that counts what is unfinished, one that answers whether the database does."""
+PROJECTION_CONNECTIONS = 5
+"""One that projects, one that prunes, one that counts what is unfinished, one that indexes, one that answers whether the database
+does.
+"""
 
 
 class Pools(NamedTuple):

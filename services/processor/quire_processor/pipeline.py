@@ -94,7 +94,13 @@ class Pipeline:
             async with Workplace(self._directory) as place:
                 return await self._worked(job, watcher, place, started)
         except FileError as error:
-            return FileFailed(run_id=job.run_id, file_id=job.file.file_id, code=error.code, message=str(error))
+            return FileFailed(
+                run_id=job.run_id,
+                file_id=job.file.file_id,
+                code=error.code,
+                message=str(error),
+                duration_ms=self._since(started),
+            )
 
     async def _worked(self, job: Job, watcher: Watcher, place: Workplace, started: float) -> FileProcessed:
         watcher.at(job.file.file_id, "fetching")
@@ -121,8 +127,12 @@ class Pipeline:
             pages_read=extracted.pages_read,
             characters=extracted.characters,
             notices=extracted.notices,
-            duration_ms=round((self._clock.monotonic() - started) * 1000),
+            duration_ms=self._since(started),
         )
+
+    def _since(self, started: float) -> int:
+        """Milliseconds."""
+        return round((self._clock.monotonic() - started) * 1000)
 
     async def _fetch(self, job: Job, watcher: Watcher, place: Workplace) -> bytes | Path:
         """The original: in memory where it is small."""

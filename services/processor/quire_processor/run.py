@@ -7,7 +7,7 @@ Until then whatever it has to say is said again, with the same event id.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from structlog.contextvars import bound_contextvars
@@ -43,6 +43,7 @@ from quire_schemas.events import (
 
 RESEND_AFTER = 10.0  # seconds without seeing an acknowledged event in the log
 _TOLD_AFTER = 1.0  # seconds in which a file that was begun is done, or is told to be in work
+_POSITIONS_EVERY = 4.0  # seconds after which positions that have changed are told again
 _RELEASE_WITHIN = 1.0  # seconds for a hand-over; without it the batch is taken over, only later
 log = get_logger(__name__)
 
@@ -253,19 +254,21 @@ class Run:
         self._opened.set()
 
     async def _beat(self) -> None:
-        """Say what is in work: regularly, and soon after files were begun."""
-        said = self._clock.monotonic()
+        """Say what is in work: regularly, soon after files were begun, and while they are read."""
+        told, due = dict(self._positions), self._clock.monotonic() + self._terms.heartbeat
         while True:
-            due = said + self._terms.heartbeat - self._clock.monotonic()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(due):
+            try:
+                async with asyncio.timeout(min(due - self._clock.monotonic(), _POSITIONS_EVERY)):
                     await self._begun.wait()
                     await asyncio.sleep(_TOLD_AFTER)
+            except TimeoutError:
+                news = self._positions.items() - told.items() or self._clock.monotonic() >= due
+            else:
                 self._begun.clear()
-                if all(self._told(file_id) for file_id in self._positions):
-                    continue
-            await self._progress("heartbeat")
-            said = self._clock.monotonic()
+                news = not all(self._told(file_id) for file_id in self._positions)
+            if news:
+                told, due = dict(self._positions), self._clock.monotonic() + self._terms.heartbeat
+                await self._progress("heartbeat")
 
     def _told(self, file_id: str) -> bool:
         """Whether the log says that the file is in work."""

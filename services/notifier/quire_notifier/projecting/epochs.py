@@ -73,5 +73,5 @@ async def live_epoch(connection: Connection | asyncpg.Pool) -> Epoch:
     if row is None:
         raise NeedsRebuild(NONE_IS_LIVE)
     if not row["whole"]:
-        raise NeedsRebuild("the tables batch and file_metadata are not both there")
+        raise NeedsRebuild("the tables batch, file_metadata, request and unindexed are not all there")
     return Epoch(row["id"], row["fold_version"])

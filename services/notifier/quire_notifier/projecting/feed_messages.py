@@ -91,6 +91,7 @@ def _file(file: FileState, head: _Head) -> FileMessage:
         pages_read=UNSET if file.pages_read is None else file.pages_read,
         characters=UNSET if file.characters is None else file.characters,
         notices=file.notices if processed else UNSET,
+        duration_ms=UNSET if file.duration_ms is None else file.duration_ms,
         error_code=UNSET if file.code is None else file.code,
         error_message=UNSET if file.message is None else file.message,
     )
@@ -99,7 +100,12 @@ def _file(file: FileState, head: _Head) -> FileMessage:
 def _created(step: Step) -> BatchCreatedMessage:
     _, after, event = step
     files = [CreatedFile(file_id=file.file_id, filename=file.filename, size=file.size) for file in after.files.values()]
-    return BatchCreatedMessage(**_head(after, event), files=files)
+    return BatchCreatedMessage(
+        **_head(after, event),
+        files=files,
+        request_id=after.request_id,
+        request_name=UNSET if after.request_name is None else after.request_name,
+    )
 
 
 def _started(step: Step) -> BatchStartedMessage:

@@ -9,6 +9,7 @@ import asyncpg
 
 from quire_notifier.projecting.epochs import NeedsRebuild, live_epoch
 from quire_notifier.projecting.rebuild import Busy, WouldLose, rebuild
+from quire_notifier.projecting.requests import sum_anew
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
@@ -29,7 +30,9 @@ async def renew(settings: NotifierSettings, pool: asyncpg.Pool) -> None:
     """
     while (epoch := await live_epoch(pool)).fold_version < FOLD_VERSION:
         if epoch.fold_version >= CARRIES_ON_FROM:
-            await pool.execute(_SQL["carry_on"], FOLD_VERSION)
+            async with pool.acquire() as connection, connection.transaction():
+                if await connection.execute(_SQL["carry_on"], FOLD_VERSION) == "UPDATE 1":
+                    await sum_anew(connection)
             log.info("epoch carried on", epoch=epoch.id, before=epoch.fold_version, now=FOLD_VERSION)
         elif settings.prepare.make:
             await _build(settings, epoch.fold_version)

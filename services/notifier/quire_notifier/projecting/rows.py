@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
@@ -63,6 +64,8 @@ class FileRow(NamedTuple):
     notices: str
     path: str | None
     position: int
+    started_at: datetime | None
+    duration_ms: int | None
 
 
 def batch_row(state: BatchState) -> BatchRow:
@@ -115,6 +118,8 @@ def file_row(state: BatchState, file: FileState, position: int) -> FileRow:
         notices=msgspec.json.encode(file.notices).decode(),
         path=file.path,
         position=position,
+        started_at=file.started_at,
+        duration_ms=file.duration_ms,
     )
 
 
@@ -128,7 +133,14 @@ def changed_files(before: BatchState | None, after: BatchState) -> list[FileRow]
 def positions(state: BatchState) -> list[FilePosition]:
     """What is in flight, in the order of the batch."""
     return [
-        FilePosition(file_id=file.file_id, stage=file.stage, page=file.page, pages=file.pages, filename=file.filename)
+        FilePosition(
+            file_id=file.file_id,
+            stage=file.stage,
+            page=file.page,
+            pages=file.pages,
+            filename=file.filename,
+            started_at=file.started_at or UNSET,
+        )
         for file in state.files.values()
         if file.stage is not None
     ]

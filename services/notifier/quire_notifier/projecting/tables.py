@@ -10,6 +10,7 @@ from msgspec import structs
 
 from quire_notifier.projecting.epochs import Connection
 from quire_notifier.projecting.fold import Change, Folded
+from quire_notifier.projecting.requests import count_files, write_requests
 from quire_notifier.projecting.rows import batch_row, changed_files
 from quire_runtime.statements import statements
 from quire_schemas.batch import BatchState
@@ -77,7 +78,10 @@ async def write(connection: Connection, epoch: str, folded: Folded) -> dict[str,
     if not folded.changes:
         return {}
     await write_rows(connection, folded.changes.values())
-    return await append(connection, epoch, folded.messages)
+    await write_requests(connection, folded)
+    last_seqs = await append(connection, epoch, folded.messages)
+    await count_files(connection, epoch, folded)
+    return last_seqs
 
 
 async def write_rows(connection: Connection, changes: Collection[Change]) -> None:

@@ -71,6 +71,13 @@ class Feed:
         messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
         return Stretch(_epoch(rows), messages)
 
+    async def of_batch(self, batch_id: str, after: int, limit: int) -> Stretch:
+        """Messages of one batch, of those that are kept: in their order, with gaps where other batches have theirs."""
+        metrics.FEED_READS.labels("http").inc()
+        rows = await self._pool.fetch(_SQL["of_batch"], batch_id, after, limit)
+        messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
+        return Stretch(_epoch(rows), messages)
+
     async def active(self, collection_id: str, after: Onward | None, limit: int) -> Active:
         """At most `limit` of them, those after the place where one is given."""
         at, batch_id = (None, None) if after is None else (after.at, after.id)

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple, get_args
 
 import msgspec
 from msgspec import Raw
@@ -12,28 +14,46 @@ from starlette.routing import Route
 from quire_notifier import metrics
 from quire_notifier.projecting.epochs import passes
 from quire_notifier.projecting.rows import FileRow
-from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.feed import Feed, Stretch
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.web.access import patterns, readable, reader, scope
 from quire_notifier.web.contents import RETRY_AFTER, Contents
+from quire_notifier.web.exports import Exports
 from quire_notifier.web.links import Links
 from quire_notifier.web.paging import file_place_of, onward_of, place_of
-from quire_notifier.web.parameters import MAX_SEQ, cursor_name, limit_of, name_of, number, optional_uuid, uuid_of, words
-from quire_notifier.web.queries import Queries
+from quire_notifier.web.parameters import (
+    MAX_SEQ,
+    cursor_name,
+    limit_of,
+    name_of,
+    number,
+    one_of,
+    optional_uuid,
+    uuid_of,
+    words,
+    words_of,
+)
+from quire_notifier.web.queries import Queries, Within
+from quire_notifier.web.requests import RequestRow, Requests
 from quire_notifier.web.row_views import file_view, state_view
+from quire_notifier.web.search import Search
 from quire_notifier.web.sse import Streams
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, answered, json_response, request_span
 from quire_runtime.logs import get_logger
 from quire_schemas.batch import BatchState
-from quire_schemas.events import STANDINGS, STATUSES
+from quire_schemas.events import STANDINGS, STATUSES, FileCode
 from quire_schemas.stored import encode_state
-from quire_schemas.views import Config
+from quire_schemas.views import Config, Page
 
 log = get_logger(__name__)
 
 KINDS = ("original", "text", "thumbnail")
+SOUGHT_IN = ("name", "text")
+CODES: tuple[FileCode, ...] = get_args(FileCode)
+MOST_STATES = 100
+"""In one answer; each takes some 10 KB."""
 
 Operation = Callable[[Request, Principal], Awaitable[Response]]
 
@@ -46,26 +66,24 @@ class FeedPage(msgspec.Struct, frozen=True):
     next_cursor: int | None
 
 
+class Sources(NamedTuple):
+    """Where answers come from."""
+
+    queries: Queries
+    requests: Requests
+    search: Search
+    feed: Feed
+    contents: Contents
+    exports: Exports
+    streams: Streams
+    hub: Hub
+
+
 class Api:
     """The routes, and what they need."""
 
-    def __init__(
-        self,
-        queries: Queries,
-        feed: Feed,
-        contents: Contents,
-        streams: Streams,
-        hub: Hub,
-        *,
-        authenticator: Authenticator,
-        links: Links,
-        config: Config,
-    ) -> None:
-        self._queries = queries
-        self._feed = feed
-        self._contents = contents
-        self._streams = streams
-        self._hub = hub
+    def __init__(self, sources: Sources, authenticator: Authenticator, links: Links, config: Config) -> None:
+        self._queries, self._requests, self._search, self._feed, self._contents, self._exports, self._streams, self._hub = sources
         self._authenticator = authenticator
         self._links = links
         self._config = config
@@ -81,6 +99,12 @@ class Api:
             "/api/batches/{batch_id}/state": self._state,
             "/api/files": self._files,
             "/api/files/{file_id}": self._file,
+            "/api/requests": self._list_requests,
+            "/api/requests/{request_id}": self._request,
+            "/api/requests/{request_id}/failures": self._failures,
+            "/api/requests/{request_id}/states": self._states,
+            "/api/feed": self._batch_messages,
+            "/api/export/link": self._exports.link,
             "/api/stuck": self._stuck,
             "/api/waiting": self._waiting,
         }
@@ -88,6 +112,7 @@ class Api:
             Route("/api/config", self._get_config),
             *(Route(path, self._guarded(path, operation)) for path, operation in table.items()),
             Route("/api/files/{file_id}/{kind}", self._content),
+            Route("/api/export", self._export),
         ]
 
     async def _get_config(self, _request: Request) -> Response:
@@ -99,8 +124,10 @@ class Api:
 
     async def _batches(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))
+        request_id = optional_uuid(request, "request_id")
+        listed = self._queries.batches if request_id is None else partial(self._queries.batches_of, request_id)
         place = place_of(request.query_params.get("cursor"))
-        return json_response(await self._queries.batches(where, words(request, "status", STATUSES), place, limit_of(request)))
+        return json_response(await listed(where, words(request, "status", STATUSES), place, limit_of(request)))
 
     async def _batch(self, request: Request, principal: Principal) -> Response:
         """Also for who may only write, and wants to know what became of it: without a way to the contents."""
@@ -121,15 +148,14 @@ class Api:
 
     async def _files(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))
-        page = await self._queries.files(
-            where,
-            file_place_of(request.query_params.get("cursor")),
-            limit_of(request),
-            batch_id=optional_uuid(request, "batch_id"),
-            statuses=words(request, "status", STANDINGS),
-            name=name_of(request),
-        )
-        return json_response(page)
+        place, limit = file_place_of(request.query_params.get("cursor")), limit_of(request)
+        batch_id, request_id = optional_uuid(request, "batch_id"), optional_uuid(request, "request_id")
+        statuses, codes = words(request, "status", STANDINGS), words(request, "code", CODES)
+        within = Within(batch_id, request_id, statuses, codes)
+        sought, name = words_of(request), name_of(request)
+        if one_of(request, "in", SOUGHT_IN) == "text" and sought is not None:
+            return json_response(await self._search.files(where, place, limit, within, sought))
+        return json_response(await self._queries.files(where, place, limit, within, sought or name))
 
     async def _file(self, request: Request, principal: Principal) -> Response:
         return json_response(file_view(await self._found(request, reader(principal)), self._links))
@@ -164,6 +190,41 @@ class Api:
         snapshot = await (self._hub.snapshot(name) if after is None else self._hub.more(self._feed, name, after))
         return StreamingResponse(_listed(snapshot.texts), media_type="application/json")
 
+    async def _list_requests(self, request: Request, principal: Principal) -> Response:
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        place = place_of(request.query_params.get("cursor"))
+        return json_response(await self._requests.listed(where, words(request, "status", STATUSES), place, limit_of(request)))
+
+    async def _request(self, request: Request, principal: Principal) -> Response:
+        """Also for who may only write, as with a batch."""
+        [view] = await self._requests.views([await self._known_request(request, principal.may_follow)])
+        return json_response(view)
+
+    async def _failures(self, request: Request, principal: Principal) -> Response:
+        row = await self._known_request(request, reader(principal).may_read)
+        return json_response(Page(items=await self._requests.failures(row), next_cursor=None))
+
+    async def _states(self, request: Request, principal: Principal) -> Response:
+        """For ingest, as `_state`: of every batch of a request, in the order of the upload."""
+        row = await self._known_request(request, principal.may_follow)
+        place = place_of(request.query_params.get("cursor"))
+        stored = await self._requests.states(row, place, min(limit_of(request), MOST_STATES))
+        return json_response(Page(items=[Raw(state) for state in stored.states], next_cursor=stored.next_cursor))
+
+    async def _known_request(self, request: Request, may: Callable[[str], bool]) -> RequestRow:
+        rows = await self._requests.rows(uuid_of(request.path_params["request_id"], "upload"))
+        found = next((row for row in rows if may(row.collection_id)), None)
+        if found is None:
+            raise Problem(404, "not_found", "There is no such upload.")
+        return found
+
+    async def _export(self, request: Request) -> Response:
+        """By a signed link, or with a token."""
+        who = self._exports.signed(request)
+        if who is not None:
+            return await _observed(request, "/api/export", lambda: self._exports.answer(request, who))
+        return await self._guarded("/api/export", self._exports.answer)(request)
+
     async def _stuck(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))
         older_than = number(request.query_params, "older_than", 60.0, least=0.0, most=1e9)
@@ -183,9 +244,21 @@ class Api:
         if stretch.epoch != request.query_params.get("epoch", stretch.epoch) or pruned:
             detail = "The feed does not go on here: it was rebuilt, or older messages are gone. Fetch the batches again."
             raise Problem(410, "resync_required", detail, epoch=head.epoch, last_seq=head.last_seq, pruned_to=head.pruned_to)
-        items = [Raw(message.text) for message in stretch.messages]
-        following = stretch.messages[-1].seq if len(items) == limit else None
-        return json_response(FeedPage(epoch=stretch.epoch, items=items, next_cursor=following))
+        return json_response(_feed_page(stretch, limit))
+
+    async def _batch_messages(self, request: Request, principal: Principal) -> Response:
+        """Those of one batch that are kept. They are numbered as those of its collection, so there are gaps between them."""
+        batch_id = optional_uuid(request, "batch_id")
+        if batch_id is None:
+            raise Problem(422, "invalid_batch_id", "Say of which batch: batch_id takes a UUID.")
+        state = await self._queries.state(batch_id)
+        if state is None or not reader(principal).may_read(state.collection_id):
+            raise Problem(404, "not_found", "There is no such batch.")
+        limit = limit_of(request)
+        stretch = await self._feed.of_batch(batch_id, number(request.query_params, "after", 0, least=0, most=MAX_SEQ), limit)
+        if stretch.epoch != request.query_params.get("epoch", stretch.epoch):
+            raise Problem(410, "resync_required", "The feed was rebuilt. Begin again, without after.", epoch=stretch.epoch)
+        return json_response(_feed_page(stretch, limit))
 
     def _guarded(self, name: str, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         """With a principal, counted, and with an outage of Postgres as a 503."""
@@ -197,6 +270,11 @@ class Api:
             return await _observed(request, name, answer)
 
         return endpoint
+
+
+def _feed_page(stretch: Stretch, limit: int) -> FeedPage:
+    items = [Raw(message.text) for message in stretch.messages]
+    return FeedPage(stretch.epoch, items, stretch.messages[-1].seq if len(items) == limit else None)
 
 
 async def _listed(texts: Sequence[bytes]) -> AsyncIterator[bytes]:

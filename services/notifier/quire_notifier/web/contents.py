@@ -1,15 +1,15 @@
 """The contents of files: original, text and thumbnail, streamed from the object store."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quire_notifier.plain import plain
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.web.held import HeldResponse
-from quire_notifier.web.plain import plain
 from quire_runtime.http import Problem
 from quire_runtime.logs import get_logger
 from quire_runtime.storage import (
@@ -157,7 +157,7 @@ def _disposition(request: Request, filename: str) -> str:
     return shown.replace("inline", "attachment", 1) if "download" in request.query_params else shown
 
 
-async def _sent(stream: ObjectStream, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _sent(stream: ObjectStream, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """`chunks`, made from the stream; it is let go of however this ends."""
     try:
         async for chunk in chunks:

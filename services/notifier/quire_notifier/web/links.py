@@ -18,18 +18,23 @@ class Links:
 
     def __call__(self, file_id: str, kind: str) -> str:
         """As `row_views.Linker`: relative to the notifier's address, of which only its clients know the path in front of it."""
-        link = self.unsigned(file_id, kind)
+        return self.signed(self.unsigned(file_id, kind))
+
+    def signed(self, link: str) -> str:
+        """The link, relative to the notifier's address, with a signature if links need one."""
         if self._key is None:
             return link
         expires = (int(time.time()) // self._seconds + 2) * self._seconds
-        return f"{link}?expires={expires}&signature={self._signature(f'/{link}', expires)}"
+        return f"{link}{'&' if '?' in link else '?'}expires={expires}&signature={self._signature(f'/{link}', expires)}"
 
     def unsigned(self, file_id: str, kind: str) -> str:
         """As `row_views.Linker`, for who may know where a file is and needs a token for its contents."""
         return f"api/files/{file_id}/{kind}"
 
     def allows(self, path: str, query: Mapping[str, str]) -> bool:
-        """Whether the request came by a signed link. Raises Problem 403 where the link is forged or has expired."""
+        """Whether the request came by a signed link, of which `path` is what was signed. Raises Problem 403 where the link is
+        forged or has expired.
+        """
         if self._key is None or "signature" not in query:
             return False
         expires = query.get("expires", "")

@@ -8,11 +8,13 @@ from starlette.requests import Request
 
 from quire_runtime.http import Problem
 from quire_schemas.events import COLLECTION
+from quire_schemas.text import is_clean
 
 N = TypeVar("N", int, float)
 MOST_ITEMS = 500
 ITEMS = 50
 MAX_NAME = 255
+MAX_WORDS = 500
 MAX_SEQ = 2**63 - 1
 
 
@@ -58,6 +60,14 @@ def words(request: Request, name: str, known: Sequence[str]) -> list[str] | None
     return given or None
 
 
+def one_of(request: Request, name: str, known: Sequence[str], default: str | None = None) -> str:
+    """A word; the first one that is known, or `default`, where none is given. Raises Problem 422."""
+    word = request.query_params.get(name, default or known[0])
+    if word not in known:
+        raise Problem(422, f"invalid_{name}", f"{name} is one of {', '.join(known)}.")
+    return word
+
+
 def cursor_name(request: Request) -> str | None:
     """Where a list of collections goes on: after this one."""
     text = request.query_params.get("cursor")
@@ -68,7 +78,16 @@ def cursor_name(request: Request) -> str | None:
 
 def name_of(request: Request) -> str | None:
     """A part of a filename to look for."""
-    text = request.query_params.get("name") or None
-    if text is not None and (len(text) > MAX_NAME or "\0" in text):
-        raise Problem(422, "invalid_name", f"name takes at most {MAX_NAME} characters of a filename.")
+    return _sought(request, "name", MAX_NAME, "characters of a filename")
+
+
+def words_of(request: Request) -> str | None:
+    """What to look for, in names or in texts."""
+    return _sought(request, "q", MAX_WORDS, "characters")
+
+
+def _sought(request: Request, name: str, most: int, what: str) -> str | None:
+    text = request.query_params.get(name) or None
+    if text is not None and (len(text) > most or not is_clean(text)):
+        raise Problem(422, f"invalid_{name}", f"{name} takes at most {most} {what}.")
     return text

@@ -41,6 +41,8 @@ def file_view(row: FileRow, link: Linker) -> FileView:
         sha256=row.sha256,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        started_at=row.started_at,
+        duration_ms=row.duration_ms,
         links=Links(
             original=link(row.id, "original"),
             text=None if row.text_key is None else link(row.id, "text"),

@@ -4,7 +4,7 @@ The id of an event is `epoch:seq`: what a client sends back as `Last-Event-ID`, 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -184,7 +184,7 @@ class Streams:
 
     async def _events(
         self, collection_id: str, after: int | None, epoch: str | None, seconds: float | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         stream = EventStream()
         subscription = Subscription(self._hub, stream, collection_id, stream)
         self._open.add(stream)

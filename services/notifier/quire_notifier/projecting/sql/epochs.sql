@@ -7,5 +7,6 @@ WITH held AS (SELECT id FROM epoch WHERE live FOR UPDATE)
 UPDATE epoch SET fold_version = $1 FROM held WHERE epoch.id = held.id AND epoch.fold_version < $1;
 
 -- name: look
-SELECT id::text, fold_version, to_regclass('batch') IS NOT NULL AND to_regclass('file_metadata') IS NOT NULL AS whole
+SELECT id::text, fold_version, to_regclass('batch') IS NOT NULL AND to_regclass('file_metadata') IS NOT NULL
+                               AND to_regclass('request') IS NOT NULL AND to_regclass('unindexed') IS NOT NULL AS whole
 FROM epoch WHERE live;

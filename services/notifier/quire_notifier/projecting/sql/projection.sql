@@ -47,17 +47,19 @@ SET status = excluded.status, generation = excluded.generation, attempt = exclud
 -- name: write_files
 INSERT INTO file_metadata (id, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id,
                            created_at, updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key,
-                           thumbnail_key, truncated, pages_read, characters, notices, path, position, searchable)
+                           thumbnail_key, truncated, pages_read, characters, notices, path, position,
+                           started_at, duration_ms, searchable)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::integer[], $7::uuid[], $8::timestamptz[],
                      $9::timestamptz[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], $15::text[],
                      $16::text[], $17::text[], $18::boolean[], $19::integer[], $20::bigint[], $21::jsonb[], $22::text[],
-                     $23::integer[], $24::text[])
+                     $23::integer[], $24::timestamptz[], $25::bigint[], $26::text[])
 ON CONFLICT (batch_id, id) DO UPDATE
 SET processing_status = excluded.processing_status, upload_progress = excluded.upload_progress,
     updated_at = excluded.updated_at, error_code = excluded.error_code, error_message = excluded.error_message,
     page_count = excluded.page_count, title = excluded.title, text_key = excluded.text_key,
     thumbnail_key = excluded.thumbnail_key, truncated = excluded.truncated, pages_read = excluded.pages_read,
-    characters = excluded.characters, notices = excluded.notices;
+    characters = excluded.characters, notices = excluded.notices, started_at = excluded.started_at,
+    duration_ms = excluded.duration_ms;
 
 -- name: reserve
 -- Locks the collections in sorted order and gives each message its place: the last one's seq per collection.

@@ -1,4 +1,4 @@
--- A second folding of the log, beside the live one. `batch` and `file_metadata` are the new ones here, in a schema of their own
+-- A second folding of the log, beside the live one. `batch`, `file_metadata`, `request` and `unindexed` are the new ones here, in a schema of their own
 -- that the session looks into first; everything else is where it always is.
 
 -- name: lock
@@ -7,6 +7,8 @@ SELECT pg_try_advisory_lock(hashtext('quire rebuild'));
 -- name: templates
 CREATE TABLE notifier_rebuild.batch (LIKE notifier.batch_template INCLUDING ALL);
 CREATE TABLE notifier_rebuild.file_metadata (LIKE notifier.file_metadata_template INCLUDING ALL);
+CREATE TABLE notifier_rebuild.request (LIKE notifier.request_template INCLUDING ALL);
+CREATE TABLE notifier_rebuild.unindexed (LIKE notifier.unindexed_template INCLUDING ALL);
 
 -- name: begin
 INSERT INTO epoch (id, fold_version, live) VALUES (gen_random_uuid(), $1, false) RETURNING id::text;
@@ -25,8 +27,12 @@ WHERE NOT EXISTS (SELECT FROM notifier_rebuild.batch AS new WHERE new.batch_id =
 -- name: swap
 DROP TABLE IF EXISTS notifier.batch;
 DROP TABLE IF EXISTS notifier.file_metadata;
+DROP TABLE IF EXISTS notifier.request;
+DROP TABLE IF EXISTS notifier.unindexed;
 ALTER TABLE notifier_rebuild.batch SET SCHEMA notifier;
 ALTER TABLE notifier_rebuild.file_metadata SET SCHEMA notifier;
+ALTER TABLE notifier_rebuild.request SET SCHEMA notifier;
+ALTER TABLE notifier_rebuild.unindexed SET SCHEMA notifier;
 
 -- name: retire
 UPDATE epoch SET live = false WHERE live;

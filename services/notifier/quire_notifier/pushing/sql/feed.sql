@@ -17,6 +17,13 @@ FROM epoch e LEFT JOIN LATERAL (
 ) f ON true
 WHERE e.live ORDER BY f.seq;
 
+-- name: of_batch
+SELECT e.id::text AS epoch, f.seq, f.message, f.at
+FROM epoch e LEFT JOIN LATERAL (
+    SELECT seq, message, at FROM feed WHERE batch_id = $1::uuid AND seq > $2 AND epoch = e.id ORDER BY seq LIMIT $3
+) f ON true
+WHERE e.live ORDER BY f.seq;
+
 -- name: total
 SELECT count(*) FROM batch WHERE collection_id = $1 AND status IN ('queued', 'processing');
 
