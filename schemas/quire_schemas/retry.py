@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import MAX_RECORD_BYTES
 from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
+from quire_schemas.states import BatchState, FileState
 
 # Bytes of a carried file and its mention in `file_ids`, beside its name, path and object key, with artefact keys of at most
 # 91 bytes; bytes of a record beside its files. Without what `_SPARED` names and the requester: a test fills every other field.

@@ -25,7 +25,7 @@ from quire_ingest.uploads import Terms
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.settings import AuthSettings
-from quire_schemas.batch import BatchState, FileState
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.stored import encode_state
 
 BATCH = "00000000-0000-4000-8000-000000000000"

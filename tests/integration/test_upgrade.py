@@ -29,8 +29,8 @@ from websockets.asyncio.client import connect
 from quire_local.services import Service, services
 from quire_runtime.publisher import Publisher
 from quire_runtime.settings import KafkaSettings
-from quire_schemas.batch import FOLD_VERSION
 from quire_schemas.events import BatchCreated
+from quire_schemas.states import FOLD_VERSION
 from quire_schemas.stored import fold_of
 
 ROOT = Path(__file__).resolve().parents[2]

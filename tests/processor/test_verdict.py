@@ -6,8 +6,8 @@ import pytest
 from quire_processor.suspicion import culprits, failure, suspects
 from quire_processor.verdict import verdict
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import BatchCompleted, BatchFailed, Policy, Standing
+from quire_schemas.states import BatchState, FileState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = ids.derived("run")

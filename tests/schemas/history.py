@@ -28,9 +28,9 @@ from tests.schemas.story import (
 )
 
 from quire_schemas import batch, ids
-from quire_schemas.batch import BatchState
 from quire_schemas.events import POLICIES, Event, Policy
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 
 FILES = "abc"
 some_files = st.sets(st.sampled_from(FILES)).map(sorted).map("".join)

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import structs
 from tests.schemas.story import at
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import decode, encode
 from quire_schemas.events import (
     TERMINAL,
@@ -26,6 +25,7 @@ from quire_schemas.events import (
     FileFailed,
     FileProcessed,
 )
+from quire_schemas.states import BatchState, FileState
 
 Evolve = Callable[[BatchState | None, Event, int], BatchState | None]
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from msgspec import structs
 
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCode,
@@ -33,6 +33,7 @@ from quire_schemas.events import (
     Standing,
     event_of,
 )
+from quire_schemas.states import BatchState
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 COLLECTION = "invoices"

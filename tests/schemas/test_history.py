@@ -11,7 +11,7 @@ from msgspec import structs
 from tests.schemas.history import History
 
 from quire_schemas import batch
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCompleted,
@@ -23,6 +23,7 @@ from quire_schemas.events import (
     Event,
     FileProcessed,
 )
+from quire_schemas.states import BatchState, queued
 
 ORDINARY = settings(max_examples=300, stateful_step_count=40)
 ONE_FAILURE = settings(
@@ -139,7 +140,7 @@ def a_heartbeat_unsettles(state: State, event: Event, offset: int) -> State:
     after = evolve(state, event, offset)
     if after is None or after is state or not isinstance(event.data, BatchProgressed):
         return after
-    return structs.replace(after, files={key: batch._queued(file, event.time) for key, file in after.files.items()})
+    return structs.replace(after, files={key: queued(file, event.time) for key, file in after.files.items()})
 
 
 def files_are_changed_in_their_place(state: State, event: Event, offset: int) -> State:

@@ -22,11 +22,12 @@ from tests.schemas.story import (
     uid,
 )
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import MAX_RECORD_BYTES, decode, encode
-from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec, Notice
-from quire_schemas.events import NOTICES as NOTICE_CODES
+from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec
+from quire_schemas.fields import NOTICES as NOTICE_CODES
+from quire_schemas.fields import Notice
 from quire_schemas.retry import fits, record_bytes, retry_requested
+from quire_schemas.states import BatchState, FileState
 
 ARTEFACT = f"artefacts/{uid('batch')}/{uid('run')}/99.webp"  # as long as the processor makes them
 NOTICES = tuple(Notice(code=code, message="語" * 255, count=10**9, names=("語" * 20,) * 5) for code in NOTICE_CODES)

@@ -11,7 +11,8 @@ from typing import assert_never
 from msgspec import UNSET, UnsetType
 
 from quire_client.cursor import Item
-from quire_schemas.events import SETTLED, TERMINAL, Notice, Standing, Status
+from quire_schemas.events import SETTLED, TERMINAL, Standing, Status
+from quire_schemas.fields import Notice
 from quire_schemas.messages import (
     BatchCancelledMessage,
     BatchCompletedMessage,

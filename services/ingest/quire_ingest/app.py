@@ -27,7 +27,8 @@ from quire_runtime.http import Problem, answered, cors, exception_handlers, json
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import EVERY_ORIGIN
-from quire_schemas.events import MAX_FILENAME_BYTES, POLICIES, CollectionId, Policy
+from quire_schemas.events import POLICIES, Policy
+from quire_schemas.fields import MAX_FILENAME_BYTES, CollectionId
 from quire_schemas.text import scrub, shorten, undeceptive
 from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 

@@ -10,7 +10,7 @@ from quire_processor.documents import Documents
 from quire_processor.run import Run
 from quire_runtime.storage import ObjectStore
 from quire_schemas import object_keys
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 
 
 class Cleaning:

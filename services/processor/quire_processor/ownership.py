@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from quire_processor.packing import PackedEvent, pack_event, pack_state, unpack_event, unpack_state
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import BatchCreated, BatchRetryRequested, BatchStarted, Event
+from quire_schemas.states import BatchState
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.storage import ObjectMissing, ObjectStore, StorageRefuses, StorageUnavailable
 from quire_schemas import object_keys
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
+from quire_schemas.states import BatchState, FileState
 
 T = TypeVar("T")
 log = get_logger(__name__)

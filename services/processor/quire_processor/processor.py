@@ -39,8 +39,8 @@ from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_runtime.signals import until
-from quire_schemas.batch import BatchState
 from quire_schemas.events import Dependency
+from quire_schemas.states import BatchState
 
 log = get_logger(__name__)
 

@@ -25,7 +25,6 @@ from quire_runtime.logs import get_logger
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import (
     BatchProgressed,
     BatchReleased,
@@ -40,6 +39,7 @@ from quire_schemas.events import (
     Stage,
     event_of,
 )
+from quire_schemas.states import BatchState, FileState
 
 RESEND_AFTER = 10.0  # seconds without seeing an acknowledged event in the log
 _TOLD_AFTER = 1.0  # seconds in which a file that was begun is done, or is told to be in work

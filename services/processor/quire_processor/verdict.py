@@ -1,7 +1,7 @@
 """Reads off the state of a batch how it ends (docs/design.md, "The fold"). Pure."""
 
-from quire_schemas.batch import BatchState
 from quire_schemas.events import BatchCompleted, BatchFailed
+from quire_schemas.states import BatchState
 
 
 def verdict(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCompleted | BatchFailed | None:

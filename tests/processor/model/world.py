@@ -17,7 +17,7 @@ from quire_processor.run import Run, Terms
 from quire_processor.shares import Shares, Turns
 from quire_runtime.kafka import partition_of
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCreated,
@@ -30,6 +30,7 @@ from quire_schemas.events import (
     event_of,
 )
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 
 WORKERS, PLACES = 3, 4
 

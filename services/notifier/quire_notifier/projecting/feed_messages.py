@@ -10,7 +10,6 @@ from typing import Any, Literal, TypedDict, cast
 from msgspec import UNSET
 
 from quire_notifier.projecting.rows import positions
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCompleted,
@@ -33,6 +32,7 @@ from quire_schemas.messages import (
     BatchStartedMessage,
     FileMessage,
 )
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import CreatedFile
 
 UNNUMBERED = 0

@@ -19,7 +19,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.migrations import grant
 from quire_runtime.scan import LogScan
 from quire_runtime.statements import statements
-from quire_schemas.batch import FOLD_VERSION, BatchState
+from quire_schemas.states import FOLD_VERSION, BatchState
 
 log = get_logger(__name__)
 _SQL = statements("quire_notifier.projecting", "rebuild")

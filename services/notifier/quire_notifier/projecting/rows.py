@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import FilePosition
 
 UPLOADED = 100

@@ -13,8 +13,8 @@ from quire_notifier.projecting.fold import Change, Folded
 from quire_notifier.projecting.requests import count_files, write_requests
 from quire_notifier.projecting.rows import batch_row, changed_files
 from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
 from quire_schemas.messages import AnyFeedMessage, encode_message
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state, encode_state
 from quire_schemas.text import searchable
 

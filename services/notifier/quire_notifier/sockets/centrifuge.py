@@ -20,7 +20,7 @@ from quire_notifier.sockets import centrifuge_protocol as protocol
 from quire_notifier.sockets.centrifuge_protocol import Command
 from quire_notifier.sockets.wire import BAD_MESSAGE, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
-from quire_schemas.events import COLLECTION
+from quire_schemas.fields import COLLECTION
 from quire_schemas.messages import ServerMessage, Subscribed
 
 PONG_SECONDS = 10.0

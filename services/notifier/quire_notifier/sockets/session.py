@@ -10,7 +10,7 @@ from quire_notifier.pushing.hub import Hub
 from quire_notifier.pushing.subscription import Subscription, TooSlow
 from quire_notifier.sockets.wire import BAD_MESSAGE, FORBIDDEN, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
-from quire_schemas.events import COLLECTION
+from quire_schemas.fields import COLLECTION
 from quire_schemas.messages import (
     Authenticate,
     Authenticated,

@@ -42,8 +42,8 @@ from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, answered, json_response, request_span
 from quire_runtime.logs import get_logger
-from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES, FileCode
+from quire_schemas.states import BatchState
 from quire_schemas.stored import encode_state
 from quire_schemas.views import Config, Page
 

@@ -12,7 +12,7 @@ from quire_notifier.pushing.cursors import cursor_of
 from quire_notifier.web.paging import FilePlace, Place
 from quire_notifier.web.row_views import Linker, batch_view, file_view
 from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state
 from quire_schemas.text import searchable
 from quire_schemas.views import BatchView, FileCounts, FileView, Page
