@@ -13,6 +13,7 @@ from tests.schemas.history import History
 from quire_schemas import batch
 from quire_schemas.batch import evolve
 from quire_schemas.events import (
+    TYPES,
     BatchCancelRequested,
     BatchCompleted,
     BatchFailed,
@@ -29,9 +30,23 @@ ORDINARY = settings(max_examples=300, stateful_step_count=40)
 ONE_FAILURE = settings(
     ORDINARY, max_examples=3000, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
 )
+SOME = settings(ORDINARY, max_examples=50, database=None, derandomize=True)
 
 History.TestCase.settings = ORDINARY
 TestEveryHistory = History.TestCase
+
+
+def test_an_event_of_each_type_is_accepted_in_some_history():
+    """Else nothing was tried with it: it belongs into `history.py`."""
+    accepted: set[str] = set()
+
+    class Witness(History):
+        def teardown(self) -> None:
+            accepted.update(event.type for event in self.log.events if event.id in self.log.accepted)
+
+    run_state_machine_as_test(Witness, settings=SOME)
+    assert accepted == TYPES.keys()
+
 
 State = BatchState | None
 

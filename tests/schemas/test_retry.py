@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from tests.schemas import story
+from tests.schemas.filled import filled
 from tests.schemas.story import (
     BATCH,
     COLLECTION,
@@ -22,8 +23,9 @@ from tests.schemas.story import (
     uid,
 )
 
+from quire_schemas.batch import evolve
 from quire_schemas.cloudevents import MAX_RECORD_BYTES, decode, encode
-from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec
+from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, CarriedFile, Event, FileSpec
 from quire_schemas.fields import NOTICES as NOTICE_CODES
 from quire_schemas.fields import Notice
 from quire_schemas.retry import fits, record_bytes, retry_requested
@@ -129,6 +131,31 @@ def test_a_retry_carries_what_is_known_of_a_processed_file():
     assert again is not None
     assert again.files[uid("a")] == state.files[uid("a")]
     assert {name: getattr(again.files[uid("a")], name) for name in told} == told
+
+
+KEPT = {"batch_id", "collection_id", "request_id", "policy", "created_at", "attempt", "request_name"}
+ANEW = {"status", "generation", "offset", "start_offset", "files", "error_code", "error_message", "cancel_reason"}
+ANEW |= {"run_id", "worker", "fruitless", "run_settled_a_file", "stage", "waiting_for", "started_at", "ended_at", "last_seen_at"}
+
+
+def _retried(state: BatchState | None, known: BatchState) -> BatchState:
+    retried = evolve(state, story.say(retry_requested(known), "id"), 8)
+    assert retried is not None
+    return retried
+
+
+def test_a_retry_says_of_every_field_of_a_batch_whether_it_stays():
+    ended = filled(BatchState, status="failed", files={"a": filled(FileState, file_id="a", standing="failed")})
+    retried = _retried(ended, ended)
+    assert {name for name in retried.__struct_fields__ if getattr(retried, name) == getattr(ended, name)} == KEPT
+    assert set(BatchState.__struct_fields__) - KEPT == ANEW
+
+
+def test_who_does_not_know_a_batch_learns_from_its_retry_what_others_know():
+    file = filled(FileState, file_id="a", standing="processed", stage=None, page=None, pages=None, suspected=0)
+    ended = filled(BatchState, batch_id=BATCH, status="completed", files={"a": file})
+    assert _retried(None, ended) == _retried(ended, ended)
+    assert set(FileState.__struct_fields__) - set(CarriedFile.__struct_fields__) == {"stage", "page", "pages", "suspected"}
 
 
 def test_a_retry_that_would_be_too_large_leaves_out_what_no_decision_rests_on():
