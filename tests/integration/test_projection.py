@@ -284,9 +284,7 @@ async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought:
 
 
 ID = story.uid("any")
-COLUMNS = (
-    "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1"
-)
+COLUMNS = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2"
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,14 @@ def test_what_has_no_default_takes_an_example(cls: type[msgspec.Struct]) -> None
 
 
 @pytest.mark.parametrize("cls", SERVICES)
+def test_a_setting_in_seconds_says_so_in_its_name(cls: type[msgspec.Struct]) -> None:
+    numbers = [item for item in describe(cls) if item.type == "a number"]
+    assert {item.env for item in numbers if "econds" in item.description} == {
+        item.env for item in numbers if item.env.endswith("_SECONDS")
+    }
+
+
+@pytest.mark.parametrize("cls", SERVICES)
 def test_every_setting_is_handed_to_some_part(cls: type[msgspec.Struct]) -> None:
     package = cls.__module__.partition(".")[0]
     read = _attributes(package) | _attributes("quire_runtime")

@@ -49,7 +49,7 @@ async def serve(settings: IngestSettings) -> None:
         authenticator = Authenticator(settings.auth)
         stack.push_async_callback(authenticator.aclose)
         api = _api(settings, store, publisher, notifier, authenticator)
-        http = HttpServer(api.app(), settings.http, graceful=settings.shutdown_s)
+        http = HttpServer(api.app(), settings.http, graceful=settings.shutdown_seconds)
         ops = OpsServer(settings.ops.host, settings.ops.port)
         log.info("listening", url=f"http://{settings.http.host}:{http.port}", connections=http.places.most)
         async with asyncio.TaskGroup() as group:
@@ -89,7 +89,7 @@ def _api(
             terms=Terms(
                 at_once=settings.uploads_at_once,
                 sends=asyncio.Semaphore(settings.sends_at_once),
-                patience=settings.storage_patience_s,
+                patience=settings.storage_patience_seconds,
                 memory=Memory(settings.buffer_mib * MIB),
                 directory=settings.scratch_dir,
             ),
@@ -101,9 +101,9 @@ def _api(
         Limits(
             request_bytes=settings.max_request_mib * MIB,
             files=settings.max_files,
-            idle_seconds=settings.idle_timeout_s,
-            bytes_per_second=settings.min_bytes_per_s,
-            command_seconds=settings.command_timeout_s,
+            idle_seconds=settings.idle_timeout_seconds,
+            bytes_per_second=settings.min_bytes_per_second,
+            command_seconds=settings.command_timeout_seconds,
         ),
         settings.origins,
     )

@@ -84,7 +84,7 @@ class Notifier:
         self, settings: NotifierSettings, pools: Pools, store: ObjectStore, authenticator: Authenticator, ops: OpsServer
     ) -> None:
         """Raises CannotListen."""
-        links = Links(settings.link_key, settings.link_s)
+        links = Links(settings.link_key, settings.link_seconds)
         self._settings = settings
         self._authenticator = authenticator
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
@@ -119,8 +119,8 @@ class Notifier:
             graceful=SHUTDOWN_SECONDS,
             trusted_proxies=settings.trusted_proxies,
             ws_max_size=MAX_MESSAGE_BYTES,
-            ws_ping_interval=settings.ping_s,
-            ws_ping_timeout=settings.ping_s,
+            ws_ping_interval=settings.ping_seconds,
+            ws_ping_timeout=settings.ping_seconds,
         )
         self._ops = ops
         ops.checks = {
@@ -143,7 +143,7 @@ class Notifier:
             group.create_task(self._indexer.run(stop))
             await signals.until(stop, hub, serving, following)
             self._ops.draining = True
-            await self._sockets.drain(self._settings.drain_s)
+            await self._sockets.drain(self._settings.drain_seconds)
             self._streams.drain()
             self._http.stop()
             await serving
@@ -159,9 +159,9 @@ class Notifier:
         )
         terms = Terms(
             origins=frozenset(settings.page_origins),
-            authenticate_seconds=settings.authenticate_s,
+            authenticate_seconds=settings.authenticate_seconds,
             max_subscriptions=settings.max_subscriptions,
-            ping_seconds=settings.ping_s,
+            ping_seconds=settings.ping_seconds,
             open_to_all=settings.auth.mode == "none",
         )
         api = Api(sources, authenticator, links, config)

@@ -22,11 +22,11 @@ class Limits(Protocol):
     """Seconds, as HttpSettings describes them."""
 
     @property
-    def head_timeout(self) -> float: ...
+    def head_timeout_seconds(self) -> float: ...
     @property
-    def keep_alive(self) -> float: ...
+    def keep_alive_seconds(self) -> float: ...
     @property
-    def stall_timeout(self) -> float: ...
+    def stall_timeout_seconds(self) -> float: ...
 
 
 class Connection(H11Protocol):
@@ -44,7 +44,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if self._places.room(len(self.connections)):
-            self._await_request(self._limits.head_timeout)
+            self._await_request(self._limits.head_timeout_seconds)
         else:
             transport.abort()
 
@@ -67,7 +67,7 @@ class Connection(H11Protocol):
         read = self.conn.their_state is not h11.SEND_BODY
         super().on_response_complete()
         if not self._answering() and not self.transport.is_closing():
-            self._await_request(self._limits.keep_alive + self._limits.head_timeout if read else LINGER_SECONDS)
+            self._await_request(self._limits.keep_alive_seconds + self._limits.head_timeout_seconds if read else LINGER_SECONDS)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -101,7 +101,7 @@ class Connection(H11Protocol):
     def _watch_taking(self) -> None:
         """Cuts the connection unless the client takes some of what waits for it. Nothing is added to that meanwhile."""
         waiting = self.transport.get_write_buffer_size()
-        self._stall = self.loop.call_later(self._limits.stall_timeout, self._look, waiting)
+        self._stall = self.loop.call_later(self._limits.stall_timeout_seconds, self._look, waiting)
 
     def _look(self, waited: int) -> None:
         if waited - self.transport.get_write_buffer_size() < min(waited, LEAST_TAKEN_BYTES):

@@ -47,7 +47,7 @@ class Member:
         """The callbacks come from inside the rebalance."""
         self._settings = settings
         self._group = group
-        session_ms = int(settings.session_timeout * 1000)
+        session_ms = int(settings.session_timeout_seconds * 1000)
         options = connection(settings, client)
         options["request_timeout_ms"] = max(options["request_timeout_ms"], session_ms + 5000)  # a join may take a whole rebalance
         self._consumer = AIOKafkaConsumer(
@@ -120,7 +120,7 @@ class Member:
         if len(wanted) < len(offsets):
             raise NotAMember(f"not all of the partitions {sorted(offsets)} are ours")
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 await self._consumer._coordinator._do_commit_offsets(None, wanted)  # noqa: SLF001 -- no public way
         except (TimeoutError, UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
             raise NotAMember(f"the group {self._group} did not take our offsets: {_reason(error)}") from error
@@ -130,7 +130,7 @@ class Member:
     async def heartbeat(self) -> None:
         """Raises NotAMember unless the group's coordinator confirms us now."""
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 confirmed = await self._consumer._coordinator._do_heartbeat()  # noqa: SLF001 -- no public way
         except (TimeoutError, KafkaError) as error:
             raise NotAMember(f"the group {self._group} did not confirm us: {_reason(error)}") from error
@@ -170,7 +170,7 @@ class Member:
 
     async def _ask(self, question: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 return await question
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(f"Kafka does not answer: {_reason(error)}") from error

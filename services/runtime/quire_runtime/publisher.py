@@ -47,7 +47,7 @@ class Publisher:
     async def start(self) -> None:
         """Connects if Kafka is there; if not, the first `publish` or `check` does."""
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 await self._ready()
         except (LogUnavailable, TimeoutError) as error:
             log.warning("kafka is away, going on without it for now", error=str(error) or "no answer")
@@ -91,11 +91,11 @@ class Publisher:
         record = encode(event)
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._settings.publish_timeout):
+            async with asyncio.timeout(self._settings.publish_timeout_seconds):
                 place = await self._send(await self._ready(), record)
         except TimeoutError:
             metrics.PUBLISH_FAILED.inc()
-            limit = self._settings.publish_timeout
+            limit = self._settings.publish_timeout_seconds
             raise LogUnavailable(f"no acknowledgement from Kafka within {limit:g} s; the event may still arrive") from None
         except LogUnavailable:
             metrics.PUBLISH_FAILED.inc()

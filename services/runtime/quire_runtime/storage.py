@@ -202,7 +202,7 @@ class ObjectStore:
         with self._span("MultipartUpload", key):
             with translated(key):
                 answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
-            upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout)
+            upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout_seconds)
             try:
                 yield upload
                 await upload.complete()
@@ -337,7 +337,7 @@ class ObjectStore:
         if if_none_match:
             headers["if-none-match"] = "*"
         with self._span("PutObject", key), translated(key):
-            async with asyncio.timeout(self._settings.timeout + size / SLOWEST):
+            async with asyncio.timeout(self._settings.timeout_seconds + size / SLOWEST):
                 await self._objects.put(key, body, size, headers)
 
     def _span(self, method: str, key: str) -> tracing.Span:
@@ -359,7 +359,7 @@ class ObjectStore:
             retries={"total_max_attempts": 1},
             max_pool_connections=settings.pool_size,
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=settings.timeout,
+            read_timeout=settings.timeout_seconds,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )

@@ -52,7 +52,7 @@ async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_af
 async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
     admin = AIOKafkaAdminClient(**connection(settings, "quire-topic"))
     try:
-        async with asyncio.timeout(settings.request_timeout * 2):
+        async with asyncio.timeout(settings.request_timeout_seconds * 2):
             await started(admin.start)
             if admin._client.cluster.controller is None:  # noqa: SLF001 -- aiokafka itself stumbles over a broker that is starting
                 raise LogUnavailable(f"the Kafka broker at {settings.bootstrap} is starting")

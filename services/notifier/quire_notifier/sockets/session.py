@@ -126,7 +126,7 @@ class Session:
         if self._principal is None:
             self._refuse(UNAUTHENTICATED, "unauthenticated", "send AUTHENTICATE with a token first", name)
         elif not COLLECTION.fullmatch(name):
-            self._error("bad_collection_id", "a collection id is 1 to 128 of A-Z a-z 0-9 . _ -")
+            self._error("invalid_collection_id", "a collection id is 1 to 128 of A-Z a-z 0-9 . _ -")
         elif not self._principal.may_read(name):
             self._refuse(FORBIDDEN, "forbidden", "the token does not allow to read this collection", name)
         elif name in self._subscriptions:
