@@ -24,7 +24,7 @@ from quire_schemas.events import (
     FileFailed,
     FileProcessed,
 )
-from quire_schemas.states import BatchState, FileState, again, described, failed_file, queued
+from quire_schemas.states import BatchState, FileState, again, carried, described, failed_file, queued
 
 
 def evolve(state: BatchState | None, event: Event, offset: int) -> BatchState | None:  # noqa: C901, PLR0912 - a line for each event
@@ -107,24 +107,18 @@ def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, 
         state = described(event, data)
     elif data.generation != state.generation or not (state.terminal or data.force):
         return state
-    again = {*requeued(state, data.file_ids), *state.unsettled()}
+    requeues = {*requeued(state, data.file_ids), *state.unsettled()}
     return BatchState(
         batch_id=state.batch_id,
-        collection_id=state.collection_id,
-        request_id=state.request_id,
-        policy=state.policy,
-        files={file.file_id: queued(file, event.time) if file.file_id in again else file for file in state.files.values()},
+        files={file.file_id: queued(file, event.time) if file.file_id in requeues else file for file in state.files.values()},
         offset=offset,
         start_offset=offset if opens else state.start_offset,
-        created_at=state.created_at,
-        generation=state.generation + 1,
-        attempt=state.attempt,
-        request_name=state.request_name,
+        **(carried(state) | {"generation": state.generation + 1}),
     )
 
 
 def _describes(data: BatchRetryRequested, state: BatchState) -> bool:
-    standing = {carried.file_id: carried.standing for carried in data.files}
+    standing = {file.file_id: file.standing for file in data.files}
     return data.attempt == state.attempt and standing == {file.file_id: file.standing for file in state.files.values()}
 
 

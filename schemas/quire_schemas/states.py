@@ -1,6 +1,7 @@
 """Where a batch and its files stand: what `quire_schemas.batch.evolve` makes of the log, and what is stored of it."""
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -151,18 +152,15 @@ def failed_file(file: FileState, code: FileCode, message: str, time: datetime) -
     return structs.replace(queued(file, time), standing="failed", code=code, message=message)
 
 
+_CARRIED = (set(BatchRetryRequested.__struct_fields__) & set(BatchState.__struct_fields__)) - {"files"}
+
+
+def carried(batch: BatchState | BatchRetryRequested) -> dict[str, Any]:
+    """The fields of a batch beside its files that a retry carries, and keeps."""
+    return {name: getattr(batch, name) for name in _CARRIED}
+
+
 def described(event: Event, data: BatchRetryRequested) -> BatchState:
     """The batch as a retry describes it."""
-    return BatchState(
-        batch_id=event.batch_id,
-        collection_id=data.collection_id,
-        request_id=data.request_id,
-        policy=data.policy,
-        files={carried.file_id: FileState(**structs.asdict(carried)) for carried in data.files},
-        offset=-1,
-        start_offset=-1,
-        created_at=data.created_at,
-        generation=data.generation,
-        attempt=data.attempt,
-        request_name=data.request_name,
-    )
+    files = {file.file_id: FileState(**structs.asdict(file)) for file in data.files}
+    return BatchState(batch_id=event.batch_id, files=files, offset=-1, start_offset=-1, **carried(data))

@@ -1,4 +1,6 @@
-"""Structs in which every field says something, also those that will be added."""
+"""Structs in which every field says something, also those that will be added. Texts with a limit in bytes are as long as they may
+be.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,6 +21,8 @@ def filled(struct: type[Filled], **fields: Any) -> Filled:
 
 def _value(kind: inspect.Type) -> Any:  # noqa: C901, PLR0911 - a line for each kind
     match kind:
+        case inspect.Metadata(extra={"max_bytes": most}):
+            return '"' * most  # twice as long in JSON
         case inspect.Metadata(type=inner):
             return _value(inner)
         case inspect.UnionType(types=types):

@@ -11,8 +11,6 @@ from tests.schemas.story import (
     BATCH,
     COLLECTION,
     NAMES,
-    START,
-    at,
     batch_failed,
     completed,
     created,
@@ -29,11 +27,10 @@ from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequest
 from quire_schemas.fields import NOTICES as NOTICE_CODES
 from quire_schemas.fields import Notice
 from quire_schemas.retry import fits, record_bytes, retry_requested
-from quire_schemas.states import BatchState, FileState
+from quire_schemas.states import BatchState, FileState, carried
 
 ARTEFACT = f"artefacts/{uid('batch')}/{uid('run')}/99.webp"  # as long as the processor makes them
 NOTICES = tuple(Notice(code=code, message="語" * 255, count=10**9, names=("語" * 20,) * 5) for code in NOTICE_CODES)
-LONGEST = {"title": '"' * 255, "message": "語" * 341, "pages_read": 10**9, "characters": 2**53 - 1, "notices": NOTICES}
 
 
 def _spec(number: int, filename: str, object_key: str) -> FileSpec:
@@ -56,22 +53,15 @@ def _ended(files: list[FileSpec]) -> BatchState:
     """The batch at its largest: every field of every file is filled."""
 
     def outcome(file: FileSpec) -> FileState:
-        state = FileState(**structs.asdict(file), updated_at=at(0).replace(microsecond=1), standing="processed", truncated=True)
-        return structs.replace(state, page_count=10**9, text_key=ARTEFACT, thumbnail_key=ARTEFACT, **LONGEST)
+        spec = structs.asdict(file)
+        said = filled(CarriedFile, **spec, standing="processed", page_count=10**9, pages_read=10**9, characters=2**53 - 1)
+        said = structs.replace(said, code=None, duration_ms=2**53 - 1, notices=NOTICES, text_key=ARTEFACT, thumbnail_key=ARTEFACT)
+        return FileState(**structs.asdict(said))
 
-    return BatchState(
-        batch_id=BATCH,
-        collection_id="c" * 128,
-        request_id=uid("request"),
-        policy="all_or_nothing",
-        files={file.file_id: outcome(file) for file in files},
-        offset=10**12,
-        start_offset=0,
-        created_at=START.replace(microsecond=1),
-        status="completed",
-        generation=10**9,
-        attempt=10**9,
-    )
+    ids = {"collection_id": "c" * 128, "request_id": uid("request")}
+    said = filled(BatchRetryRequested, **ids, policy="all_or_nothing", generation=10**9, attempt=10**9, files=())
+    of_files = {file.file_id: outcome(file) for file in files}
+    return BatchState(batch_id=BATCH, files=of_files, offset=10**12, start_offset=0, status="completed", **carried(said))
 
 
 def _ended_so(*events: Event) -> BatchState:
