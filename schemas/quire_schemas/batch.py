@@ -118,8 +118,12 @@ def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, 
 
 
 def _describes(data: BatchRetryRequested, state: BatchState) -> bool:
+    """Whether the sender of the retry knew the batch as it stands; None: it may have been left out of a large record."""
+    known = carried(state)
     standing = {file.file_id: file.standing for file in data.files}
-    return data.attempt == state.attempt and standing == {file.file_id: file.standing for file in state.files.values()}
+    return all(value in (None, known[name]) for name, value in carried(data).items()) and standing == {
+        file.file_id: file.standing for file in state.files.values()
+    }
 
 
 def _started(state: BatchState, data: BatchStarted, time: datetime) -> Changes:
