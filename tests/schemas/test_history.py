@@ -30,7 +30,7 @@ ORDINARY = settings(max_examples=300, stateful_step_count=40)
 ONE_FAILURE = settings(
     ORDINARY, max_examples=3000, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
 )
-SOME = settings(ORDINARY, max_examples=50, database=None, derandomize=True)
+SOME = settings(ORDINARY, max_examples=50, database=None)
 
 History.TestCase.settings = ORDINARY
 TestEveryHistory = History.TestCase
@@ -44,7 +44,10 @@ def test_an_event_of_each_type_is_accepted_in_some_history():
         def teardown(self) -> None:
             accepted.update(event.type for event in self.log.events if event.id in self.log.accepted)
 
-    run_state_machine_as_test(Witness, settings=SOME)
+    for _ in range(20):  # mostly the first time
+        run_state_machine_as_test(Witness, settings=SOME)
+        if accepted == TYPES.keys():
+            break
     assert accepted == TYPES.keys()
 
 
