@@ -16,11 +16,11 @@ from starlette.routing import Route
 
 from quire_ingest import metrics
 from quire_ingest.answers import away
-from quire_ingest.body import ClientLeft, Limits, boundary_of, file_events, refuse_length
+from quire_ingest.body import BodyLimits, ClientLeft, boundary_of, file_events, refuse_length
 from quire_ingest.commands import Caller, Cancel, Commands, Retry
 from quire_ingest.records import request_id_of
 from quire_ingest.request_commands import RequestCommands, RetryFiles
-from quire_ingest.submission import Ask, Parts, Submission
+from quire_ingest.submission import Ask, Submission, UploadParts
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Forbidden
 from quire_runtime.http import Problem, answered, cors, exception_handlers, json_response, request_span
@@ -46,10 +46,10 @@ class Api:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: UploadParts,
         commands: tuple[Commands, RequestCommands],
         authenticator: Authenticator,
-        limits: Limits,
+        limits: BodyLimits,
         origins: tuple[str, ...],
     ) -> None:
         self._parts = parts

@@ -22,13 +22,13 @@ from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
-from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, SocketTerms
 from quire_notifier.sockets.open_sockets import Sockets
 from quire_notifier.sockets.wire import Wire
 from quire_notifier.web.api import Api, Sources
 from quire_notifier.web.contents import Contents
 from quire_notifier.web.exports import Exports
-from quire_notifier.web.links import Links
+from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.page import directory, page_routes
 from quire_notifier.web.queries import Queries
 from quire_notifier.web.requests import Requests
@@ -84,7 +84,7 @@ class Notifier:
         self, settings: NotifierSettings, pools: Pools, store: ObjectStore, authenticator: Authenticator, ops: OpsServer
     ) -> None:
         """Raises CannotListen."""
-        links = Links(settings.link_key, settings.link_seconds)
+        links = SignedLinks(settings.link_key, settings.link_seconds)
         self._settings = settings
         self._authenticator = authenticator
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
@@ -149,7 +149,7 @@ class Notifier:
             await serving
             gone.set()
 
-    def _app(self, sources: Sources, links: Links) -> Starlette:
+    def _app(self, sources: Sources, links: SignedLinks) -> Starlette:
         settings, authenticator = self._settings, self._authenticator
         config = Config(
             ingest_url=settings.ingest_url,
@@ -157,7 +157,7 @@ class Notifier:
             batch_size=settings.batch_size,
             limits=settings.upload_limits,
         )
-        terms = Terms(
+        terms = SocketTerms(
             origins=frozenset(settings.page_origins),
             authenticate_seconds=settings.authenticate_seconds,
             max_subscriptions=settings.max_subscriptions,

@@ -21,7 +21,7 @@ from quire_processor.pipeline import Pipeline
 from quire_processor.pool import WorkerPool
 from quire_processor.prepare import prepared
 from quire_processor.processor import Processor
-from quire_processor.run import Terms
+from quire_processor.run import RunTerms
 from quire_processor.settings import ProcessorSettings
 from quire_processor.shares import Shares, Turns
 from quire_processor.trial import read_a_page
@@ -145,7 +145,7 @@ async def _run(
         documents=documents,
         cleaning=Cleaning(store, documents),
         clock=clock,
-        terms=Terms(worker=name, heartbeat=settings.heartbeat_seconds, max_fruitless_runs=settings.max_fruitless_runs),
+        terms=RunTerms(worker=name, heartbeat=settings.heartbeat_seconds, max_fruitless_runs=settings.max_fruitless_runs),
         shares=shares,
         places=settings.places,
         hand_over=settings.hand_over_seconds,

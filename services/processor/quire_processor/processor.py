@@ -7,7 +7,7 @@
 5. To open a batch, a heartbeat of the group confirms that its partition is still ours; then a new run says `BatchStarted`.
 6. The start comes back by steps 1 to 3. Once it is accepted, the run offers its files to the schedule.
 7. At its turn, a file goes through the `pipeline`. The run says the outcome, which comes back by steps 1 to 3.
-8. When no work is left, the run says the end of the batch (`verdict`), which comes back by steps 1 to 3.
+8. When no work is left, the run says the end of the batch (`ending`), which comes back by steps 1 to 3.
 9. `closing` cleans up after a batch that has ended, and remembers it in Postgres; only then `ownership` forgets it.
 10. Once a second, an offset is committed for each partition; everything below it is finished.
 
@@ -28,7 +28,7 @@ from quire_processor.documents import Documents
 from quire_processor.linger import Linger
 from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
-from quire_processor.run import Run, Terms
+from quire_processor.run import Run, RunTerms
 from quire_processor.schedule import Open, Schedule, Work
 from quire_processor.shares import Shares
 from quire_runtime.clock import Clock
@@ -67,7 +67,7 @@ class Processor(Handler):
         documents: Documents,
         cleaning: Cleaning,
         clock: Clock,
-        terms: Terms,
+        terms: RunTerms,
         shares: Shares,
         places: int,
         hand_over: float,

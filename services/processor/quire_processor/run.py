@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from structlog.contextvars import bound_contextvars
 
 from quire_processor.documents import Fenced
+from quire_processor.ending import ending_of
 from quire_processor.linger import Linger
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.suspicion import culprits, failure, suspects
-from quire_processor.verdict import verdict
 from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.kafka import LogUnavailable
@@ -49,7 +49,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RunTerms:
     """What is the same for all runs of a processor. `heartbeat` in seconds."""
 
     worker: str
@@ -71,7 +71,7 @@ class Run:
         state: BatchState,
         run_id: str,
         *,
-        terms: Terms,
+        terms: RunTerms,
         publisher: Publisher,
         pipeline: Pipeline,
         clock: Clock,
@@ -225,12 +225,12 @@ class Run:
         await self._insist(started, ids.started_id(self.batch_id, self.attempt, self.run_id), lambda: self.accepted)
         self._spawn(self._open())
         self._spawn(self._beat())
-        ending = verdict(self.state, self.run_id, self._terms.max_fruitless_runs)
+        ending = ending_of(self.state, self.run_id, self._terms.max_fruitless_runs)
         if ending is None:
             self._begin()
         while ending is None:
             await self._changed.wait()
-            ending = verdict(self.state, self.run_id, self._terms.max_fruitless_runs)
+            ending = ending_of(self.state, self.run_id, self._terms.max_fruitless_runs)
         await asyncio.gather(*self._saying)
         await self._insist(ending, ids.ended_id(self.run_id), lambda: not self.current)
 

@@ -18,7 +18,7 @@ LINGER_SECONDS = 30.0
 LEAST_TAKEN_BYTES = 32 * 1024
 
 
-class Limits(Protocol):
+class Deadlines(Protocol):
     """Seconds, as HttpSettings describes them."""
 
     @property
@@ -34,7 +34,7 @@ class Connection(H11Protocol):
     new one where places are short.
     """
 
-    def __init__(self, limits: Limits, places: Places["Connection"], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, limits: Deadlines, places: Places["Connection"], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
         self._places = places

@@ -13,7 +13,7 @@ from tests.virtual import VirtualClock, VirtualLoop
 from quire_processor.documents import Fenced
 from quire_processor.pipeline import Job, Watcher
 from quire_processor.processor import Processor
-from quire_processor.run import Run, Terms
+from quire_processor.run import Run, RunTerms
 from quire_processor.shares import Shares, Turns
 from quire_runtime.kafka import partition_of
 from quire_schemas import ids
@@ -131,7 +131,7 @@ class World:
             documents=self.tables,  # type: ignore[arg-type]
             cleaning=self.tables,  # type: ignore[arg-type]
             clock=self._clock,
-            terms=Terms(worker=name, heartbeat=15.0, max_fruitless_runs=self._max_fruitless_runs),
+            terms=RunTerms(worker=name, heartbeat=15.0, max_fruitless_runs=self._max_fruitless_runs),
             shares=shares,
             places=PLACES,
             hand_over=self._hand_over,

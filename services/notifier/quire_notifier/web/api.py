@@ -19,7 +19,7 @@ from quire_notifier.pushing.hub import Hub
 from quire_notifier.web.access import patterns, readable, reader, scope
 from quire_notifier.web.contents import RETRY_AFTER, Contents
 from quire_notifier.web.exports import Exports
-from quire_notifier.web.links import Links
+from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.paging import file_place_of, onward_of, place_of
 from quire_notifier.web.parameters import (
     MAX_SEQ,
@@ -82,7 +82,7 @@ class Sources(NamedTuple):
 class Api:
     """The routes, and what they need."""
 
-    def __init__(self, sources: Sources, authenticator: Authenticator, links: Links, config: Config) -> None:
+    def __init__(self, sources: Sources, authenticator: Authenticator, links: SignedLinks, config: Config) -> None:
         self._queries, self._requests, self._search, self._feed, self._contents, self._exports, self._streams, self._hub = sources
         self._authenticator = authenticator
         self._links = links

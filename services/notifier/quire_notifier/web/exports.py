@@ -26,7 +26,7 @@ from quire_notifier.web.exporting import formats
 from quire_notifier.web.exporting.archive import zipped
 from quire_notifier.web.exporting.steady import object_bytes, patiently
 from quire_notifier.web.held import HeldResponse
-from quire_notifier.web.links import Links
+from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.paging import FilePlace, file_place_of
 from quire_notifier.web.parameters import one_of, optional_uuid
 from quire_notifier.web.queries import Queries, Scope
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
 class Exports:
     """Everything that goes out as an export."""
 
-    def __init__(self, pool: asyncpg.Pool, queries: Queries, store: ObjectStore, links: Links, at_once: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, queries: Queries, store: ObjectStore, links: SignedLinks, at_once: int) -> None:
         """`at_once`: exports at the same time at most; each takes a connection to the object store."""
         self._pool = pool
         self._queries = queries
