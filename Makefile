@@ -25,8 +25,8 @@ run: $(READY) ## Start everything on this machine and show the samples being pro
 demo: $(READY) ## Submit the samples to the running stack and check every outcome
 	@$(BIN)/python samples/demo.py $(ARGS)
 
-test: $(READY) ## Run all tests, in two processes; ARGS="tests/schemas -k fold" for some
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) ## Run all tests, in three processes; ARGS="tests/schemas -k fold" for some
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-deploy: $(READY) ## Run the tests of images, Compose and Kubernetes too, on the Docker engine and the cluster that are reachable
 	@$(BIN)/python -m pytest -m 'live or not live' tests/deploy $(ARGS)
