@@ -1,8 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with the bounds that it lacks: deadlines for a client, and a number of connections that leaves open
 files for everything else.
 
-It extends H11Protocol of uvicorn 0.54, which is no public interface: `connections`, `cycle.response_complete`,
-`handle_websocket_upgrade` and `on_response_complete` are used as they are there (tests/runtime/test_connections.py).
+It extends H11Protocol of uvicorn, which is no public interface: `pyproject.toml` bounds its version, and
+tests/runtime/test_private_parts.py holds that what is used here is there. The notifier's `wire.py` extends another one likewise.
 """
 
 import asyncio

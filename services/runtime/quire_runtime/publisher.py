@@ -16,6 +16,7 @@ from aiokafka.errors import (
 from msgspec import structs
 
 from quire_runtime import metrics, tracing
+from quire_runtime.aiokafka_private import abandon
 from quire_runtime.kafka import LogUnavailable, connection, partition_of, started
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
@@ -186,14 +187,11 @@ def _attributes(event: Event, topic: str) -> tracing.Attributes:
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:
-    """Closes a producer in bounded time. `stop()` alone waits for ever on batches that no broker takes: an idempotent
-    producer never lets a batch expire. So, after a grace, its sender is ended and the batches are failed first.
-    """
+    """Closes a producer in bounded time: after a grace, what is not acknowledged fails."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await producer.flush()
     except TimeoutError:
         log.warning("events were still unacknowledged when their producer was closed")
-    await producer._sender.close()  # noqa: SLF001 -- no public way
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 -- no public way
+    await abandon(producer, ProducerClosed())
     await producer.stop()
