@@ -225,7 +225,7 @@ class Processor(Handler):
             await asyncio.sleep(_LOOK_EVERY)
 
     def _waiting_for(self, dependency: Dependency) -> int:
-        return sum(run.waiting_count(dependency) for run in self._runs.values())
+        return sum(run.progress.waiting_count(dependency) for run in self._runs.values())
 
     def _file_done(self, collection_id: str) -> None:
         metrics.FILES_IN_FLIGHT.dec()
