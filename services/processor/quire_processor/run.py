@@ -48,6 +48,9 @@ class RunTerms:
     max_fruitless_runs: int
 
 
+Ready = Callable[[str, tuple[str, ...], frozenset[str]], None]
+
+
 class Leaving(Enum):
     """Whether a run is to end before its batch has."""
 
@@ -75,7 +78,7 @@ class Run:
         pipeline: Pipeline,
         clock: Clock,
         linger: Linger,
-        ready: Callable[[str, tuple[str, ...], frozenset[str]], None],
+        ready: Ready,
         traceparent: str | None = None,
     ) -> None:
         self.batch_id = state.batch_id
