@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from quire_runtime.files import scratch_problems
 from quire_runtime.settings import (
     AuthSettings,
     HttpSettings,
@@ -16,7 +17,6 @@ from quire_runtime.settings import (
     PrepareSettings,
     S3Settings,
     TracesSettings,
-    scratch_problems,
 )
 from quire_runtime.upload_settings import (
     BATCH_SIZE,

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from quire_processor import cores
 from quire_processor.confine import Sandbox
+from quire_runtime.files import scratch_problems
 from quire_runtime.settings import (
     KafkaSettings,
     LogSettings,
@@ -17,7 +18,6 @@ from quire_runtime.settings import (
     PrepareSettings,
     S3Settings,
     TracesSettings,
-    scratch_problems,
 )
 
 

@@ -1,6 +1,5 @@
 """The groups of settings that services share, and the reader they go through (see `environment`)."""
 
-import os
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -29,7 +28,6 @@ __all__ = [
     "exposure_problems",
     "is_loopback",
     "load",
-    "scratch_problems",
     "values",
 ]
 
@@ -268,15 +266,6 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
     if problems:
         raise SettingsError(problems)
     return settings
-
-
-def scratch_problems(directory: Path) -> list[str]:
-    """Whether files can lie in this directory for a while."""
-    if not directory.is_dir():
-        return [f"QUIRE_SCRATCH_DIR: there is no directory {str(directory)!r}. Make it, or correct the path"]
-    if not os.access(directory, os.W_OK | os.X_OK):
-        return [f"QUIRE_SCRATCH_DIR: {str(directory)!r} cannot be written to. Change its mode, or the path"]
-    return []
 
 
 def _can_export() -> bool:
