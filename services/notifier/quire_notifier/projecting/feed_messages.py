@@ -62,9 +62,10 @@ def feed_messages(before: BatchState | None, after: BatchState | None, event: Ev
     """
     if after is None or after is before:
         return []
-    files: list[AnyFeedMessage] = [_file(file, _head(after, event)) for file in _newly_settled(before, after)]
-    about_batch = _about_batch(after, event)
-    return files if about_batch is None else [*files, about_batch]
+    messages: list[AnyFeedMessage] = [_file(file, _head(after, event)) for file in _newly_settled(before, after)]
+    if (about_batch := _about_batch(after, event)) is not None:
+        messages.append(about_batch)
+    return messages
 
 
 def _about_batch(after: BatchState, event: Event) -> AnyFeedMessage | None:  # noqa: PLR0911 - a line for each event
