@@ -25,7 +25,7 @@ _LONGEST_PAYLOAD = 7_900
 _SQL = row_statements("quire_notifier.projecting", "projection")
 
 
-class Span(NamedTuple):
+class PolledRange(NamedTuple):
     """A partition's records of one poll: where it had to stand before, and stands after."""
 
     first: int
@@ -45,7 +45,7 @@ async def begin(connection: Connection | asyncpg.Pool, epoch: str, offsets: Mapp
     await connection.execute(_SQL["begin"], epoch, list(offsets), list(offsets.values()), live)
 
 
-async def advance(connection: Connection, epoch: str, spans: Mapping[int, Span]) -> bool:
+async def advance(connection: Connection, epoch: str, spans: Mapping[int, PolledRange]) -> bool:
     """Compare-and-set of every partition's position; False when one of them was not where it had to be: others may have been
     moved all the same, so the transaction has to be rolled back.
     """
