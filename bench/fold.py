@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.cloudevents import decode, encode
 from quire_schemas.events import (
     BatchCompleted,
@@ -19,6 +19,7 @@ from quire_schemas.events import (
     InFlight,
     event_of,
 )
+from quire_schemas.states import BatchState
 
 FILES = 25
 SECONDS = 1.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import Event, FileProcessed
+from quire_schemas.states import BatchState
 
 
 def folded(log: Iterable[tuple[int, Event]]) -> tuple[dict[str, BatchState], Counter[tuple[str, int]]]:

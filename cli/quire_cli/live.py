@@ -15,10 +15,10 @@ from rich.text import Text
 
 from quire_cli import tables, words
 from quire_cli.console import coloured
+from quire_cli.delivery import Delivery
 from quire_cli.gather import Chosen
 from quire_cli.interrupts import typed_line
 from quire_cli.results import Result, file_line, rejections, summary
-from quire_cli.submission import Submission
 from quire_cli.views import ENDS, TELL_ABOUT_LOSS_AFTER_S, PlainView
 from quire_client import Batch, File
 from quire_schemas.messages import AnyFeedMessage, FileMessage
@@ -39,13 +39,13 @@ class LiveView(PlainView):
         self._keyboard = keyboard
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._submission: Submission | None = None
+        self._delivery: Delivery | None = None
         self._lost: tuple[float, str] | None = None
         self._held: list[Text] | None = None
         """Lines that wait until a question is answered."""
 
-    def begin(self, submission: Submission) -> None:
-        self._submission = submission
+    def begin(self, delivery: Delivery) -> None:
+        self._delivery = delivery
         self._live.start()
 
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
@@ -80,8 +80,8 @@ class LiveView(PlainView):
         self._lost = None
 
     def refresh(self) -> None:
-        if self._submission and self._live.is_started:
-            self._live.update(self._picture(self._submission), refresh=True)
+        if self._delivery and self._live.is_started:
+            self._live.update(self._picture(self._delivery), refresh=True)
 
     async def ask(self, question: str) -> str:
         """What happens meanwhile is shown afterwards: it would tear the line that is being typed."""
@@ -115,7 +115,7 @@ class LiveView(PlainView):
         self._live.stop()
 
     def _name_again(self, failed: Sequence[tuple[File, Batch]]) -> None:
-        if not failed or not self._submission or len(self._submission.gathered.files) < NAMED_AGAIN_FROM:
+        if not failed or not self._delivery or len(self._delivery.gathered.files) < NAMED_AGAIN_FROM:
             return
         self._print("What failed:", "bold")
         for file, batch in failed[:NAMED_AGAIN_UP_TO]:
@@ -125,12 +125,12 @@ class LiveView(PlainView):
 
     def _file(self, file: File, batch: Batch) -> None:
         plain = file.standing == "processed" and not file.notices
-        if self._submission and (len(self._submission.gathered.files) <= EACH_FILE_UP_TO or not plain):
+        if self._delivery and (len(self._delivery.gathered.files) <= EACH_FILE_UP_TO or not plain):
             self._print(file_line(file, batch), "yellow" if file.notices else words.COLOURS[file.standing])
 
-    def _picture(self, submission: Submission) -> RenderableType:
-        now, batches = datetime.now(UTC), submission.probable
-        rows: list[RenderableType] = [self._bars(submission, batches)]
+    def _picture(self, delivery: Delivery) -> RenderableType:
+        now, batches = datetime.now(UTC), delivery.batches.probable
+        rows: list[RenderableType] = [self._bars(delivery, batches)]
         unfinished = sorted((batch for batch in batches if not batch.ended), key=lambda batch: batch.status != "processing")
         rows.append(tables.live(unfinished[:ROWS], now))
         if len(unfinished) > ROWS:
@@ -139,13 +139,13 @@ class LiveView(PlainView):
             rows.append(coloured(f"The connection is lost ({self._lost[1]}). Trying again; the batches go on.", "yellow"))
         return Group(*rows)
 
-    def _bars(self, submission: Submission, batches: Sequence[Batch]) -> Table:
+    def _bars(self, delivery: Delivery, batches: Sequence[Batch]) -> Table:
         table = Table.grid(padding=(0, 1))
-        elapsed = time.monotonic() - submission.started
-        if submission.uploading:
-            total, sent = submission.gathered.size, submission.sent_bytes
+        elapsed = time.monotonic() - delivery.started
+        if delivery.batches.uploading:
+            total, sent = delivery.gathered.size, delivery.sent_bytes
             of = f"{words.size(sent)} of {words.size(total)}"
-            doing = "connecting" if submission.connecting else "uploading"
+            doing = delivery.phase.value
             table.add_row(doing, bar(total, sent), of, pace(sent, total, elapsed, words.size))
         if files := sum(batch.total for batch in batches):
             settled = sum(batch.settled for batch in batches)

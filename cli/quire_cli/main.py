@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from quire_cli import batches, commands, services, submit, taken, token, uploads, watch
+from quire_cli import batches, cancel_retry, services, submit, taken, token, uploads, watch
 from quire_cli.console import say, warn
 from quire_cli.errors import INTERRUPTED, USAGE, CliError
 
@@ -60,8 +60,11 @@ LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "search": (taken.search, ("quire search harbour office", "quire search '\"harbour office\" -draft' -c letters")),
     "wait": (uploads.wait, ("quire wait 3f2a91bc && quire get 3f2a91bc", "quire wait 3f2a91bc --timeout 600")),
     "open": (uploads.open_page, ("quire open 3f2a91bc",)),
-    "cancel": (commands.cancel, ("quire cancel 0190e3a4 --reason 'wrong folder'",)),
-    "retry": (commands.retry, ("quire retry 0190e3a4", "quire retry 0190e3a4 --file report.pdf", "quire retry 0190e3a4 --force")),
+    "cancel": (cancel_retry.cancel, ("quire cancel 0190e3a4 --reason 'wrong folder'",)),
+    "retry": (
+        cancel_retry.retry,
+        ("quire retry 0190e3a4", "quire retry 0190e3a4 --file report.pdf", "quire retry 0190e3a4 --force"),
+    ),
     "stuck": (batches.stuck, ("quire stuck", "quire stuck --older-than 120 --json")),
     "check-config": (
         services.check_config,

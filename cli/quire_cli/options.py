@@ -12,7 +12,7 @@ import typer
 from quire_cli.errors import CliError
 from quire_cli.ids import collections, recent
 from quire_cli.target import Target, target
-from quire_schemas.events import COLLECTION
+from quire_schemas.fields import COLLECTION
 
 T = TypeVar("T")
 

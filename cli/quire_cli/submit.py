@@ -10,11 +10,11 @@ import typer
 from quire_cli import options, words
 from quire_cli.api import connect
 from quire_cli.console import output, warn
+from quire_cli.delivery import Delivery, View
 from quire_cli.errors import CliError
 from quire_cli.gather import Gathered, gather
 from quire_cli.interrupts import keyboard, presses
 from quire_cli.live import LiveView
-from quire_cli.submission import Submission, View
 from quire_cli.target import Target
 from quire_cli.upload import Order, new_key
 from quire_cli.views import JsonView, PlainView
@@ -72,7 +72,7 @@ async def submitted(target: Target, gathered: Gathered, order: Order, *, wait: b
         async with connect(target) as api:
             await api.config()  # nobody there: said before anything else is tried
             with presses() as pressed:
-                return await Submission(api, gathered, order, shown, wait=wait).run(pressed)
+                return await Delivery(api, gathered, order, shown, wait=wait).run(pressed)
     finally:
         shown.close()
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from quire_cli import words
 from quire_cli.console import json_line, say, warn
+from quire_cli.delivery import Delivery
 from quire_cli.gather import Chosen
 from quire_cli.results import Result, file_line, rejections, result_json, summary
-from quire_cli.submission import Submission
 from quire_client import Batch
 from quire_schemas.messages import AnyFeedMessage, BatchCancelledMessage, BatchCompletedMessage, BatchFailedMessage, FileMessage
 from quire_schemas.views import Accepted
@@ -25,10 +25,10 @@ class PlainView:
     def tell(self, line: str) -> None:
         say(line)
 
-    def begin(self, submission: Submission) -> None:
-        gathered = submission.gathered
+    def begin(self, delivery: Delivery) -> None:
+        gathered = delivery.gathered
         what = f"{words.files(len(gathered.files))}, {words.size(gathered.size)}"
-        say(f"Submitting {what}, to collection {submission.order.collection}")
+        say(f"Submitting {what}, to collection {delivery.order.collection}")
 
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:
         say(f"Uploaded {words.files(len(files))}: {answer.accepted} accepted in {words.batches(len(answer.batches))}")
@@ -78,9 +78,9 @@ class JsonView:
 
     asks = False
 
-    def begin(self, submission: Submission) -> None:
-        gathered = submission.gathered
-        json_line({"type": "SUBMITTING", "files": len(gathered.files), "bytes": gathered.size, "key": submission.order.key})
+    def begin(self, delivery: Delivery) -> None:
+        gathered = delivery.gathered
+        json_line({"type": "SUBMITTING", "files": len(gathered.files), "bytes": gathered.size, "key": delivery.order.key})
 
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
         json_line({"type": "SUBMITTED", **{name: getattr(answer, name) for name in answer.__struct_fields__}})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from quire_client import Batch, File
-from quire_schemas.events import Notice
+from quire_schemas.fields import Notice
 from quire_schemas.text import scrub
 
 MARKS = {"processed": "✓", "failed": "✗", "cancelled": "-", "processing": "…", "queued": "·"}

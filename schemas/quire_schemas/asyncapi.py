@@ -8,15 +8,8 @@ from msgspec import Struct
 
 from quire_schemas import examples
 from quire_schemas.cloudevents import CONTENT_TYPE, MAX_ATTRIBUTE_BYTES, encode
-from quire_schemas.events import (
-    TYPES,
-    BatchCancelRequested,
-    BatchCreated,
-    BatchRetryRequested,
-    CollectionId,
-    Event,
-    Id,
-)
+from quire_schemas.events import TYPES, BatchCancelRequested, BatchCreated, BatchRetryRequested, Event
+from quire_schemas.fields import CollectionId, Id
 from quire_schemas.json_schemas import CLIENT_MESSAGES, SERVER_MESSAGES, Schema, components
 from quire_schemas.messages import ClientMessage, ServerMessage, Subscribe
 

@@ -5,17 +5,14 @@ know where a batch stands, so all of them agree at each offset. An event that is
 object: it is history without effect.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from quire_schemas.events import (
-    SETTLED,
-    TERMINAL,
     BatchCancelRequested,
-    BatchCode,
     BatchCompleted,
     BatchCreated,
     BatchFailed,
@@ -23,141 +20,56 @@ from quire_schemas.events import (
     BatchReleased,
     BatchRetryRequested,
     BatchStarted,
-    CarriedFile,
-    Dependency,
     Event,
-    FileCode,
     FileFailed,
     FileProcessed,
-    FileSpec,
-    FileStage,
-    Notice,
-    Policy,
-    Stage,
-    Standing,
-    Status,
 )
-
-FOLD_VERSION = 4
-"""Bump it with every change of a state's fields or of their meaning. Whoever reads a state that an older version has stored
-upcasts it (`quire_schemas.stored`).
-"""
-CARRIES_ON_FROM = 1
-"""The oldest version whose states can be carried on once they are upcast: raise it to FOLD_VERSION where the log has to be
-folded anew, as events mean something else. The notifier does that by itself.
-"""
+from quire_schemas.states import BatchState, FileState, again, carried, described, failed_file, queued
 
 
-class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file of a batch; `size` in bytes, `updated_at` the time of the event that changed it last. `suspected` counts the runs
-    of this generation that were taken over while the file was in work: their processor died, perhaps of it. `started_at` is when
-    it came into work last, `duration_ms` how long it was settled after that, where its run says so.
-    """
-
-    file_id: str
-    filename: str
-    size: int
-    sha256: str
-    object_key: str
-    updated_at: datetime
-    standing: Standing = "queued"
-    stage: FileStage | None = None
-    page: int | None = None
-    pages: int | None = None
-    code: FileCode | None = None
-    message: str | None = None
-    page_count: int | None = None
-    title: str | None = None
-    text_key: str | None = None
-    thumbnail_key: str | None = None
-    truncated: bool = False
-    pages_read: int | None = None
-    characters: int | None = None
-    notices: tuple[Notice, ...] = ()
-    suspected: int = 0
-    path: str | None = None
-    started_at: datetime | None = None
-    duration_ms: int | None = None
-
-    @property
-    def settled(self) -> bool:
-        return self.standing in SETTLED
-
-
-class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a batch stands. `started_at` is the first start of this generation.
-
-    `offset` is that of the last accepted record, `start_offset` that of the record which opened the batch last: its
-    creation, or the retry after an end. A reader who begins there knows all that matters. (A retry whose sender did not
-    know the end is no such place: the batch has moved on since the description that it carries.)
-    `fruitless` counts consecutive runs of this generation that were taken over without having settled a file.
-    """
-
-    batch_id: str
-    collection_id: str
-    request_id: str
-    policy: Policy
-    files: dict[str, FileState]
-    offset: int
-    start_offset: int
-    created_at: datetime
-    status: Status = "queued"
-    generation: int = 0
-    attempt: int = 0
-    run_id: str | None = None
-    worker: str | None = None
-    fruitless: int = 0
-    run_settled_a_file: bool = False
-    stage: Stage | None = None
-    waiting_for: tuple[Dependency, ...] = ()
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    last_seen_at: datetime | None = None
-    error_code: BatchCode | None = None
-    error_message: str | None = None
-    cancel_reason: str | None = None
-    request_name: str | None = None
-
-    def artefact_keys(self) -> frozenset[str]:
-        """The artefacts that the accepted outcomes name."""
-        return frozenset(key for file in self.files.values() for key in (file.text_key, file.thumbnail_key) if key is not None)
-
-    @property
-    def terminal(self) -> bool:
-        return self.status in TERMINAL
-
-    @property
-    def total(self) -> int:
-        return len(self.files)
-
-    @property
-    def all_settled(self) -> bool:
-        return all(file.settled for file in self.files.values())
-
-    def count(self, standing: Standing) -> int:
-        return sum(file.standing == standing for file in self.files.values())
-
-    def unsettled(self) -> tuple[str, ...]:
-        """The ids of the files that still need work, in the order of the batch."""
-        return tuple(file.file_id for file in self.files.values() if not file.settled)
-
-    def most_suspected(self) -> int:
-        """How often the worst of the unsettled files is suspected."""
-        return max((file.suspected for file in self.files.values() if not file.settled), default=0)
-
-
-def evolve(state: BatchState | None, event: Event, offset: int) -> BatchState | None:
+def evolve(state: BatchState | None, event: Event, offset: int) -> BatchState | None:  # noqa: C901, PLR0912 - a line for each event
     """The state after the event at `offset`; the same object where the event is not accepted."""
-    if state is not None and offset <= state.offset:
-        return state
-    if isinstance(event.data, BatchRetryRequested):
-        return _retried(state, event, event.data, offset)
-    if isinstance(event.data, BatchCreated):
-        return _created(event, event.data, offset) if state is None else state
     if state is None:
-        return None
-    changes = _CHANGES[type(event.data)](state, event.data, event.time)
+        return _opened(event, offset)
+    if offset <= state.offset:
+        return state
+    match event.data:  # the frequent ones first: each that does not match takes its time
+        case FileProcessed() as data:
+            changes = _file_processed(state, data, event.time)
+        case BatchProgressed() as data:
+            changes = _progressed(state, data, event.time)
+        case FileFailed() as data:
+            changes = _file_failed(state, data, event.time)
+        case BatchStarted() as data:
+            changes = _started(state, data, event.time)
+        case BatchCompleted() as data:
+            changes = _completed(state, data, event.time)
+        case BatchReleased() as data:
+            changes = _released(state, data, event.time)
+        case BatchFailed() as data:
+            changes = _failed(state, data, event.time)
+        case BatchCancelRequested() as data:
+            changes = _cancelled(state, data, event.time)
+        case BatchRetryRequested() as data:
+            return _retried(state, event, data, offset)
+        case BatchCreated():
+            return state
+        case unexpected:
+            assert_never(unexpected)
     return state if changes is None else structs.replace(state, offset=offset, **changes)
+
+
+Changes = dict[str, Any] | None
+
+
+def _opened(event: Event, offset: int) -> BatchState | None:
+    """What an unknown batch becomes; of those that do not describe it, nothing."""
+    match event.data:
+        case BatchCreated() as data:
+            return _created(event, data, offset)
+        case BatchRetryRequested() as data:
+            return _retried(None, event, data, offset)
+    return None
 
 
 def requeued(state: BatchState, file_ids: Iterable[str] | None) -> tuple[str, ...]:
@@ -175,16 +87,13 @@ def requeued(state: BatchState, file_ids: Iterable[str] | None) -> tuple[str, ..
     )
 
 
-Changes = dict[str, Any] | None
-
-
 def _created(event: Event, data: BatchCreated, offset: int) -> BatchState:
     return BatchState(
         batch_id=event.batch_id,
         collection_id=data.collection_id,
         request_id=data.request_id,
         policy=data.policy,
-        files={spec.file_id: _queued(spec, event.time) for spec in data.files},
+        files={spec.file_id: queued(spec, event.time) for spec in data.files},
         offset=offset,
         start_offset=offset,
         created_at=event.time,
@@ -195,44 +104,26 @@ def _created(event: Event, data: BatchCreated, offset: int) -> BatchState:
 def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, offset: int) -> BatchState:
     opens = state is None or (state.terminal and _describes(data, state))
     if state is None:
-        state = _from_carried(event, data)
+        state = described(event, data)
     elif data.generation != state.generation or not (state.terminal or data.force):
         return state
-    again = {*requeued(state, data.file_ids), *state.unsettled()}
+    requeues = {*requeued(state, data.file_ids), *state.unsettled()}
     return BatchState(
         batch_id=state.batch_id,
-        collection_id=state.collection_id,
-        request_id=state.request_id,
-        policy=state.policy,
-        files={file.file_id: _queued(file, event.time) if file.file_id in again else file for file in state.files.values()},
+        files={file.file_id: queued(file, event.time) if file.file_id in requeues else file for file in state.files.values()},
         offset=offset,
         start_offset=offset if opens else state.start_offset,
-        created_at=state.created_at,
-        generation=state.generation + 1,
-        attempt=state.attempt,
-        request_name=state.request_name,
+        **(carried(state) | {"generation": state.generation + 1}),
     )
 
 
 def _describes(data: BatchRetryRequested, state: BatchState) -> bool:
-    standing = {carried.file_id: carried.standing for carried in data.files}
-    return data.attempt == state.attempt and standing == {file.file_id: file.standing for file in state.files.values()}
-
-
-def _from_carried(event: Event, data: BatchRetryRequested) -> BatchState:
-    return BatchState(
-        batch_id=event.batch_id,
-        collection_id=data.collection_id,
-        request_id=data.request_id,
-        policy=data.policy,
-        files={carried.file_id: _uncarried(carried) for carried in data.files},
-        offset=-1,
-        start_offset=-1,
-        created_at=data.created_at,
-        generation=data.generation,
-        attempt=data.attempt,
-        request_name=data.request_name,
-    )
+    """Whether the sender of the retry knew the batch as it stands; None: it may have been left out of a large record."""
+    known = carried(state)
+    standing = {file.file_id: file.standing for file in data.files}
+    return all(value in (None, known[name]) for name, value in carried(data).items()) and standing == {
+        file.file_id: file.standing for file in state.files.values()
+    }
 
 
 def _started(state: BatchState, data: BatchStarted, time: datetime) -> Changes:
@@ -252,7 +143,7 @@ def _started(state: BatchState, data: BatchStarted, time: datetime) -> Changes:
         "started_at": state.started_at or time,
         "last_seen_at": time,
         "files": {
-            key: _again(file, time, file.suspected + 1) if file.standing == "processing" else file
+            key: again(file, time, file.suspected + 1) if file.standing == "processing" else file
             for key, file in state.files.items()
         },
     }
@@ -277,7 +168,7 @@ def _progressed(state: BatchState, data: BatchProgressed, time: datetime) -> Cha
                 started_at=file.started_at or time,
             )
         elif file.standing == "processing":
-            files[key] = _again(file, time, file.suspected)
+            files[key] = again(file, time, file.suspected)
     return {"stage": data.stage, "waiting_for": data.waiting_for, "last_seen_at": time, "files": files}
 
 
@@ -289,7 +180,7 @@ def _released(state: BatchState, data: BatchReleased, time: datetime) -> Changes
         "status": "queued",
         "fruitless": 0 if state.run_settled_a_file else state.fruitless,
         "last_seen_at": time,
-        "files": {key: file if file.settled else _again(file, time, file.suspected) for key, file in state.files.items()},
+        "files": {key: file if file.settled else again(file, time, file.suspected) for key, file in state.files.items()},
     }
 
 
@@ -297,7 +188,7 @@ def _file_processed(state: BatchState, data: FileProcessed, time: datetime) -> C
     if (file := _open_file(state, data.run_id, data.file_id)) is None:
         return None
     processed = structs.replace(
-        _queued(file, time),
+        queued(file, time),
         standing="processed",
         page_count=data.page_count,
         title=data.title,
@@ -316,7 +207,7 @@ def _file_processed(state: BatchState, data: FileProcessed, time: datetime) -> C
 def _file_failed(state: BatchState, data: FileFailed, time: datetime) -> Changes:
     if (file := _open_file(state, data.run_id, data.file_id)) is None:
         return None
-    failed = _failed_file(file, data.code, data.message, time)
+    failed = failed_file(file, data.code, data.message, time)
     return _settled(state, structs.replace(failed, started_at=_began(file, data, time), duration_ms=data.duration_ms), time)
 
 
@@ -344,7 +235,7 @@ def _failed(state: BatchState, data: BatchFailed, time: datetime) -> Changes:
 
     def outcome(file: FileState) -> FileState:
         stays = file.standing == "failed" if everything else file.settled
-        return file if stays else _failed_file(file, "batch_failed", data.message, time)
+        return file if stays else failed_file(file, "batch_failed", data.message, time)
 
     return {
         **_NO_RUN,
@@ -366,7 +257,7 @@ def _cancelled(state: BatchState, data: BatchCancelRequested, time: datetime) ->
         "ended_at": time,
         "cancel_reason": data.reason,
         "files": {
-            key: file if file.settled else structs.replace(_queued(file, time), standing="cancelled")
+            key: file if file.settled else structs.replace(queued(file, time), standing="cancelled")
             for key, file in state.files.items()
         },
     }
@@ -374,17 +265,6 @@ def _cancelled(state: BatchState, data: BatchCancelRequested, time: datetime) ->
 
 # What every end of a run clears. `worker` stays: it names who worked on the batch last.
 _NO_RUN: dict[str, Any] = {"run_id": None, "run_settled_a_file": False, "waiting_for": ()}
-
-_CHANGES: dict[type, Callable[[BatchState, Any, datetime], Changes]] = {
-    BatchStarted: _started,
-    BatchProgressed: _progressed,
-    BatchReleased: _released,
-    FileProcessed: _file_processed,
-    FileFailed: _file_failed,
-    BatchCompleted: _completed,
-    BatchFailed: _failed,
-    BatchCancelRequested: _cancelled,
-}
 
 
 def _current(state: BatchState, run_id: str) -> bool:
@@ -398,29 +278,3 @@ def _open_file(state: BatchState, run_id: str, file_id: str) -> FileState | None
 
 def _settled(state: BatchState, file: FileState, time: datetime) -> dict[str, Any]:
     return {"files": {**state.files, file.file_id: file}, "run_settled_a_file": True, "last_seen_at": time}
-
-
-def _queued(file: FileSpec | FileState, time: datetime) -> FileState:
-    """The file as if nothing had happened to it yet."""
-    return FileState(
-        file_id=file.file_id,
-        filename=file.filename,
-        size=file.size,
-        sha256=file.sha256,
-        object_key=file.object_key,
-        path=file.path,
-        updated_at=time,
-    )
-
-
-def _again(file: FileState, time: datetime, suspected: int) -> FileState:
-    """The file as it waits for another run of the same generation."""
-    return structs.replace(_queued(file, time), suspected=suspected)
-
-
-def _failed_file(file: FileState, code: FileCode, message: str, time: datetime) -> FileState:
-    return structs.replace(_queued(file, time), standing="failed", code=code, message=message)
-
-
-def _uncarried(carried: CarriedFile) -> FileState:
-    return FileState(**structs.asdict(carried))

@@ -10,19 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from quire_schemas.events import (
-    COLLECTION,
-    MAX_FILENAME_BYTES,
-    MAX_PATH_BYTES,
-    MAX_REASON_BYTES,
-    MAX_TITLE_BYTES,
-    SETTLED,
-    TYPE_OF,
-    TYPES,
-    BatchRetryRequested,
-    Event,
-    EventData,
-)
+from quire_schemas.events import SETTLED, TYPE_OF, TYPES, BatchRetryRequested, Event, EventData
+from quire_schemas.fields import COLLECTION, too_long
 from quire_schemas.text import is_clean
 
 MAX_RECORD_BYTES = 65_536
@@ -31,13 +20,6 @@ CONTENT_TYPE = "application/json"
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REQUIRED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_specversion", "ce_collectionid")
-_BYTE_LIMITS = {
-    "filename": MAX_FILENAME_BYTES,
-    "path": MAX_PATH_BYTES,
-    "title": MAX_TITLE_BYTES,
-    "message": MAX_REASON_BYTES,
-    "reason": MAX_REASON_BYTES,
-}
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(struct) for name, struct in TYPES.items()}
 
@@ -183,10 +165,9 @@ def _check_texts(data: EventData, value: bytes) -> None:
         return
     if b"\\u0000" in value and not _all_clean(msgspec.to_builtins(data)):
         raise InvalidEvent("the value holds NUL")
-    for part in (data, *getattr(data, "files", ())):
-        for field, limit in _BYTE_LIMITS.items():
-            if len((getattr(part, field, None) or "").encode()) > limit:
-                raise InvalidEvent(f"a {field} takes more than {limit} bytes")
+    if (found := too_long(data)) is not None:
+        field, limit = found
+        raise InvalidEvent(f"a {field} takes more than {limit} bytes")
 
 
 def _check_description(data: EventData) -> None:

@@ -4,16 +4,35 @@ An event is history, not a command that must succeed: what it does to a batch, a
 is decided by `quire_schemas.batch.evolve` alone.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from quire_schemas.fields import (
+    CollectionId,
+    Count,
+    Filename,
+    Id,
+    Key,
+    Notices,
+    Number,
+    Reason,
+    RelativePath,
+    RequestName,
+    Sha256,
+    Time,
+    Title,
+)
+
 Policy = Literal["isolate", "all_or_nothing"]
-Status = Literal["queued", "processing", "completed", "completed_with_errors", "failed", "cancelled"]
-Standing = Literal["queued", "processing", "processed", "failed", "cancelled"]
+ActiveStatus = Literal["queued", "processing"]
+TerminalStatus = Literal["completed", "completed_with_errors", "failed", "cancelled"]
+Status = Literal[ActiveStatus, TerminalStatus]
+OpenStanding = Literal["queued", "processing"]
+SettledStanding = Literal["processed", "failed", "cancelled"]
+Standing = Literal[OpenStanding, SettledStanding]
 Stage = Literal["started", "heartbeat", "database_insert_complete", "cloud_upload_complete"]
 FileStage = Literal["fetching", "extracting", "inserting", "uploading"]
 Dependency = Literal["log", "storage", "database", "disk"]
@@ -35,67 +54,15 @@ FileCode = Literal[
     "batch_failed",
     "internal",
 ]
-NoticeCode = Literal[
-    "no_text",
-    "pages_without_text",
-    "truncated",
-    "unreadable_pages",
-    "xfa",
-    "attachments",
-    "unmapped_text",
-    "no_thumbnail",
-]
 BatchCode = Literal["all_files_failed", "file_failed", "attempts_exhausted"]
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
-NOTICES: tuple[NoticeCode, ...] = get_args(NoticeCode)
 STATUSES: tuple[Status, ...] = get_args(Status)
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
-TERMINAL: frozenset[Status] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
-SETTLED: frozenset[Standing] = frozenset({"processed", "failed", "cancelled"})
+TERMINAL: frozenset[Status] = frozenset(get_args(TerminalStatus))
+SETTLED: frozenset[Standing] = frozenset(get_args(SettledStanding))
 
 MAX_BATCH_SIZE = 100
-MAX_FILENAME_BYTES = 255
-MAX_PATH_BYTES = 1_024
-MAX_TITLE_BYTES = 255
-MAX_REASON_BYTES = 1024
-MAX_NOTICE_LENGTH = 255
-MAX_NAMES = 5
-MAX_NAME_BYTES = 60
-
-# A maximal length beside a pattern: Python's `$` lets a line feed through at the end.
-Id = Annotated[
-    str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", max_length=36, description="A UUID in lower case.")
-]
-COLLECTION = re.compile(r"[A-Za-z0-9._-]{1,128}")
-CollectionId = Annotated[str, Meta(pattern=f"^{COLLECTION.pattern}$", max_length=128)]
-Filename = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, description="At most 255 UTF-8 bytes.")]
-RelativePath = Annotated[
-    str, Meta(min_length=1, max_length=MAX_PATH_BYTES, description="At most 1,024 UTF-8 bytes; components parted by slashes.")
-]
-RequestName = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, description="At most 255 UTF-8 bytes.")]
-Title = Annotated[str, Meta(max_length=MAX_TITLE_BYTES, description="At most 255 UTF-8 bytes.")]
-Reason = Annotated[str, Meta(max_length=MAX_REASON_BYTES, description="A sentence for people, at most 1 KiB.")]
-Key = Annotated[str, Meta(min_length=1, max_length=1024, description="A key in the object store's bucket.")]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what JavaScript counts exactly; fits a bigint
-Number = Annotated[int, Meta(ge=0, le=10**9)]  # fits an integer of Postgres, and so does the next one
-Time = Annotated[datetime, Meta(tz=True)]
-
-
-class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that a reader of a processed file's text has to know; `message` is a sentence that says what to do.
-
-    `count` is of pages, attachments or characters, as the code has it; `names` are the first ones.
-    """
-
-    code: NoticeCode
-    message: Annotated[str, Meta(max_length=MAX_NOTICE_LENGTH)]
-    count: Number | None = None
-    names: Annotated[tuple[Annotated[str, Meta(max_length=MAX_NAME_BYTES)], ...], Meta(max_length=MAX_NAMES)] = ()
-
-
-Notices = Annotated[tuple[Notice, ...], Meta(max_length=len(NOTICES), description="Each code at most once.")]
 
 
 class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):

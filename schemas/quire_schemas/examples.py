@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCompleted,
@@ -20,9 +20,9 @@ from quire_schemas.events import (
     FileProcessed,
     FileSpec,
     InFlight,
-    Notice,
     event_of,
 )
+from quire_schemas.fields import Notice
 from quire_schemas.messages import (
     AnyFeedMessage,
     Authenticate,
@@ -47,6 +47,7 @@ from quire_schemas.messages import (
     Unsubscribed,
 )
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 from quire_schemas.views import BatchView, CreatedFile, FilePosition
 
 COLLECTION = "invoices"

@@ -1,5 +1,7 @@
 """`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated).
 
+`states/N.json` is what version N of the fold stores. It is written once: who changes it raises FOLD_VERSION.
+
 What a release promises stands beside them in `released/v1`: `events` and `messages` copied at that moment, never edited
 after it. A test compares.
 """
@@ -9,20 +11,26 @@ import sys
 from pathlib import Path
 
 from quire_schemas import asyncapi
-from quire_schemas.json_schemas import schemas
+from quire_schemas.json_schemas import schemas, stored
+from quire_schemas.states import FOLD_VERSION
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
+FOLDED = f"states/{FOLD_VERSION}.json"
 
 
 def files() -> dict[str, str]:
     """The text of each generated file, by its path."""
-    documents = {f"{name}.json": schema for name, schema in schemas().items()} | {"asyncapi.json": asyncapi.document()}
+    documents = {f"{name}.json": schema for name, schema in schemas().items()}
+    documents |= {"asyncapi.json": asyncapi.document(), FOLDED: stored()}
     return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in documents.items()}
 
 
 def write(directory: Path) -> None:
+    """Exits where the fold has changed under the same version."""
     for name, text in files().items():
         path = directory / name
+        if name == FOLDED and path.exists() and path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{name} would change: raise FOLD_VERSION in quire_schemas/states.py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from quire_schemas.events import TYPES
 from quire_schemas.messages import ClientMessage, ServerMessage
+from quire_schemas.states import BatchState
 
 Schema = dict[str, Any]
 
@@ -38,3 +39,17 @@ def schemas() -> dict[str, Schema]:
     events = {f"events/{name}": standalone(name, struct) for name, struct in TYPES.items()}
     messages = {f"messages/{name}": standalone(name, struct) for name, struct in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
     return events | messages
+
+
+def stored() -> Schema:
+    """The state of a batch, and the events that are folded into it. Without descriptions: they may change."""
+    _, definitions = components([BatchState], "#/$defs/{name}")
+    return {"events": list(TYPES), "state": _undescribed(definitions)}
+
+
+def _undescribed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_undescribed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _undescribed(value) for key, value in schema.items() if key != "description"}

@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import BatchCode, Count, Dependency, FileCode, Notice, Stage, Standing, Time
+from quire_schemas.events import BatchCode, Dependency, FileCode, Stage, Standing
+from quire_schemas.fields import Count, Notice, Time
 from quire_schemas.views import BatchView, CreatedFile, FilePosition
 
 

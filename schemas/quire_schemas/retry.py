@@ -5,15 +5,16 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import MAX_RECORD_BYTES
 from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
+from quire_schemas.states import BatchState, FileState, carried
 
 # Bytes of a carried file and its mention in `file_ids`, beside its name, path and object key, with artefact keys of at most
-# 91 bytes; bytes of a record beside its files. Without what `_SPARED` names and the requester: a test fills every other field.
+# 91 bytes; bytes of a record beside its files. Without what is spared: a test fills every field.
 _CARRIED_BYTES = 540
 _RECORD_BYTES = 400
-_SPARED: dict[str, Any] = {
+_SPARED: dict[str, Any] = {"by": None, "request_name": None}
+_SPARED_OF_FILES: dict[str, Any] = {
     "title": None,
     "message": None,
     "pages_read": None,
@@ -30,26 +31,19 @@ def retry_requested(
 ) -> BatchRetryRequested:
     """The retry of the batch as it stands; ids in `file_ids` that are none of its files' are left out.
 
-    So is what `_SPARED` names, the requester, and the request's name, where the record would be too large: no decision rests on
-    them.
+    So is what `_SPARED` and `_SPARED_OF_FILES` name where the record would be too large: no decision rests on that.
     """
     whole = BatchRetryRequested(
-        generation=state.generation,
         force=force,
         file_ids=None if file_ids is None else tuple(file_id for file_id in state.files if file_id in file_ids),
         by=by,
-        collection_id=state.collection_id,
-        request_id=state.request_id,
-        policy=state.policy,
-        attempt=state.attempt,
-        created_at=state.created_at,
-        request_name=state.request_name,
         files=tuple(_carried(file) for file in state.files.values()),
+        **carried(state),
     )
     if len(msgspec.json.encode(whole)) <= MAX_RECORD_BYTES:
         return whole
-    bare = tuple(structs.replace(file, **_SPARED) for file in whole.files)
-    return structs.replace(whole, by=None, request_name=None, files=bare)
+    bare = tuple(structs.replace(file, **_SPARED_OF_FILES) for file in whole.files)
+    return structs.replace(whole, files=bare, **_SPARED)
 
 
 def record_bytes(file: FileSpec) -> int:

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from quire_schemas.batch import FOLD_VERSION, BatchState
+from quire_schemas.states import FOLD_VERSION, BatchState
 
 _LABEL = f'{{"fold":{FOLD_VERSION},'.encode()
 _encoder = msgspec.json.Encoder()

@@ -4,18 +4,8 @@ from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from quire_schemas.events import (
-    MAX_FILENAME_BYTES,
-    BatchCode,
-    FileCode,
-    FileStage,
-    Notice,
-    Policy,
-    Stage,
-    Standing,
-    Status,
-    Time,
-)
+from quire_schemas.events import BatchCode, FileCode, FileStage, Policy, Stage, Standing, Status
+from quire_schemas.fields import MAX_FILENAME_BYTES, Notice, Time
 
 Item = TypeVar("Item")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from tests.folding import folded
 
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import Event
 from quire_schemas.object_keys import ARTEFACTS
+from quire_schemas.states import BatchState
 
 
 @dataclass

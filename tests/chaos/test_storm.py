@@ -31,7 +31,7 @@ from quire_schemas.messages import FeedMessage, Subscribed
 SECONDS = float(os.environ.get("QUIRE_CHAOS_SECONDS", "25"))
 SEED = int(os.environ.get("QUIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 COLLECTIONS = ("red", "blue")
-SETTINGS = {"QUIRE_HEARTBEAT_S": "2", "QUIRE_DRAIN_S": "0.2", "QUIRE_KAFKA_PUBLISH_TIMEOUT": "4"}
+SETTINGS = {"QUIRE_HEARTBEAT_SECONDS": "2", "QUIRE_DRAIN_SECONDS": "0.2", "QUIRE_KAFKA_PUBLISH_TIMEOUT_SECONDS": "4"}
 CALM_SECONDS = 120.0
 SWEEP_AFTER_SECONDS = 12.0
 

@@ -11,7 +11,7 @@ import pytest
 from tests.client.feed import BATCH, view
 
 from quire_cli.api import Answered, Api, patiently
-from quire_cli.commands import file_ids
+from quire_cli.cancel_retry import file_ids
 from quire_cli.errors import CliError
 from quire_cli.ids import whole
 from quire_cli.target import Target

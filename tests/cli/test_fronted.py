@@ -15,10 +15,10 @@ from tests.client.test_fallback import front, streaming
 
 from quire_cli import upload as uploading
 from quire_cli.api import Answered, BrokenOff, connect
+from quire_cli.delivery import Delivery
 from quire_cli.errors import CliError
 from quire_cli.following import Following
 from quire_cli.gather import Chosen, Gathered
-from quire_cli.submission import Submission
 from quire_cli.target import Target
 from quire_cli.upload import Order
 from quire_cli.views import PlainView
@@ -106,6 +106,6 @@ async def test_what_is_done_without_a_websocket_is_told(capsys: pytest.CaptureFi
         lines = capsys.readouterr()
         assert "answered a WebSocket with 404; following by Server-Sent Events instead." in lines.err
         assert '"SUBSCRIBED"' in lines.out
-        submission = Submission(api, Gathered(files=[]), Order("c", "isolate", "key", 300), PlainView(), wait=True)
+        submission = Delivery(api, Gathered(files=[]), Order("c", "isolate", "key", 300), PlainView(), wait=True)
         await until_told(submission.following)
         assert "following by Server-Sent Events instead." in capsys.readouterr().err

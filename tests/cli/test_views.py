@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from tests.client.feed import BATCH, completed, created, failed, processed, started
 
+from quire_cli.delivery import Phase
 from quire_cli.gather import Chosen, Gathered, Unreadable
 from quire_cli.live import LiveView
 from quire_cli.results import Result
@@ -38,7 +39,7 @@ FAILED = "✗ b.pdf  encrypted: The file is protected by a password. Remove the 
 
 
 class Told:
-    """The parts of a Submission that a view looks at."""
+    """The parts of a Delivery that a view looks at."""
 
     def __init__(self, count: int = 3) -> None:
         self.gathered = Gathered(FILES[:count], [Unreadable("gone.pdf", "no such file or directory")], 1)
@@ -161,7 +162,7 @@ def test_on_a_terminal_what_failed_among_many_is_named_again_at_the_end(monkeypa
     view, screen = live(None)
     told = Told()
     told.gathered.files *= 5
-    monkeypatch.setattr(view, "_submission", told)
+    monkeypatch.setattr(view, "_delivery", told)
     view.end(told.to(view))
     lines = screen.getvalue().splitlines()
     assert lines[-3:] == ["What failed:", FAILED, "1 of 15 files processed in 1.2 s, 1 failed, 1 rejected, 1 could not be read"]
@@ -174,12 +175,14 @@ def test_many_batches_take_the_room_of_ten(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(40):
         tracker.take(created("a.pdf", batch_id=f"{number:08}"))
 
-    class Sending(Told):
-        connecting, sent_bytes, probable = False, 7, list(tracker.batches.values())
-        uploading, started = True, 0.0
+    class All:
+        probable, uploading = list(tracker.batches.values()), True
 
-    submission: Any = Sending()
-    view.begin(submission)
+    class Sending(Told):
+        phase, sent_bytes, started, batches = Phase.UPLOADING, 7, 0.0, All
+
+    delivery: Any = Sending()
+    view.begin(delivery)
     view.refresh()
     view.close()
     shown = screen.getvalue()

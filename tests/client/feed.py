@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from quire_schemas.events import Notice
+from quire_schemas.fields import Notice
 from quire_schemas.messages import (
     BatchCancelledMessage,
     BatchCompletedMessage,

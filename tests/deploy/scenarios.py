@@ -30,9 +30,9 @@ OPTIONS: dict[str, Values] = {
     "s3": {"s3": {"endpoint": "https://s3.example.com:9443", "secret": "s3", "secrets": {"notifier": "s3-read"}}},
     "settings": {
         "config": {"QUIRE_LOG_LEVEL": "debug", "QUIRE_BATCH_SIZE": 10},
-        "ingest": {"config": {"QUIRE_SHUTDOWN_S": 61.5}, "preStopSeconds": 12},
-        "processor": {"config": {"QUIRE_MAX_CHARACTERS": 20_000_000, "QUIRE_HAND_OVER_S": 120}},
-        "notifier": {"config": {"QUIRE_DRAIN_S": 30, "QUIRE_LOG_LEVEL": "warning", "QUIRE_MAX_SOCKETS_PER_ADDRESS": 0}},
+        "ingest": {"config": {"QUIRE_SHUTDOWN_SECONDS": 61.5}, "preStopSeconds": 12},
+        "processor": {"config": {"QUIRE_MAX_CHARACTERS": 20_000_000, "QUIRE_HAND_OVER_SECONDS": 120}},
+        "notifier": {"config": {"QUIRE_DRAIN_SECONDS": 30, "QUIRE_LOG_LEVEL": "warning", "QUIRE_MAX_SOCKETS_PER_ADDRESS": 0}},
     },
     "pods": {
         name: {

@@ -144,9 +144,9 @@ def test_a_pod_is_given_the_time_that_its_service_takes_to_end(values: Values, t
         if component in SETTINGS:
             settings = load(SETTINGS[service], in_a_container(variables, tmp_path, 9100))
             takes = {
-                "ingest": lambda it: it.shutdown_s + CLEAN_UP_SECONDS,
-                "processor": lambda it: it.hand_over_s,
-                "notifier": lambda it: it.drain_s + SHUTDOWN_SECONDS,
+                "ingest": lambda it: it.shutdown_seconds + CLEAN_UP_SECONDS,
+                "processor": lambda it: it.hand_over_seconds,
+                "notifier": lambda it: it.drain_seconds + SHUTDOWN_SECONDS,
             }[service](settings)
             (container,) = containers(pod)
             sleeps = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)

@@ -161,9 +161,9 @@ def test_compose_gives_a_service_settings_that_it_takes(name: str, secrets: Path
 def test_a_service_has_the_time_to_stop_that_it_asks_for(secrets: Path) -> None:
     services = compose()["services"]
     of = {name: load(SETTINGS[name], environment(name, secrets)) for name in SERVICES}
-    assert seconds(services["ingest"]["stop_grace_period"]) > of["ingest"].shutdown_s
-    assert seconds(services["processor"]["stop_grace_period"]) > of["processor"].hand_over_s
-    assert seconds(services["notifier"]["stop_grace_period"]) > of["notifier"].drain_s
+    assert seconds(services["ingest"]["stop_grace_period"]) > of["ingest"].shutdown_seconds
+    assert seconds(services["processor"]["stop_grace_period"]) > of["processor"].hand_over_seconds
+    assert seconds(services["notifier"]["stop_grace_period"]) > of["notifier"].drain_seconds
 
 
 @pytest.mark.parametrize("name", compose()["services"])

@@ -65,7 +65,7 @@ async def meanwhile(action: Callable[[], Awaitable[object]]) -> AsyncIterator[No
 
 
 async def test_every_panel_shows_something_and_a_healthy_stack_wakes_nobody(stack: Stack, tmp_path: Path) -> None:
-    async with watched(stack, tmp_path, processors=2, QUIRE_WALL_LIMIT_S="5") as (client, prometheus):
+    async with watched(stack, tmp_path, processors=2, QUIRE_WALL_LIMIT_SECONDS="5") as (client, prometheus):
         for _ in range(2):  # what first appears with a value has no rate yet
             async with (
                 connect(client.quire.notifier_url.replace("http", "ws", 1) + "/ws?collection_id=default"),
@@ -93,7 +93,7 @@ async def test_kafka_away(stack: Stack, tmp_path: Path) -> None:
 
 
 async def test_postgres_away(stack: Stack, tmp_path: Path) -> None:
-    async with watched(stack, tmp_path, QUIRE_OUTAGE_LIMIT_S="3600") as (client, prometheus):
+    async with watched(stack, tmp_path, QUIRE_OUTAGE_LIMIT_SECONDS="3600") as (client, prometheus):
         backing = client.quire.backing
         [batch_id] = await client.accepted([(f"{n}.pdf", slow_pdf(f"{n}")) for n in range(8)])
         await client.until(batch_id, lambda batch: batch["status"] == "processing")
@@ -153,7 +153,7 @@ async def remove_originals(client: Client) -> None:
 
 
 async def test_a_processor_that_dies_again_and_again(stack: Stack, tmp_path: Path) -> None:
-    async with watched(stack, tmp_path, QUIRE_MAX_FRUITLESS_RUNS="2", QUIRE_WALL_LIMIT_S="30") as (client, prometheus):
+    async with watched(stack, tmp_path, QUIRE_MAX_FRUITLESS_RUNS="2", QUIRE_WALL_LIMIT_SECONDS="30") as (client, prometheus):
         [batch_id] = await client.accepted([("slow.pdf", slow_pdf("slow", 4_000))])
         for attempt in range(1, 4):
             await client.until(batch_id, lambda batch, attempt=attempt: batch["attempt"] == attempt)
@@ -166,7 +166,7 @@ async def test_a_processor_that_dies_again_and_again(stack: Stack, tmp_path: Pat
 
 
 async def test_workers_that_are_killed_and_a_processor_that_freezes(stack: Stack, tmp_path: Path) -> None:
-    async with watched(stack, tmp_path, QUIRE_CPU_LIMIT_S="0.5", QUIRE_WORKERS="2") as (client, prometheus):
+    async with watched(stack, tmp_path, QUIRE_CPU_LIMIT_SECONDS="0.5", QUIRE_WORKERS="2") as (client, prometheus):
         [batch_id] = await client.accepted([(f"{n}.pdf", slow_page_pdf()) for n in range(10)])
         await prometheus.true("QuireWorkerKills")
         await client.ended(batch_id)

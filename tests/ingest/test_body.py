@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive
 
-from quire_ingest.body import MAX_FIELDS, ClientLeft, FileStarts, Limits, boundary_of, file_events, refuse_length
+from quire_ingest.body import MAX_FIELDS, BodyLimits, ClientLeft, FileStarts, boundary_of, file_events, refuse_length
 from quire_runtime.http import Problem
 
-LIMITS = Limits(request_bytes=1_000_000, files=10, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0)
+LIMITS = BodyLimits(request_bytes=1_000_000, files=10, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0)
 BOUNDARY = "----b"
 
 
@@ -34,7 +34,7 @@ def messages(chunks: Sequence[bytes], *, whole: bool = True) -> Receive:
     return receive
 
 
-async def files(receive: Receive, limits: Limits = LIMITS) -> list[tuple[str | None, bytes]]:
+async def files(receive: Receive, limits: BodyLimits = LIMITS) -> list[tuple[str | None, bytes]]:
     found: list[tuple[str | None, bytes]] = []
     name: str | None = None
     content = b""
@@ -48,7 +48,7 @@ async def files(receive: Receive, limits: Limits = LIMITS) -> list[tuple[str | N
     return found
 
 
-async def refused(data: bytes, limits: Limits = LIMITS) -> tuple[int, str]:
+async def refused(data: bytes, limits: BodyLimits = LIMITS) -> tuple[int, str]:
     with pytest.raises(Problem) as refusal:
         await files(messages([data]), limits)
     return refusal.value.status, refusal.value.code

@@ -8,8 +8,8 @@ from msgspec import structs
 
 from quire_ingest.commands import Cancel, Retry, cancel_requested, retry_wanted
 from quire_runtime.http import Problem
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Standing, Status
+from quire_schemas.states import BatchState, FileState
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(3)]

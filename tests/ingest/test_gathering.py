@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from quire_ingest.gathering import Gatherer
-from quire_ingest.verdict import verdict
+from quire_ingest.rejection import rejection_of
 from quire_schemas.cloudevents import MAX_RECORD_BYTES, encode
 from quire_schemas.events import BatchCreated, FileSpec, event_of
 
@@ -51,12 +51,14 @@ def test_no_batch_is_too_large_for_its_record():
 
 
 def test_a_file_is_taken_when_its_first_kilobyte_names_it_a_pdf():
-    assert verdict(b"%PDF-1.7", 8, 8) is None
-    assert verdict(b"x" * 1019 + b"%PDF-", 2_000, 2_000) is None
-    assert verdict(b"%PDF1.4", 7, 8) is None
-    assert verdict(b"4 0 obj\n<<", 10, 20) is None
+    assert rejection_of(b"%PDF-1.7", 8, 8) is None
+    assert rejection_of(b"x" * 1019 + b"%PDF-", 2_000, 2_000) is None
+    assert rejection_of(b"%PDF1.4", 7, 8) is None
+    assert rejection_of(b"4 0 obj\n<<", 10, 20) is None
 
 
 def test_a_file_is_rejected_for_one_reason():
-    reasons = [verdict(*args) for args in ((b"", 0, 9), (b"x" * 1020 + b"%PDF", 2_000, 9_000), (b"GIF", 3, 9), (b"%PDF-", 10, 9))]
+    reasons = [
+        rejection_of(*args) for args in ((b"", 0, 9), (b"x" * 1020 + b"%PDF", 2_000, 9_000), (b"GIF", 3, 9), (b"%PDF-", 10, 9))
+    ]
     assert [reason and reason.code for reason in reasons] == ["empty", "not_a_pdf", "not_a_pdf", "too_large"]

@@ -16,17 +16,17 @@ from starlette.types import Message
 from tests.fakes.store import Store
 
 from quire_ingest.app import Api
-from quire_ingest.body import Limits
+from quire_ingest.body import BodyLimits
 from quire_ingest.commands import Commands
 from quire_ingest.request_commands import RequestCommands
 from quire_ingest.segments import Memory
 from quire_ingest.standings import Standings
-from quire_ingest.submission import Parts
-from quire_ingest.uploads import Terms
+from quire_ingest.submission import UploadParts
+from quire_ingest.uploads import UploadTerms
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
 from quire_runtime.settings import AuthSettings
-from quire_schemas.batch import BatchState, FileState
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.stored import encode_state
 
 BATCH = "00000000-0000-4000-8000-000000000000"
@@ -150,12 +150,12 @@ class Ingest(NamedTuple):
         standings = Standings(client, clock)
         store, publisher = cast("Any", Store()), cast("Any", Publisher())
         commands = Commands(standings, publisher, clock)
-        terms = Terms(at_once=4, sends=asyncio.Semaphore(4), patience=0.0, memory=Memory(1 << 20), directory=self.directory)
+        terms = UploadTerms(at_once=4, sends=asyncio.Semaphore(4), patience=0.0, memory=Memory(1 << 20), directory=self.directory)
         return Api(
-            Parts(store=store, publisher=publisher, clock=clock, terms=terms, batch_size=2, max_file_bytes=100),
+            UploadParts(store=store, publisher=publisher, clock=clock, terms=terms, batch_size=2, max_file_bytes=100),
             (commands, RequestCommands(standings, commands)),
             Authenticator(self.auth),
-            Limits(request_bytes=100_000, files=3, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0),
+            BodyLimits(request_bytes=100_000, files=3, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0),
             ("http://localhost:8000",),
         )
 

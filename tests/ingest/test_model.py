@@ -23,8 +23,8 @@ from tests.virtual import VirtualClock, VirtualLoop, run
 from quire_ingest.body import ClientLeft, FileStarts
 from quire_ingest.records import request_id_of
 from quire_ingest.segments import Memory
-from quire_ingest.submission import Ask, Parts, Submission
-from quire_ingest.uploads import Terms
+from quire_ingest.submission import Ask, Submission, UploadParts
+from quire_ingest.uploads import UploadTerms
 from quire_runtime.http import Problem
 from quire_runtime.kafka import LogUnavailable
 from quire_schemas.events import BatchCreated, Event
@@ -73,8 +73,8 @@ class World:
         self.chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
         self.store, self.log = Store(self.chance, rates[0]), Log(self.chance, rates[1])
         self.memory = Memory(1 << 30)
-        terms = Terms(at_once=4, sends=asyncio.Semaphore(12), patience=2.0, memory=self.memory, directory=Path())
-        self._parts = Parts(
+        terms = UploadTerms(at_once=4, sends=asyncio.Semaphore(12), patience=2.0, memory=self.memory, directory=Path())
+        self._parts = UploadParts(
             store=self.store,  # type: ignore[arg-type]  # the same methods, in memory
             publisher=self.log,  # type: ignore[arg-type]
             clock=VirtualClock(loop),

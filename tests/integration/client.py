@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from quire_local.services import Backing
 from quire_runtime.scan import LogScan
 from quire_runtime.settings import KafkaSettings
-from quire_schemas.batch import BatchState
 from quire_schemas.events import Event
+from quire_schemas.states import BatchState
 
 PATIENCE_SECONDS = 60.0
 File = tuple[str, bytes]

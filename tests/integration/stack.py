@@ -77,7 +77,7 @@ class Stack:
         backing = backing or await self.fresh()
         ports = with_free_ports(processors)
         logs = self.logs / backing.bucket
-        common = {"QUIRE_KAFKA_SESSION_TIMEOUT": "6", "QUIRE_LOG_FORMAT": "console", **(settings or {})}
+        common = {"QUIRE_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "QUIRE_LOG_FORMAT": "console", **(settings or {})}
         quire = Quire(backing, ports, services(backing, ports, processors=processors, logs=logs, settings=common), common, logs)
         try:
             await start_all(quire.parts, silent)

@@ -84,7 +84,12 @@ class Known:
 
 @pytest.fixture(scope="module")
 async def known(stack: Stack) -> AsyncIterator[Known]:
-    settings = {"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": SECRET, "QUIRE_AUTH_LEEWAY": "0", "QUIRE_AUTHENTICATE_S": "1"}
+    settings = {
+        "QUIRE_AUTH": "jwt",
+        "QUIRE_AUTH_SECRET": SECRET,
+        "QUIRE_AUTH_LEEWAY_SECONDS": "0",
+        "QUIRE_AUTHENTICATE_SECONDS": "1",
+    }
     async with serving(stack, settings=settings) as client:
         client.http.headers.update(bearer(token()))
         [batch] = await client.accepted([("a.pdf", simple_pdf())], collection_id="mine")

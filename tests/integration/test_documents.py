@@ -21,7 +21,8 @@ from quire_processor.extracted import Extracted
 from quire_runtime import postgres
 from quire_runtime.migrations import migrate
 from quire_runtime.settings import PostgresSettings
-from quire_schemas.batch import BatchState, FileState, evolve
+from quire_schemas.batch import evolve
+from quire_schemas.states import BatchState, FileState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = str(uuid4())

@@ -33,7 +33,7 @@ HEARTBEAT_SECONDS = "0.3"
 
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    async with serving(stack, settings={"QUIRE_HEARTBEAT_S": HEARTBEAT_SECONDS}) as one:
+    async with serving(stack, settings={"QUIRE_HEARTBEAT_SECONDS": HEARTBEAT_SECONDS}) as one:
         yield one
 
 
@@ -160,7 +160,7 @@ async def test_an_upload_cut_off_half_way_leaves_nothing_accepted(client: Client
 
 
 async def test_while_storage_hangs_an_upload_is_refused_and_nothing_of_it_comes_later(stack: Stack) -> None:
-    async with serving(stack, settings={"QUIRE_S3_TIMEOUT": "1", "QUIRE_STORAGE_PATIENCE_S": "1"}) as client:
+    async with serving(stack, settings={"QUIRE_S3_TIMEOUT_SECONDS": "1", "QUIRE_STORAGE_PATIENCE_SECONDS": "1"}) as client:
         stack.s3.freeze()
         try:
             refused = await client.submit(good(2), collection_id="hangs")

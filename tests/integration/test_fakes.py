@@ -174,7 +174,7 @@ async def group(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[G
         yield FakeGroup()
         return
     bootstrap = stack.backing.kafka
-    settings = KafkaSettings(bootstrap=bootstrap, topic=f"test-{uuid4()}", partitions=PARTITIONS, session_timeout=6)
+    settings = KafkaSettings(bootstrap=bootstrap, topic=f"test-{uuid4()}", partitions=PARTITIONS, session_timeout_seconds=6)
     await ensure_topic(settings)
     async with Publisher(settings, "test") as publisher:
         yield RealGroup(settings, publisher)

@@ -27,7 +27,7 @@ FILES = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(30)]
 
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    async with serving(stack, settings={"QUIRE_MAX_SUBSCRIPTIONS": "3", "QUIRE_DRAIN_S": "0.5"}) as one:
+    async with serving(stack, settings={"QUIRE_MAX_SUBSCRIPTIONS": "3", "QUIRE_DRAIN_SECONDS": "0.5"}) as one:
         yield one
 
 
@@ -96,7 +96,7 @@ async def test_one_socket_follows_several_collections_and_leaves_them(client: Cl
     [
         ("no json", "bad_message", 3501),
         ('{"type":"NONSENSE"}', "bad_message", 3501),
-        ('{"type":"SUBSCRIBE","collection_id":"a/b"}', "bad_collection_id", None),
+        ('{"type":"SUBSCRIBE","collection_id":"a/b"}', "invalid_collection_id", None),
         ('{"type":"SUBSCRIBE","collection_id":"x","after":-1}', "bad_message", 3501),
         ('{"type":"UNSUBSCRIBE","collection_id":"never"}', "not_subscribed", None),
         (b"\x00binary", "bad_message", 3501),

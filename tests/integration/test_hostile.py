@@ -11,7 +11,7 @@ from tests import samples_pdf as make
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 
-LIMITS = {"QUIRE_WALL_LIMIT_S": "8", "QUIRE_CPU_LIMIT_S": "4"}
+LIMITS = {"QUIRE_WALL_LIMIT_SECONDS": "8", "QUIRE_CPU_LIMIT_SECONDS": "4"}
 BEYOND_REPAIR = {"corrupt", "timeout", "out_of_memory", "worker_crashed"}
 HOSTILE = {
     "bomb.pdf": (make.bomb_pdf, BEYOND_REPAIR | {None}),

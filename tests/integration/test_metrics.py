@@ -36,7 +36,7 @@ HEALTHY = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(26)]
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
     """Of two processors, after a bit of everything."""
-    async with serving(stack, processors=2, settings={"QUIRE_CPU_LIMIT_S": "0.7"}) as one:
+    async with serving(stack, processors=2, settings={"QUIRE_CPU_LIMIT_SECONDS": "0.7"}) as one:
         async with (
             connect(one.quire.notifier_url.replace("http", "ws", 1) + "/ws?collection_id=default"),
             one.http.stream("GET", f"{one.quire.notifier_url}/api/collections/default/events"),

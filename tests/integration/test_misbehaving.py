@@ -27,7 +27,7 @@ PATIENCE = 60.0
 
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    settings = {"QUIRE_IDLE_TIMEOUT_S": "1", "QUIRE_COMMAND_TIMEOUT_S": "1", "QUIRE_POSTGRES_POOL_SIZE": "2"}
+    settings = {"QUIRE_IDLE_TIMEOUT_SECONDS": "1", "QUIRE_COMMAND_TIMEOUT_SECONDS": "1", "QUIRE_POSTGRES_POOL_SIZE": "2"}
     settings |= {"QUIRE_BATCH_SIZE": "10", "QUIRE_MAX_FILES": "30"}
     async with serving(stack, settings=settings) as one:
         yield one

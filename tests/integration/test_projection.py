@@ -22,6 +22,8 @@ from quire_notifier.projecting import tables
 from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
 from quire_notifier.projecting.fold import fold
 from quire_notifier.projecting.projection import Projection
+from quire_notifier.projecting.row_sql import column_types, row_statements
+from quire_notifier.projecting.rows import BatchRow, FileRow
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.snapshots import read_snapshot
 from quire_notifier.web.paging import file_place_of, onward_of
@@ -30,7 +32,6 @@ from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
 from quire_runtime.settings import PostgresSettings
-from quire_runtime.statements import statements
 from quire_schemas.events import Event
 from quire_schemas.messages import Subscribed, decode_server_message
 from quire_schemas.views import FilePosition, FileView
@@ -283,6 +284,7 @@ async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought:
 
 
 ID = story.uid("any")
+COLUMNS = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2"
 
 
 @pytest.mark.parametrize(
@@ -305,7 +307,7 @@ async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
     """However long the list is, then: nothing of it is sorted but what is asked for."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")  # where it can
-        asking = statements(f"quire_notifier.{package}", module)[name]
+        asking = row_statements(f"quire_notifier.{package}", module)[name]
         plan = await connection.fetch(f"EXPLAIN {asking}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)
 
@@ -334,15 +336,32 @@ async def test_what_is_asked_of_one_upload_or_batch_is_found_by_an_index_and_sor
 ) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        plan = await connection.fetch(f"EXPLAIN {statements(f'quire_notifier.{place[0]}', place[1])[name]}", *asked)
+        plan = await connection.fetch(f"EXPLAIN {row_statements(f'quire_notifier.{place[0]}', place[1])[name]}", *asked)
     assert by in "\n".join(line[0] for line in plan)
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "others"),
+    [
+        ("batch", BatchRow, {"state": "bytea", "heard_at": "timestamp with time zone"}),
+        ("file_metadata", FileRow, {"searchable": "text"}),
+    ],
+)
+async def test_a_table_has_the_columns_of_its_row(
+    pool: asyncpg.Pool, table: str, row: type[BatchRow | FileRow], others: dict[str, str]
+) -> None:
+    """So have the templates, of which a rebuild makes the tables anew."""
+    wanted = {name: kind.replace("timestamptz", "timestamp with time zone") for name, kind in column_types(row).items()}
+    for name in (table, f"{table}_template"):
+        columns = await pool.fetch(COLUMNS, SCHEMA, name)
+        assert {column["column_name"]: column["data_type"] for column in columns} == wanted | others
 
 
 async def test_words_are_looked_up_in_an_index_and_their_files_in_another(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")  # where it can
         asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour")
-        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier.web', 'search')['files']}", *asked)
+        plan = await connection.fetch(f"EXPLAIN {row_statements('quire_notifier.web', 'search')['files']}", *asked)
     text = "\n".join(line[0] for line in plan)
     assert "Seq Scan" not in text
     assert "indexed_page_words_idx" in text

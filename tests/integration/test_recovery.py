@@ -9,7 +9,7 @@ from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import simple_pdf, slow_pdf
 
-BRISK = {"QUIRE_HEARTBEAT_S": "1"}
+BRISK = {"QUIRE_HEARTBEAT_SECONDS": "1"}
 
 
 def batch_of(count: int, pages: int = 100) -> list[tuple[str, bytes]]:
@@ -70,7 +70,7 @@ async def test_what_a_processor_writes_that_was_believed_dead_has_no_effect(stac
 
 
 async def test_while_kafka_is_away_nothing_is_promised_and_nothing_is_lost(stack: Stack) -> None:
-    async with serving(stack, settings=BRISK | {"QUIRE_KAFKA_PUBLISH_TIMEOUT": "2"}) as client:
+    async with serving(stack, settings=BRISK | {"QUIRE_KAFKA_PUBLISH_TIMEOUT_SECONDS": "2"}) as client:
         [before] = await client.accepted(batch_of(12))
         await client.until(before, lambda batch: batch["processed"] >= 1)
         await stack.kafka.stop()

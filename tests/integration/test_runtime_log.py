@@ -58,7 +58,11 @@ async def eventually(condition: Callable[[], bool], seconds: float = 30) -> None
 async def log(stack: Any) -> KafkaSettings:
     """A topic of its own for each test."""
     settings = KafkaSettings(
-        bootstrap=stack.backing.kafka, topic=f"test-{uuid4()}", partitions=PARTITIONS, session_timeout=6, publish_timeout=10
+        bootstrap=stack.backing.kafka,
+        topic=f"test-{uuid4()}",
+        partitions=PARTITIONS,
+        session_timeout_seconds=6,
+        publish_timeout_seconds=10,
     )
     await ensure_topic(settings)
     return settings
@@ -177,7 +181,7 @@ async def test_events_of_a_batch_keep_the_order_in_which_they_were_published(pub
 
 
 async def test_without_kafka_publishing_fails_in_bounded_time_and_start_does_not():
-    settings = KafkaSettings(bootstrap="127.0.0.1:9", publish_timeout=0.5, request_timeout=1)
+    settings = KafkaSettings(bootstrap="127.0.0.1:9", publish_timeout_seconds=0.5, request_timeout_seconds=1)
     async with Publisher(settings, "test") as publisher:
         with pytest.raises(LogUnavailable):
             await publisher.publish(an_event())
@@ -521,7 +525,7 @@ async def outage(stack: Any, request: pytest.FixtureRequest) -> AsyncIterator[Ka
 
 
 async def test_an_outage_is_said_survived_and_loses_nothing(log: KafkaSettings, outage: KafkaOutage):
-    settings = msgspec.structs.replace(log, publish_timeout=1, request_timeout=2)
+    settings = msgspec.structs.replace(log, publish_timeout_seconds=1, request_timeout_seconds=2)
     events = [an_event() for _ in range(40)]
     reader = Reader()
     async with Publisher(settings, "test") as publisher, reading(settings, reader, group()) as consumer:
@@ -543,7 +547,7 @@ async def test_an_outage_is_said_survived_and_loses_nothing(log: KafkaSettings, 
 
 
 async def test_an_outage_does_not_hinder_stopping(log: KafkaSettings, outage: KafkaOutage):
-    settings = msgspec.structs.replace(log, publish_timeout=1, request_timeout=2)
+    settings = msgspec.structs.replace(log, publish_timeout_seconds=1, request_timeout_seconds=2)
     async with asyncio.timeout(40):
         async with Publisher(settings, "test") as publisher, reading(settings, Reader(), group()) as consumer:
             await eventually(lambda: consumer.position(0) == 0)
@@ -554,7 +558,7 @@ async def test_an_outage_does_not_hinder_stopping(log: KafkaSettings, outage: Ka
 
 
 async def test_a_commit_in_an_outage_says_that_it_did_not_happen(log: KafkaSettings, outage: KafkaOutage):
-    settings = msgspec.structs.replace(log, request_timeout=2)
+    settings = msgspec.structs.replace(log, request_timeout_seconds=2)
     async with reading(settings, Reader(), group()) as consumer:
         await eventually(lambda: consumer.position(0) == 0)
         await outage.begin()

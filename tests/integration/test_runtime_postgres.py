@@ -130,7 +130,7 @@ async def test_a_postgres_that_is_away_is_transient(dsn: str):
 
 async def test_what_passes_by_itself_is_transient_and_a_mistake_is_not(dsn: str, schema: str, tmp_path: Path):
     await migrate(dsn, schema, files(tmp_path, m0001_first="CREATE TABLE a (n int PRIMARY KEY); INSERT INTO a VALUES (1), (2);"))
-    pool = await connect_pool(PostgresSettings(dsn=dsn, pool_size=3, command_timeout=5), schema)
+    pool = await connect_pool(PostgresSettings(dsn=dsn, pool_size=3, command_timeout_seconds=5), schema)
 
     async def cross(first: int, second: int) -> None:
         async with pool.acquire() as connection, connection.transaction():

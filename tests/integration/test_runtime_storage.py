@@ -203,7 +203,7 @@ async def test_a_store_that_hangs_is_unavailable(tmp_path: Path):
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    settings = S3Settings(endpoint=f"http://127.0.0.1:{port}", access_key="a", secret_key="b", timeout=0.2)
+    settings = S3Settings(endpoint=f"http://127.0.0.1:{port}", access_key="a", secret_key="b", timeout_seconds=0.2)
     (tmp_path / "a").write_bytes(b"some bytes")
     async with server, ObjectStore(settings) as store:
         for ask in (store.get("a"), store.put("a", b"x"), store.put("a", io.BytesIO(b"x")), store.put("a", tmp_path / "a")):

@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).parents[2] / "samples" / "pdfs"
 
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    async with serving(stack, settings={"QUIRE_HEARTBEAT_S": "0.5"}) as one:
+    async with serving(stack, settings={"QUIRE_HEARTBEAT_SECONDS": "0.5"}) as one:
         yield one
 
 

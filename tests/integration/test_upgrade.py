@@ -29,8 +29,8 @@ from websockets.asyncio.client import connect
 from quire_local.services import Service, services
 from quire_runtime.publisher import Publisher
 from quire_runtime.settings import KafkaSettings
-from quire_schemas.batch import FOLD_VERSION
 from quire_schemas.events import BatchCreated
+from quire_schemas.states import FOLD_VERSION
 from quire_schemas.stored import fold_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,10 +56,10 @@ def newer_tree(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which the fold is a newer one, whose states cannot be carried on from ours."""
     tree = tmp_path_factory.mktemp("newer") / "schemas"
     shutil.copytree(ROOT / "schemas", tree)
-    batch = tree / "quire_schemas" / "batch.py"
-    text, count = re.subn(r"^(FOLD_VERSION|CARRIES_ON_FROM) = \d+$", r"\1 = 999", batch.read_text(), flags=re.MULTILINE)
+    states = tree / "quire_schemas" / "states.py"
+    text, count = re.subn(r"^(FOLD_VERSION|CARRIES_ON_FROM) = \d+$", r"\1 = 999", states.read_text(), flags=re.MULTILINE)
     assert count == 2
-    batch.write_text(text)
+    states.write_text(text)
     return {"PYTHONPATH": str(tree)}
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from quire_notifier.plain import page_texts
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.web.exporting import formats, steady
-from quire_notifier.web.exporting.archive import Entry, zipped
+from quire_notifier.web.exporting.archive import ArchiveEntry, zipped
 from quire_notifier.web.exporting.artefact import PagesArray
 from quire_notifier.web.exporting.names import Names
 from quire_notifier.web.exports import rows
@@ -107,10 +107,10 @@ async def chunks_of(*chunks: bytes) -> AsyncGenerator[bytes, None]:
 async def test_an_archive_is_unpacked_to_what_was_put_in() -> None:
     content = random.Random(1).randbytes(300_000)  # noqa: S311 -- the same each time
 
-    async def entries() -> AsyncGenerator[Entry, None]:
-        yield Entry("a/文.txt", NOW, 3, 4, chunks_of(b"one", b""))
-        yield Entry("b.pdf", datetime(1970, 1, 1, tzinfo=UTC), len(content), 0, chunks_of(content[:100], content[100:]))
-        yield Entry("large.pdf", NOW, 5 << 30, 0, chunks_of(b"it says more than it is"))
+    async def entries() -> AsyncGenerator[ArchiveEntry, None]:
+        yield ArchiveEntry("a/文.txt", NOW, 3, 4, chunks_of(b"one", b""))
+        yield ArchiveEntry("b.pdf", datetime(1970, 1, 1, tzinfo=UTC), len(content), 0, chunks_of(content[:100], content[100:]))
+        yield ArchiveEntry("large.pdf", NOW, 5 << 30, 0, chunks_of(b"it says more than it is"))
 
     pieces = [piece async for piece in zipped(entries())]
     archive = ZipFile(io.BytesIO(b"".join(pieces)))
@@ -125,8 +125,8 @@ async def gathered(stream: AsyncGenerator[bytes, None], pieces: list[bytes]) -> 
 
 
 async def test_an_archive_that_breaks_off_is_none() -> None:
-    async def entries() -> AsyncGenerator[Entry, None]:
-        yield Entry("a.txt", NOW, 3, 4, chunks_of(b"one"))
+    async def entries() -> AsyncGenerator[ArchiveEntry, None]:
+        yield ArchiveEntry("a.txt", NOW, 3, 4, chunks_of(b"one"))
         raise StorageUnavailable("away")
 
     pieces: list[bytes] = []

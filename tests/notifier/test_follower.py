@@ -10,7 +10,7 @@ import pytest
 from quire_notifier.projecting import follower
 from quire_notifier.projecting.epochs import Epoch, NeedsRebuild
 from quire_notifier.projecting.follower import Follower
-from quire_schemas.batch import FOLD_VERSION
+from quire_schemas.states import FOLD_VERSION
 
 
 class Epochs:

@@ -29,7 +29,7 @@ from websockets.exceptions import InvalidStatus
 from quire_client import subscribe
 from quire_notifier.pushing.admission import Admission
 from quire_notifier.sockets import centrifuge_protocol, wire
-from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, SocketTerms
 from quire_notifier.sockets.open_sockets import Sockets
 from quire_notifier.sockets.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_notifier.web.sse import Streams
@@ -79,7 +79,7 @@ async def notifier(
     hub = DeafHub(feed or MemoryFeed(random.Random(1)), "")  # type: ignore[arg-type]  # noqa: S311
     admission = Admission(most or Most())
     streams = Streams(hub, admission)
-    terms = Terms(origins, authenticate_seconds, 200, 25.0, settings.mode == "none")
+    terms = SocketTerms(origins, authenticate_seconds, 200, 25.0, settings.mode == "none")
     gateway = Gateway(hub, Sockets(admission), admission, authenticator, terms)
 
     async def events(request: Request) -> Response:

@@ -14,8 +14,8 @@ from tests.schemas import story
 
 from quire_notifier.projecting.fold import fold
 from quire_notifier.projecting.requests import Added, added
-from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES, Event
+from quire_schemas.states import BatchState
 
 
 class Sums:

@@ -117,7 +117,7 @@ def test_a_connection_that_changes_its_subject_is_counted_where_it_is_now() -> N
             assert session._enter(replace(EVERYBODY, subject=subject, expires_at=datetime.now(UTC) + timedelta(hours=1)))
         assert admission.enter("ada")
         assert not admission.enter("eve")
-        session._leave()
+        session._presence.leave()
         assert admission.enter("eve")
 
     asyncio.run(told())

@@ -27,9 +27,9 @@ from quire_notifier.pushing.hub import Hub
 from quire_notifier.pushing.snapshots import SnapshotMessages, read_snapshot
 from quire_notifier.web.paging import onward_of
 from quire_notifier.web.row_views import state_view
-from quire_schemas.batch import BatchState
 from quire_schemas.events import Event
 from quire_schemas.messages import AnyFeedMessage, Subscribed
+from quire_schemas.states import BatchState
 from quire_schemas.views import FilePosition
 
 COLLECTION = story.COLLECTION

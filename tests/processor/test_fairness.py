@@ -12,8 +12,8 @@ from tests.processor.model.world import PLACES, WORKERS, Files, World
 from tests.virtual import VirtualLoop, run
 
 from quire_processor.pipeline import Job
-from quire_schemas.batch import BatchState
 from quire_schemas.events import BatchCompleted, BatchFailed, BatchStarted, FileFailed, FileProcessed
+from quire_schemas.states import BatchState
 
 Ends = BatchCompleted | BatchFailed
 Turning = BatchStarted | Ends

@@ -7,8 +7,8 @@ from tests.processor.model.world import PLACES, WORKERS, Files, World
 from tests.virtual import VirtualLoop, run
 
 from quire_processor.pipeline import Job
-from quire_schemas.batch import BatchState
 from quire_schemas.events import BatchReleased, FileFailed, FileProcessed
+from quire_schemas.states import BatchState
 
 
 async def stopped_while_working(world: World) -> list[tuple[BatchState, object]]:

@@ -9,7 +9,7 @@ from tests.samples_pdf import assembled, one_page, simple_pdf, stream
 
 from quire_processor.limits import Limits
 from quire_processor.notices import Findings, no_thumbnail, notices
-from quire_schemas.events import MAX_NAME_BYTES, MAX_NAMES, MAX_NOTICE_LENGTH, NOTICES, Notice
+from quire_schemas.fields import MAX_NAME_BYTES, MAX_NAMES, MAX_NOTICE_LENGTH, NOTICES, Notice
 
 WORDS = lines((72, 700, "Some words"))
 FILE = b"<< /Type /Filespec /F (%b) /UF (%b) /EF << /F 8 0 R >> >>"

@@ -2,7 +2,6 @@ from datetime import UTC, datetime
 
 from quire_processor.ownership import Ownership
 from quire_schemas import ids
-from quire_schemas.batch import BatchState
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCompleted,
@@ -15,6 +14,7 @@ from quire_schemas.events import (
     event_of,
 )
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH, OTHER, RUN, FILE, REQUEST = (ids.derived(name) for name in ("batch", "other", "run", "file", "request"))

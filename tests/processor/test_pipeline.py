@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec import structs
@@ -18,6 +18,7 @@ from tests.processor.test_ownership import created
 from quire_processor import pipeline as pipelines
 from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.limits import Limits
+from quire_processor.metrics import FILE_STAGE_SECONDS
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.pool import WorkerPool
 from quire_processor.shares import Shares, Turns
@@ -26,7 +27,7 @@ from quire_processor.workplace import Workplace
 from quire_runtime.clock import SystemClock
 from quire_runtime.storage import StorageRefuses, StorageUnavailable
 from quire_schemas.batch import evolve
-from quire_schemas.events import FileFailed
+from quire_schemas.events import FileFailed, FileProcessed, FileStage
 
 CONTENT = b"%PDF-1.4"
 
@@ -72,8 +73,29 @@ class Parts:
         )
 
 
+class Holding(Away):
+    """One that takes everything."""
+
+    async def put(self, *_: Any) -> None: ...
+
+
+class Told(Parts):
+    """Notes the stages that it is told of."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def at(self, _file_id: str, stage: str, *_: Any) -> None:
+        self.stages.append(stage)
+
+
 async def outcome_with(store: Any, directory: Path, outage_limit: float) -> FileFailed:
-    parts: Any = Parts()
+    outcome = await worked_on(store, directory, outage_limit, Parts())
+    assert isinstance(outcome, FileFailed)
+    return outcome
+
+
+async def worked_on(store: Any, directory: Path, outage_limit: float, parts: Any) -> FileProcessed | FileFailed:
     pipeline = Pipeline(
         store=store,
         documents=parts,
@@ -87,9 +109,19 @@ async def outcome_with(store: Any, directory: Path, outage_limit: float) -> File
     assert state is not None
     [file] = state.files.values()
     file = structs.replace(file, size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
-    outcome = await pipeline.process(Job(batch=state, run_id="r", file=file, position=0), parts)
-    assert isinstance(outcome, FileFailed)
-    return outcome
+    return await pipeline.process(Job(batch=state, run_id="r", file=file, position=0), parts)
+
+
+async def test_a_file_goes_through_every_stage_and_each_is_said_and_measured(tmp_path: Path) -> None:
+    told, before = Told(), measured()
+    assert isinstance(await worked_on(Holding(), tmp_path, 600.0, told), FileProcessed)
+    assert tuple(told.stages) == get_args(FileStage)
+    assert measured() == {stage: before[stage] + 1 for stage in get_args(FileStage)}
+
+
+def measured() -> dict[str, float]:
+    samples = [sample for metric in FILE_STAGE_SECONDS.collect() for sample in metric.samples]
+    return {sample.labels["stage"]: sample.value for sample in samples if sample.name.endswith("_count")}
 
 
 async def test_storage_that_is_away_for_too_long_fails_the_file_with_its_code(tmp_path: Path) -> None:

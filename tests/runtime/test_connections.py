@@ -117,12 +117,12 @@ async def client(port: int, *, receive_buffer: int | None = None) -> AsyncIterat
 
 
 async def test_who_connects_and_says_nothing_is_sent_away() -> None:
-    async with serving(head_timeout=0.2) as (server, _), client(server.port) as silent:
+    async with serving(head_timeout_seconds=0.2) as (server, _), client(server.port) as silent:
         assert await silent.ended() == b""
 
 
 async def test_a_head_that_comes_byte_by_byte_has_its_deadline() -> None:
-    async with serving(head_timeout=0.5) as (server, _), client(server.port) as slow, asyncio.TaskGroup() as group:
+    async with serving(head_timeout_seconds=0.5) as (server, _), client(server.port) as slow, asyncio.TaskGroup() as group:
         dripping = group.create_task(slow.drip(HEAD * 100, 0.05))
         assert await slow.ended() == b""
         dripping.cancel()
@@ -130,7 +130,7 @@ async def test_a_head_that_comes_byte_by_byte_has_its_deadline() -> None:
 
 async def test_so_has_the_head_of_a_second_request() -> None:
     async with (
-        serving(head_timeout=0.5, keep_alive=0.2) as (server, _),
+        serving(head_timeout_seconds=0.5, keep_alive_seconds=0.2) as (server, _),
         client(server.port) as slow,
         asyncio.TaskGroup() as group,
     ):
@@ -142,7 +142,7 @@ async def test_so_has_the_head_of_a_second_request() -> None:
 
 
 async def test_a_connection_without_a_request_ends_and_one_with_requests_goes_on() -> None:
-    async with serving(head_timeout=0.3, keep_alive=0.3) as (server, _), client(server.port) as busy:
+    async with serving(head_timeout_seconds=0.3, keep_alive_seconds=0.3) as (server, _), client(server.port) as busy:
         for _ in range(6):
             busy.say(HEAD)
             assert (await busy.answer()).endswith(b"fine")
@@ -151,7 +151,7 @@ async def test_a_connection_without_a_request_ends_and_one_with_requests_goes_on
 
 
 async def test_requests_that_follow_each_other_at_once_are_all_answered() -> None:
-    async with serving(head_timeout=0.3, keep_alive=0.3) as (server, _), client(server.port) as eager:
+    async with serving(head_timeout_seconds=0.3, keep_alive_seconds=0.3) as (server, _), client(server.port) as eager:
         eager.say(HEAD * 20)
         for _ in range(20):
             assert (await eager.answer()).endswith(b"fine")
@@ -159,7 +159,7 @@ async def test_requests_that_follow_each_other_at_once_are_all_answered() -> Non
 
 
 async def test_a_request_that_is_being_answered_has_no_deadline_of_ours() -> None:
-    async with serving(head_timeout=0.1) as (server, _), client(server.port) as uploading:
+    async with serving(head_timeout_seconds=0.1) as (server, _), client(server.port) as uploading:
         uploading.say(b"POST /held HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n")
         await uploading.drip(b"12345678", 0.1)
         assert (await uploading.answer()).endswith(b"whole")
@@ -167,7 +167,7 @@ async def test_a_request_that_is_being_answered_has_no_deadline_of_ours() -> Non
 
 async def test_the_rest_of_a_body_that_nobody_reads_has_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quire_runtime.connections.LINGER_SECONDS", 0.5)
-    async with serving(head_timeout=10.0) as (server, _), client(server.port) as stubborn, asyncio.TaskGroup() as group:
+    async with serving(head_timeout_seconds=10.0) as (server, _), client(server.port) as stubborn, asyncio.TaskGroup() as group:
         stubborn.say(b"POST /fine HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
         assert (await stubborn.answer()).endswith(b"fine")
         dripping = group.create_task(stubborn.drip(bytes(10_000), 0.05))
@@ -176,14 +176,14 @@ async def test_the_rest_of_a_body_that_nobody_reads_has_its_deadline(monkeypatch
 
 
 async def test_a_client_that_takes_nothing_of_an_answer_is_cut_off() -> None:
-    async with serving(stall_timeout=0.3) as (server, made), client(server.port, receive_buffer=4_096) as deaf:
+    async with serving(stall_timeout_seconds=0.3) as (server, made), client(server.port, receive_buffer=4_096) as deaf:
         deaf.say(HEAD.replace(b"/fine", b"/much"))
         async with asyncio.timeout(PATIENCE):
             await made.state.ended.wait()
 
 
 async def test_a_client_that_takes_an_answer_at_its_leisure_is_not() -> None:
-    async with serving(stall_timeout=1.5) as (server, made), client(server.port, receive_buffer=65_536) as slow:
+    async with serving(stall_timeout_seconds=1.5) as (server, made), client(server.port, receive_buffer=65_536) as slow:
         slow.say(HEAD.replace(b"/fine", b"/much"))
         for _ in range(36):  # 3.5 MiB in 1.8 s
             async with asyncio.timeout(PATIENCE):
@@ -193,7 +193,7 @@ async def test_a_client_that_takes_an_answer_at_its_leisure_is_not() -> None:
 
 
 async def test_connections_that_ask_for_nothing_give_way_to_those_that_do() -> None:
-    async with serving(max_connections=20, head_timeout=60.0) as (server, _), contextlib.AsyncExitStack() as stack:
+    async with serving(max_connections=20, head_timeout_seconds=60.0) as (server, _), contextlib.AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(client(server.port)) for _ in range(100)]
         async with client(server.port) as asking:
             asking.say(HEAD)

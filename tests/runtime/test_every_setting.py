@@ -1,5 +1,9 @@
 """Every setting of every service can be set, to its default or to an example."""
 
+import ast
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +12,7 @@ import pytest
 from quire_ingest.settings import IngestSettings
 from quire_notifier.settings import NotifierSettings
 from quire_processor.settings import ProcessorSettings
+from quire_runtime.environment import PREFIX, _leaves
 from quire_runtime.settings import describe, load, values
 
 SERVICES: list[Any] = [IngestSettings, NotifierSettings, ProcessorSettings]
@@ -52,3 +57,33 @@ def test_what_has_no_default_takes_an_example(cls: type[msgspec.Struct]) -> None
     assert {env: shown[env] for env in wanted if shown[env].strip("•")} == {
         item.env: given[item.env] for item in describe(cls) if item.env in wanted and not item.secret
     }
+
+
+@pytest.mark.parametrize("cls", SERVICES)
+def test_a_setting_in_seconds_says_so_in_its_name(cls: type[msgspec.Struct]) -> None:
+    numbers = [item for item in describe(cls) if item.type == "a number"]
+    assert {item.env for item in numbers if "econds" in item.description} == {
+        item.env for item in numbers if item.env.endswith("_SECONDS")
+    }
+
+
+@pytest.mark.parametrize("cls", SERVICES)
+def test_every_setting_is_handed_to_some_part(cls: type[msgspec.Struct]) -> None:
+    package = cls.__module__.partition(".")[0]
+    read = _attributes(package) | _attributes("quire_runtime")
+    declared = {".".join(path): path[-1] for path, _ in _leaves(cls, None, PREFIX)}
+    assert {path for path, field in declared.items() if field not in read} == set()
+
+
+def _attributes(package: str) -> set[str]:
+    """What is read of anything by its name; that something is checked does not make it have an effect."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in Path(str(files(package))).rglob("*.py"))
+    return {name for tree in trees for name in _read(tree)}
+
+
+def _read(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Attribute):
+        yield node.attr
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.FunctionDef) and child.name == "problems"):
+            yield from _read(child)

@@ -42,8 +42,10 @@ def problems(environ: dict[str, str]) -> list[str]:
 
 
 def test_a_field_is_a_variable_and_a_struct_a_prefix():
-    settings = load(Example, ENOUGH | {"QUIRE_KAFKA_PARTITIONS": "6", "QUIRE_VERBOSE": "true", "QUIRE_AUTH_LEEWAY": "2.5"})
-    assert (settings.kafka.partitions, settings.verbose, settings.auth.leeway) == (6, True, 2.5)
+    settings = load(
+        Example, ENOUGH | {"QUIRE_KAFKA_PARTITIONS": "6", "QUIRE_VERBOSE": "true", "QUIRE_AUTH_LEEWAY_SECONDS": "2.5"}
+    )
+    assert (settings.kafka.partitions, settings.verbose, settings.auth.leeway_seconds) == (6, True, 2.5)
     assert settings.kafka.topic == "quire.batches"
 
 

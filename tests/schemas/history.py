@@ -14,23 +14,23 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from tests.schemas.properties import SAW_THE_END, Evolve, Log
 from tests.schemas.story import (
     BATCH,
+    ENDS_OF_A_RUN,
+    OF_A_GENERATION,
     batch_failed,
-    cancel,
     completed,
     created,
     failed,
     processed,
     progressed,
-    released,
     say,
     started,
     uid,
 )
 
 from quire_schemas import batch, ids
-from quire_schemas.batch import BatchState
 from quire_schemas.events import POLICIES, Event, Policy
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 
 FILES = "abc"
 some_files = st.sets(st.sampled_from(FILES)).map(sorted).map("".join)
@@ -80,13 +80,13 @@ class History(RuleBasedStateMachine):
         for end in ends:
             self.log.append(end(run))
 
-    @rule(target=on_its_way, zombie=runs, alive=usually, now=usually, how=st.sampled_from([released, completed, batch_failed]))
+    @rule(target=on_its_way, zombie=runs, alive=usually, now=usually, how=st.sampled_from(ENDS_OF_A_RUN))
     def end(self, zombie: str, alive: bool, now: bool, how: Callable[[str], Event]) -> object:
         return self.say(how(self.run(zombie, alive=alive)), now=now)
 
-    @rule(target=on_its_way, now=st.booleans(), back=steps_back)
-    def cancel(self, now: bool, back: int) -> object:
-        return self.say(cancel(self.view(back).generation), now=now)
+    @rule(target=on_its_way, now=st.booleans(), back=steps_back, how=st.sampled_from(OF_A_GENERATION))
+    def ask(self, now: bool, back: int, how: Callable[[int], Event]) -> object:
+        return self.say(how(self.view(back).generation), now=now)
 
     @rule(target=on_its_way, now=usually, back=steps_back, force=st.booleans(), named=st.none() | some_files)
     def retry(self, now: bool, back: int, force: bool, named: str | None) -> object:

@@ -1,6 +1,6 @@
 """What must hold of the fold at every record of a log about one batch.
 
-`accepts` is the table of docs/design.md, "The fold", written once more. `Evolve` is what is tested, and can be a broken one.
+What each event does stands in `tests/schemas/story.py`. `Evolve` is what is tested, and can be a broken one.
 """
 
 from collections.abc import Callable
@@ -8,54 +8,20 @@ from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import structs
-from tests.schemas.story import at
+from tests.schemas.story import accepts, at, check_file
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.cloudevents import decode, encode
 from quire_schemas.events import (
-    TERMINAL,
-    BatchCancelRequested,
-    BatchCompleted,
-    BatchCreated,
-    BatchFailed,
     BatchProgressed,
-    BatchReleased,
     BatchRetryRequested,
     BatchStarted,
     Event,
-    FileFailed,
-    FileProcessed,
 )
+from quire_schemas.states import BatchState
 
 Evolve = Callable[[BatchState | None, Event, int], BatchState | None]
 
 SAW_THE_END = "one who saw the end"  # `by` of a retry whose description is that of the ended batch
-
-
-def accepts(state: BatchState | None, event: Event) -> bool:  # noqa: PLR0911 - a line for each row of the table
-    """The column *is accepted when* of docs/design.md, "The fold"."""
-    data = event.data
-    if state is None:
-        return isinstance(data, BatchCreated | BatchRetryRequested)
-    ended = state.status in TERMINAL
-    match data:
-        case BatchCreated():
-            return False
-        case BatchStarted():
-            return not ended and data.attempt == state.attempt + 1
-        case BatchCancelRequested():
-            return not ended and data.generation == state.generation
-        case BatchRetryRequested():
-            return data.generation == state.generation and (ended or data.force)
-    if state.status != "processing" or data.run_id != state.run_id:
-        return False
-    standing = {file.file_id: file.standing for file in state.files.values()}
-    match data:
-        case FileProcessed() | FileFailed():
-            return standing.get(data.file_id) in ("queued", "processing")
-        case BatchCompleted():
-            return "processed" in standing.values() and not {"queued", "processing"} & set(standing.values())
-    return True
 
 
 @dataclass
@@ -142,30 +108,6 @@ def check_step(before: BatchState, event: Event, after: BatchState) -> None:
         assert after.start_offset == after.offset
     for old, new in zip(before.files.values(), after.files.values(), strict=True):
         check_file(old, event, new, whole=before.policy == "all_or_nothing")
-
-
-def check_file(old: FileState, event: Event, new: FileState, *, whole: bool) -> None:
-    """The column *then* of docs/design.md, "The fold", for one file; `whole`: the policy is all_or_nothing."""
-    match event.data:
-        case BatchRetryRequested(file_ids=named):
-            again = whole or (old.standing != "processed" and (not old.settled or named is None or old.file_id in named))
-            assert new.standing == "queued" if again else new == old
-        case BatchFailed() if whole:
-            assert new == old if old.standing == "failed" else (new.standing, new.code) == ("failed", "batch_failed")
-        case BatchFailed():
-            assert new == old if old.settled else (new.standing, new.code) == ("failed", "batch_failed")
-        case BatchCancelRequested():
-            assert new == old if old.settled else new.standing == "cancelled"
-        case FileProcessed(file_id=file_id) if old.file_id == file_id:
-            assert new.standing == "processed"
-        case FileFailed(file_id=file_id) if old.file_id == file_id:
-            assert new.standing == "failed"
-        case BatchStarted() | BatchReleased():
-            assert new == old if old.settled else new.standing == "queued"
-        case BatchProgressed():
-            assert new == old if old.settled else not new.settled
-        case _:
-            assert new == old
 
 
 def _description(state: BatchState) -> object:

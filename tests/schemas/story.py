@@ -1,15 +1,16 @@
-"""Events in few words, and `given(events).when(event).then(state)`. Files and runs go by a short name."""
+"""Events in few words, what each of them does, and `given(events).when(event).then(state)`. Files and runs go by a short name."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID, uuid5
 
 from msgspec import structs
 
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
+    TERMINAL,
     BatchCancelRequested,
     BatchCode,
     BatchCompleted,
@@ -33,6 +34,7 @@ from quire_schemas.events import (
     Standing,
     event_of,
 )
+from quire_schemas.states import BatchState, FileState
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 COLLECTION = "invoices"
@@ -119,6 +121,77 @@ def retry(generation: int = 0, named: str | None = None, *, force: bool = False,
         ),
     )
     return say(data, ids.retry_id(BATCH, generation, force=force, file_ids=file_ids))
+
+
+OF_A_GENERATION = (cancel,)
+"""What people say of a generation. History says it at any time, of any generation that was seen."""
+ENDS_OF_A_RUN = (released, completed, batch_failed)
+ACCEPTED: dict[type, tuple[Event, ...]] = {
+    BatchCreated: (created(),),
+    BatchStarted: (created(), started()),
+    BatchProgressed: (created(), started(), progressed()),
+    BatchReleased: (created(), started(), released()),
+    FileProcessed: (created(), started(), processed("a")),
+    FileFailed: (created(), started(), failed("a")),
+    BatchCompleted: (created("a"), started(), processed("a"), completed()),
+    BatchFailed: (created(), started(), batch_failed()),
+    BatchCancelRequested: (created(), cancel()),
+    BatchRetryRequested: (created(), cancel(), retry()),
+}
+"""For each type a story of which all is accepted; it ends with an event of that type."""
+
+
+def accepts(state: BatchState | None, event: Event) -> bool:  # noqa: PLR0911 - a line for each row of the table
+    """The column *is accepted when* of docs/design.md, "The fold", written once more."""
+    data = event.data
+    if state is None:
+        return isinstance(data, BatchCreated | BatchRetryRequested)
+    ended = state.status in TERMINAL
+    match data:
+        case BatchCreated():
+            return False
+        case BatchStarted():
+            return not ended and data.attempt == state.attempt + 1
+        case BatchCancelRequested():
+            return not ended and data.generation == state.generation
+        case BatchRetryRequested():
+            return data.generation == state.generation and (ended or data.force)
+    if state.status != "processing" or data.run_id != state.run_id:  # all others are of a run
+        return False
+    standing = {file.file_id: file.standing for file in state.files.values()}
+    match data:
+        case FileProcessed() | FileFailed():
+            return standing.get(data.file_id) in ("queued", "processing")
+        case BatchCompleted():
+            return "processed" in standing.values() and not {"queued", "processing"} & set(standing.values())
+        case BatchProgressed() | BatchReleased() | BatchFailed():
+            return True
+        case unexpected:
+            assert_never(unexpected)
+
+
+def check_file(old: FileState, event: Event, new: FileState, *, whole: bool) -> None:
+    """The column *then* of docs/design.md, "The fold", for one file; `whole`: the policy is all_or_nothing."""
+    match event.data:
+        case BatchRetryRequested(file_ids=named):
+            again = whole or (old.standing != "processed" and (not old.settled or named is None or old.file_id in named))
+            assert new.standing == "queued" if again else new == old
+        case BatchFailed() if whole:
+            assert new == old if old.standing == "failed" else (new.standing, new.code) == ("failed", "batch_failed")
+        case BatchFailed():
+            assert new == old if old.settled else (new.standing, new.code) == ("failed", "batch_failed")
+        case BatchCancelRequested():
+            assert new == old if old.settled else new.standing == "cancelled"
+        case FileProcessed(file_id=file_id) if old.file_id == file_id:
+            assert new.standing == "processed"
+        case FileFailed(file_id=file_id) if old.file_id == file_id:
+            assert new.standing == "failed"
+        case BatchStarted() | BatchReleased():
+            assert new == old if old.settled else new.standing == "queued"
+        case BatchProgressed():
+            assert new == old if old.settled else not new.settled
+        case _:
+            assert new == old
 
 
 @dataclass(frozen=True)

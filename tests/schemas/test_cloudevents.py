@@ -207,6 +207,7 @@ REFUSED: dict[str, tuple[Record, str]] = {
     "a size beyond what a table holds": (files(CREATED, size=2**64), "9007199254740991"),
     "attempt 0": (body(encode(started()), attempt=0), ">= 1"),
     "a name of more than 255 bytes": (files(CREATED, filename="語" * 86), "filename takes more than 255 bytes"),
+    "a request's name of more than 255 bytes": (body(CREATED, request_name="語" * 86), "request_name takes more than 255 bytes"),
     "a title of more than 255 bytes": (body(encode(processed("a")), title="語" * 86), "title takes more than 255 bytes"),
     "a message of more than 1 KiB": (body(encode(batch_failed()), message="語" * 342), "message takes more than 1024 bytes"),
     "a reason of more than 1 KiB": (body(encode(cancel()), reason="語" * 342), "reason takes more than 1024 bytes"),

@@ -1,7 +1,10 @@
 """One group per row of the table of docs/design.md, "The fold": what is accepted and what it does, and what is not accepted."""
 
+from typing import get_args
+
 import pytest
 from tests.schemas.story import (
+    ACCEPTED,
     NAMES,
     START,
     at,
@@ -19,7 +22,7 @@ from tests.schemas.story import (
     uid,
 )
 
-from quire_schemas.events import TERMINAL, TYPES, Event, Standing
+from quire_schemas.events import TERMINAL, TYPES, BatchProgressed, Event, EventData, Standing
 
 QUEUED = (created(),)
 RUNNING = (created(), started())
@@ -345,4 +348,14 @@ def test_a_record_at_or_below_the_last_accepted_one_changes_nothing(offset: int)
 
 def test_every_status_that_ends_a_batch_and_every_type_is_told_here():
     assert ENDED.keys() == TERMINAL
-    assert {event.type for event in (created(), started(), cancel(), retry(), *OF_A_RUN)} == TYPES.keys()
+    assert ACCEPTED.keys() == set(get_args(EventData)) == set(TYPES.values())
+
+
+@pytest.mark.parametrize(("kind", "told"), ACCEPTED.items(), ids=lambda each: getattr(each, "__name__", None))
+def test_an_event_is_accepted_once(kind: type, told: tuple[Event, ...]):
+    *past, event = told
+    assert isinstance(event.data, kind)
+    assert event.id not in {earlier.id for earlier in past}
+    after = given(*past, event)
+    if kind is not BatchProgressed:  # each of them counts
+        after.when(event).then_nothing_happens()

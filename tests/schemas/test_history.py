@@ -11,8 +11,9 @@ from msgspec import structs
 from tests.schemas.history import History
 
 from quire_schemas import batch
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
+    TYPES,
     BatchCancelRequested,
     BatchCompleted,
     BatchFailed,
@@ -23,14 +24,32 @@ from quire_schemas.events import (
     Event,
     FileProcessed,
 )
+from quire_schemas.states import BatchState, queued
 
 ORDINARY = settings(max_examples=300, stateful_step_count=40)
 ONE_FAILURE = settings(
     ORDINARY, max_examples=3000, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
 )
+SOME = settings(ORDINARY, max_examples=50, database=None)
 
 History.TestCase.settings = ORDINARY
 TestEveryHistory = History.TestCase
+
+
+def test_an_event_of_each_type_is_accepted_in_some_history():
+    """Else nothing was tried with it: it belongs into `history.py`."""
+    accepted: set[str] = set()
+
+    class Witness(History):
+        def teardown(self) -> None:
+            accepted.update(event.type for event in self.log.events if event.id in self.log.accepted)
+
+    for _ in range(20):  # mostly the first time
+        run_state_machine_as_test(Witness, settings=SOME)
+        if accepted == TYPES.keys():
+            break
+    assert accepted == TYPES.keys()
+
 
 State = BatchState | None
 
@@ -139,7 +158,7 @@ def a_heartbeat_unsettles(state: State, event: Event, offset: int) -> State:
     after = evolve(state, event, offset)
     if after is None or after is state or not isinstance(event.data, BatchProgressed):
         return after
-    return structs.replace(after, files={key: batch._queued(file, event.time) for key, file in after.files.items()})
+    return structs.replace(after, files={key: queued(file, event.time) for key, file in after.files.items()})
 
 
 def files_are_changed_in_their_place(state: State, event: Event, offset: int) -> State:

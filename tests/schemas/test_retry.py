@@ -6,12 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from tests.schemas import story
+from tests.schemas.filled import filled
 from tests.schemas.story import (
     BATCH,
     COLLECTION,
     NAMES,
-    START,
-    at,
     batch_failed,
     completed,
     created,
@@ -22,15 +21,16 @@ from tests.schemas.story import (
     uid,
 )
 
-from quire_schemas.batch import BatchState, FileState
+from quire_schemas.batch import evolve
 from quire_schemas.cloudevents import MAX_RECORD_BYTES, decode, encode
-from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, Event, FileSpec, Notice
-from quire_schemas.events import NOTICES as NOTICE_CODES
+from quire_schemas.events import MAX_BATCH_SIZE, BatchCreated, BatchRetryRequested, CarriedFile, Event, FileSpec
+from quire_schemas.fields import NOTICES as NOTICE_CODES
+from quire_schemas.fields import Notice
 from quire_schemas.retry import fits, record_bytes, retry_requested
+from quire_schemas.states import BatchState, FileState, carried
 
 ARTEFACT = f"artefacts/{uid('batch')}/{uid('run')}/99.webp"  # as long as the processor makes them
 NOTICES = tuple(Notice(code=code, message="語" * 255, count=10**9, names=("語" * 20,) * 5) for code in NOTICE_CODES)
-LONGEST = {"title": '"' * 255, "message": "語" * 341, "pages_read": 10**9, "characters": 2**53 - 1, "notices": NOTICES}
 
 
 def _spec(number: int, filename: str, object_key: str) -> FileSpec:
@@ -53,22 +53,15 @@ def _ended(files: list[FileSpec]) -> BatchState:
     """The batch at its largest: every field of every file is filled."""
 
     def outcome(file: FileSpec) -> FileState:
-        state = FileState(**structs.asdict(file), updated_at=at(0).replace(microsecond=1), standing="processed", truncated=True)
-        return structs.replace(state, page_count=10**9, text_key=ARTEFACT, thumbnail_key=ARTEFACT, **LONGEST)
+        spec = structs.asdict(file)
+        said = filled(CarriedFile, **spec, standing="processed", page_count=10**9, pages_read=10**9, characters=2**53 - 1)
+        said = structs.replace(said, code=None, duration_ms=2**53 - 1, notices=NOTICES, text_key=ARTEFACT, thumbnail_key=ARTEFACT)
+        return FileState(**structs.asdict(said))
 
-    return BatchState(
-        batch_id=BATCH,
-        collection_id="c" * 128,
-        request_id=uid("request"),
-        policy="all_or_nothing",
-        files={file.file_id: outcome(file) for file in files},
-        offset=10**12,
-        start_offset=0,
-        created_at=START.replace(microsecond=1),
-        status="completed",
-        generation=10**9,
-        attempt=10**9,
-    )
+    ids = {"collection_id": "c" * 128, "request_id": uid("request")}
+    said = filled(BatchRetryRequested, **ids, policy="all_or_nothing", generation=10**9, attempt=10**9, files=())
+    of_files = {file.file_id: outcome(file) for file in files}
+    return BatchState(batch_id=BATCH, files=of_files, offset=10**12, start_offset=0, status="completed", **carried(said))
 
 
 def _ended_so(*events: Event) -> BatchState:
@@ -128,6 +121,32 @@ def test_a_retry_carries_what_is_known_of_a_processed_file():
     assert again is not None
     assert again.files[uid("a")] == state.files[uid("a")]
     assert {name: getattr(again.files[uid("a")], name) for name in told} == told
+
+
+ANEW = {"status", "offset", "start_offset", "error_code", "error_message", "cancel_reason", "run_id", "worker", "fruitless"}
+ANEW |= {"run_settled_a_file", "stage", "waiting_for", "started_at", "ended_at", "last_seen_at"}
+"""What a batch that is retried has no more. Everything else is carried."""
+
+
+def _retried(state: BatchState | None, known: BatchState) -> BatchState:
+    retried = evolve(state, story.say(retry_requested(known), "id"), 8)
+    assert retried is not None
+    return retried
+
+
+def test_a_field_of_a_batch_is_carried_by_its_retry_and_stays_or_begins_anew():
+    ended = filled(BatchState, status="failed", files={"a": filled(FileState, file_id="a", standing="failed")})
+    retried = _retried(ended, ended)
+    assert set(BatchState.__struct_fields__) - carried(ended).keys() == ANEW | {"batch_id", "files"}
+    assert carried(retried) == carried(ended) | {"generation": ended.generation + 1}
+    assert [name for name in ANEW if getattr(retried, name) == getattr(ended, name)] == []
+
+
+def test_who_does_not_know_a_batch_learns_from_its_retry_what_others_know():
+    file = filled(FileState, file_id="a", standing="processed", stage=None, page=None, pages=None, suspected=0)
+    ended = filled(BatchState, batch_id=BATCH, status="completed", files={"a": file})
+    assert _retried(None, ended) == _retried(ended, ended)
+    assert set(FileState.__struct_fields__) - set(CarriedFile.__struct_fields__) == {"stage", "page", "pages", "suspected"}
 
 
 def test_a_retry_that_would_be_too_large_leaves_out_what_no_decision_rests_on():

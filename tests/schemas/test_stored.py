@@ -3,7 +3,7 @@
 import msgspec
 from tests.schemas.story import completed, created, given, processed, started
 
-from quire_schemas.batch import FOLD_VERSION, BatchState
+from quire_schemas.states import FOLD_VERSION, BatchState
 from quire_schemas.stored import decode_state, encode_state, fold_of
 
 

@@ -11,8 +11,10 @@ from typing import assert_never
 from msgspec import UNSET, UnsetType
 
 from quire_client.cursor import Item
-from quire_schemas.events import SETTLED, TERMINAL, Notice, Standing, Status
+from quire_schemas.events import SETTLED, TERMINAL, Standing, Status
+from quire_schemas.fields import Notice
 from quire_schemas.messages import (
+    AnyFeedMessage,
     BatchCancelledMessage,
     BatchCompletedMessage,
     BatchCreatedMessage,
@@ -180,17 +182,7 @@ def of_view(view: BatchView, as_of: int = 0) -> Batch:
     )
 
 
-def apply(
-    batch: Batch,
-    message: BatchStartedMessage
-    | BatchProgressMessage
-    | FileMessage
-    | BatchCompletedMessage
-    | BatchFailedMessage
-    | BatchCancelledMessage
-    | BatchRetryMessage
-    | BatchCreatedMessage,
-) -> None:
+def apply(batch: Batch, message: AnyFeedMessage) -> None:
     batch.seen_at = message.at
     match message:
         case BatchCreatedMessage():

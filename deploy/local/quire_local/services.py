@@ -101,7 +101,7 @@ def services(
         "QUIRE_LOG_FORMAT": os.environ.get("QUIRE_LOG_FORMAT", "console"),
         "QUIRE_OPS_HOST": HOST,
         "QUIRE_HTTP_HOST": HOST,
-        "QUIRE_HAND_OVER_S": "2",  # whoever stops everything does not wait for long
+        "QUIRE_HAND_OVER_SECONDS": "2",  # whoever stops everything does not wait for long
         **backing.environment,
         **Addresses(ports).environment,
         **(settings or {}),

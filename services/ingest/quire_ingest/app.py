@@ -16,18 +16,19 @@ from starlette.routing import Route
 
 from quire_ingest import metrics
 from quire_ingest.answers import away
-from quire_ingest.body import ClientLeft, Limits, boundary_of, file_events, refuse_length
+from quire_ingest.body import BodyLimits, ClientLeft, boundary_of, file_events, refuse_length
 from quire_ingest.commands import Caller, Cancel, Commands, Retry
 from quire_ingest.records import request_id_of
 from quire_ingest.request_commands import RequestCommands, RetryFiles
-from quire_ingest.submission import Ask, Parts, Submission
+from quire_ingest.submission import Ask, Submission, UploadParts
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Forbidden
 from quire_runtime.http import Problem, answered, cors, exception_handlers, json_response, request_span
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import EVERY_ORIGIN
-from quire_schemas.events import MAX_FILENAME_BYTES, POLICIES, CollectionId, Policy
+from quire_schemas.events import POLICIES, Policy
+from quire_schemas.fields import MAX_FILENAME_BYTES, CollectionId
 from quire_schemas.text import scrub, shorten, undeceptive
 from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 
@@ -45,10 +46,10 @@ class Api:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: UploadParts,
         commands: tuple[Commands, RequestCommands],
         authenticator: Authenticator,
-        limits: Limits,
+        limits: BodyLimits,
         origins: tuple[str, ...],
     ) -> None:
         self._parts = parts

@@ -18,7 +18,7 @@ MAX_BOUNDARY_BYTES = 200
 """RFC 2046 allows 70."""
 
 
-class Limits(NamedTuple):
+class BodyLimits(NamedTuple):
     """What a request may cost: bytes and files in all, seconds without a byte, and bytes a second over that time at least. The
     body of a command has seconds to be whole.
     """
@@ -51,13 +51,13 @@ def boundary_of(content_type: str | None) -> str:
     return str(boundary)
 
 
-def refuse_length(content_length: str | None, limits: Limits) -> None:
+def refuse_length(content_length: str | None, limits: BodyLimits) -> None:
     """Raises Problem 413 before a byte of the body is read, where its length is announced."""
     if content_length is not None and content_length.isdecimal() and int(content_length) > limits.request_bytes:
         raise _too_large(limits)
 
 
-async def file_events(receive: Receive, boundary: str, limits: Limits) -> AsyncGenerator[FileStarts | bytes | None, None]:
+async def file_events(receive: Receive, boundary: str, limits: BodyLimits) -> AsyncGenerator[FileStarts | bytes | None, None]:
     """For each file a FileStarts, its bytes in pieces, and None. Raises Problem, ClientLeft."""
     parser = PushMultipartParser(
         boundary,
@@ -92,7 +92,7 @@ class _Pace:
     at once.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: BodyLimits) -> None:
         self._limits = limits
         self._waited = 0.0
         self._got = 0
@@ -119,7 +119,7 @@ def _too_slow(what: str, seconds: float) -> Problem:
     return Problem(408, "too_slow", f"{what} came for {seconds:g} s. Send the files again.")
 
 
-async def _chunks(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, limits: BodyLimits) -> AsyncIterator[bytes]:
     received, pace = 0, _Pace(limits)
     more = True
     while more:
@@ -155,7 +155,7 @@ def _malformed(error: MultipartError) -> Problem:
     return Problem(400, "malformed_multipart", f"The body is not well-formed multipart/form-data: {error}.")
 
 
-def _too_large(limits: Limits) -> Problem:
+def _too_large(limits: BodyLimits) -> Problem:
     mib = limits.request_bytes // 1_048_576
     return Problem(413, "request_too_large", f"An upload may take {mib} MiB, all files together. Send the files in several.")
 

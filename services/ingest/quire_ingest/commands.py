@@ -10,10 +10,12 @@ from quire_runtime.auth import Forbidden, Principal
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
 from quire_runtime.publisher import Publisher
-from quire_schemas.batch import BatchState, requeued
-from quire_schemas.events import MAX_BATCH_SIZE, MAX_REASON_BYTES, BatchCancelRequested, BatchRetryRequested, event_of
+from quire_schemas.batch import requeued
+from quire_schemas.events import MAX_BATCH_SIZE, BatchCancelRequested, BatchRetryRequested, event_of
+from quire_schemas.fields import MAX_REASON_BYTES
 from quire_schemas.ids import cancel_id, retry_id
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 from quire_schemas.text import scrub, shorten
 from quire_schemas.views import CommandAccepted
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
-from quire_schemas.events import MAX_PATH_BYTES
+from quire_schemas.fields import MAX_PATH_BYTES
 from quire_schemas.text import scrub, shorten_filename, undeceptive
 
 UNNAMED = "unnamed.pdf"

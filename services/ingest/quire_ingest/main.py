@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import httpx
 
 from quire_ingest.app import Api
-from quire_ingest.body import Limits
+from quire_ingest.body import BodyLimits
 from quire_ingest.commands import Commands
 from quire_ingest.malloc import return_large_blocks
 from quire_ingest.prepare import prepared
@@ -14,8 +14,8 @@ from quire_ingest.request_commands import RequestCommands
 from quire_ingest.segments import Memory
 from quire_ingest.settings import IngestSettings
 from quire_ingest.standings import Standings
-from quire_ingest.submission import CLEAN_UP_SECONDS, Parts
-from quire_ingest.uploads import Terms
+from quire_ingest.submission import CLEAN_UP_SECONDS, UploadParts
+from quire_ingest.uploads import UploadTerms
 from quire_runtime import files, logs, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
@@ -49,7 +49,7 @@ async def serve(settings: IngestSettings) -> None:
         authenticator = Authenticator(settings.auth)
         stack.push_async_callback(authenticator.aclose)
         api = _api(settings, store, publisher, notifier, authenticator)
-        http = HttpServer(api.app(), settings.http, graceful=settings.shutdown_s)
+        http = HttpServer(api.app(), settings.http, graceful=settings.shutdown_seconds)
         ops = OpsServer(settings.ops.host, settings.ops.port)
         log.info("listening", url=f"http://{settings.http.host}:{http.port}", connections=http.places.most)
         async with asyncio.TaskGroup() as group:
@@ -82,14 +82,14 @@ def _api(
     standings = Standings(notifier, clock)
     commands = Commands(standings, publisher, clock)
     return Api(
-        Parts(
+        UploadParts(
             store=store,
             publisher=publisher,
             clock=clock,
-            terms=Terms(
+            terms=UploadTerms(
                 at_once=settings.uploads_at_once,
                 sends=asyncio.Semaphore(settings.sends_at_once),
-                patience=settings.storage_patience_s,
+                patience=settings.storage_patience_seconds,
                 memory=Memory(settings.buffer_mib * MIB),
                 directory=settings.scratch_dir,
             ),
@@ -98,12 +98,12 @@ def _api(
         ),
         (commands, RequestCommands(standings, commands)),
         authenticator,
-        Limits(
+        BodyLimits(
             request_bytes=settings.max_request_mib * MIB,
             files=settings.max_files,
-            idle_seconds=settings.idle_timeout_s,
-            bytes_per_second=settings.min_bytes_per_s,
-            command_seconds=settings.command_timeout_s,
+            idle_seconds=settings.idle_timeout_seconds,
+            bytes_per_second=settings.min_bytes_per_second,
+            command_seconds=settings.command_timeout_seconds,
         ),
         settings.origins,
     )

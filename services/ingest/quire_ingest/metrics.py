@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from quire_ingest.verdict import RejectionCode
+from quire_ingest.rejection import RejectionCode
 from quire_runtime.metrics import built, counter, gauge, histogram
 
 built("ingest")

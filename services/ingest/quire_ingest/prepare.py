@@ -2,7 +2,7 @@
 
 from quire_ingest.settings import IngestSettings
 from quire_runtime import connecting
-from quire_runtime.command import Connection
+from quire_runtime.command import TriedConnection
 from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
@@ -22,7 +22,7 @@ async def prepare(settings: IngestSettings, give_up_after: float) -> None:
         await prepared(settings, store, give_up_after)
 
 
-async def connect(settings: IngestSettings) -> list[Connection]:
+async def connect(settings: IngestSettings) -> list[TriedConnection]:
     """`check-config --connect`."""
     return await connecting.connected(
         {

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from quire_ingest import metrics
 from quire_ingest.filenames import clean, relative_path
+from quire_ingest.rejection import HEAD_BYTES, Rejection, looks_like_pdf, rejection_of
 from quire_ingest.segments import Segment
 from quire_ingest.uploads import LargeUpload, Uploads
-from quire_ingest.verdict import HEAD_BYTES, Rejection, looks_like_pdf, verdict
 from quire_runtime.storage import PART_BYTES
 
 
@@ -54,7 +54,7 @@ class Receiver:
             await self._keep(self._uploads, memoryview(chunk))
 
     async def end(self) -> Received:
-        rejection = verdict(self._head, self._size, self._limit)
+        rejection = rejection_of(self._head, self._size, self._limit)
         stored = None
         if rejection is not None:
             await self.abandon()

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from quire_ingest.verdict import Rejection
+from quire_ingest.rejection import Rejection
 from quire_schemas.events import BatchCreated, Event, Policy, event_of
 from quire_schemas.ids import created_id, derived
 from quire_schemas.object_keys import manifest_key
@@ -49,7 +49,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return CreatedBatch(batch_id=self.batch_id, files=files)
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class ReceivedFile(Struct, frozen=True, kw_only=True):
     """A file of a request, accepted or not; `size` in bytes."""
 
     filename: str
@@ -64,10 +64,10 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     request_id: str
     collection_id: str
     policy: Policy
-    parts: tuple[Part, ...]
+    parts: tuple[ReceivedFile, ...]
     batches: tuple[CreatedBatch, ...]
 
-    def is_repeated_by(self, policy: Policy, parts: Sequence[Part]) -> bool:
+    def is_repeated_by(self, policy: Policy, parts: Sequence[ReceivedFile]) -> bool:
         """Whether a request of these parts is this one again. What is accepted may have changed since: this answer stands."""
         return policy == self.policy and _identities(parts) == _identities(self.parts)
 
@@ -103,5 +103,5 @@ def _content(created: BatchCreated) -> tuple[object, ...]:
     return (created.policy, [(file.filename, file.size, file.sha256) for file in created.files])
 
 
-def _identities(parts: Iterable[Part]) -> list[tuple[str, int, str]]:
+def _identities(parts: Iterable[ReceivedFile]) -> list[tuple[str, int, str]]:
     return [(part.filename, part.size, part.sha256) for part in parts]

@@ -12,8 +12,8 @@ from quire_ingest.standings import Standings
 from quire_runtime.auth import Forbidden
 from quire_runtime.http import Problem
 from quire_runtime.kafka import LogUnavailable
-from quire_schemas.batch import BatchState
 from quire_schemas.events import FileCode
+from quire_schemas.states import BatchState
 from quire_schemas.views import BatchAnswer, CommandAccepted, RequestCommandAccepted
 
 AT_ONCE = 50

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from quire_runtime.files import scratch_problems
 from quire_runtime.settings import (
     AuthSettings,
     HttpSettings,
@@ -16,7 +17,6 @@ from quire_runtime.settings import (
     PrepareSettings,
     S3Settings,
     TracesSettings,
-    scratch_problems,
 )
 from quire_runtime.upload_settings import (
     BATCH_SIZE,
@@ -62,18 +62,20 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
     sends_at_once: Annotated[
         int, Meta(ge=1, le=1_000, description="Files and parts that are sent to the store at the same time.")
     ] = 12
-    idle_timeout_s: Annotated[float, Meta(gt=0, description="Seconds without a byte after which an upload is given up.")] = 60.0
-    min_bytes_per_s: Annotated[
+    idle_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds without a byte after which an upload is given up.")
+    ] = 60.0
+    min_bytes_per_second: Annotated[
         int,
-        Meta(ge=0, description="Bytes a second below which an upload is given up, on the average of QUIRE_IDLE_TIMEOUT_S."),
+        Meta(ge=0, description="Bytes a second below which an upload is given up, on the average of QUIRE_IDLE_TIMEOUT_SECONDS."),
     ] = 1_024
-    command_timeout_s: Annotated[float, Meta(gt=0, description="Seconds in which the body of a cancel or retry has to come.")] = (
-        10.0
-    )
-    storage_patience_s: Annotated[
+    command_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds in which the body of a cancel or retry has to come.")
+    ] = 10.0
+    storage_patience_seconds: Annotated[
         float, Meta(ge=0, description="Seconds to try again while the object store is away, before the answer is 503.")
     ] = 5.0
-    shutdown_s: Annotated[float, Meta(ge=0, description="Seconds that running requests have to end at a shutdown.")] = 30.0
+    shutdown_seconds: Annotated[float, Meta(ge=0, description="Seconds that running requests have to end at a shutdown.")] = 30.0
 
     def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
         found = []

@@ -13,7 +13,7 @@ from quire_ingest.answers import RETRY_AFTER
 from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state
 
 ASK_AGAIN_SECONDS = 0.1

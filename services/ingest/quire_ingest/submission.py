@@ -14,8 +14,8 @@ from quire_ingest.finishing import finishing
 from quire_ingest.gathering import Gatherer
 from quire_ingest.launch import Launch
 from quire_ingest.receiver import Received, Receiver
-from quire_ingest.records import Manifest, Part, RequestRecord, batch_id_of, file_id_of
-from quire_ingest.uploads import Terms, Uploads, uploading
+from quire_ingest.records import Manifest, ReceivedFile, RequestRecord, batch_id_of, file_id_of
+from quire_ingest.uploads import Uploads, UploadTerms, uploading
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
 from quire_runtime.logs import get_logger
@@ -45,13 +45,13 @@ class Ask(NamedTuple):
     left: Callable[[], Awaitable[bool]]
 
 
-class Parts(NamedTuple):
+class UploadParts(NamedTuple):
     """What submissions are made of."""
 
     store: ObjectStore
     publisher: Publisher
     clock: Clock
-    terms: Terms
+    terms: UploadTerms
     batch_size: int
     max_file_bytes: int
 
@@ -59,7 +59,7 @@ class Parts(NamedTuple):
 class Submission:
     """Used once: `await Submission(parts, ask).take(events)`."""
 
-    def __init__(self, parts: Parts, ask: Ask) -> None:
+    def __init__(self, parts: UploadParts, ask: Ask) -> None:
         self._parts = parts
         self._ask = ask
         self._claims = Claims(parts.store, parts.terms.patience)
@@ -67,7 +67,7 @@ class Submission:
         self._gatherer = Gatherer(parts.batch_size)
         self._upload_id = str(uuid4())
         self._uploads: Uploads | None = None
-        self._received: list[Part] = []
+        self._received: list[ReceivedFile] = []
         self._stored: dict[str, asyncio.Task[None]] = {}
         self._manifests: list[Manifest] = []
         self._name = ask.name
@@ -230,5 +230,5 @@ def _name_of(file: FileSpec) -> str:
     return file.path.partition("/")[0] if file.path else file.filename
 
 
-def _part_of(file: Received) -> Part:
-    return Part(filename=file.filename, size=file.size, sha256=file.sha256, rejection=file.rejection)
+def _part_of(file: Received) -> ReceivedFile:
+    return ReceivedFile(filename=file.filename, size=file.size, sha256=file.sha256, rejection=file.rejection)

@@ -19,9 +19,10 @@ from quire_runtime.errors import CannotServe
 from quire_runtime.logs import get_logger
 from quire_runtime.scan import LogScan
 from quire_runtime.storage import DELETE_AT_ONCE, ObjectInfo, ObjectMissing, ObjectStore
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import Event
 from quire_schemas.object_keys import ARTEFACTS, MANIFESTS, ORIGINALS, batch_of_artefact, batch_of_manifest
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state, encode_state
 
 log = get_logger(__name__)

@@ -17,7 +17,7 @@ log = get_logger(__name__)
 CONTENT_TYPE = "application/pdf"
 
 
-class Terms(NamedTuple):
+class UploadTerms(NamedTuple):
     """How files are stored: how many of one request at once; how many of all requests are sent at once; seconds to try again
     while the store is away; where bytes wait.
     """
@@ -46,7 +46,7 @@ class LargeUpload:
 class Uploads:
     """What one request stores. `keys` are all those under which it has, or may have, stored something."""
 
-    def __init__(self, group: asyncio.TaskGroup, store: ObjectStore, terms: Terms) -> None:
+    def __init__(self, group: asyncio.TaskGroup, store: ObjectStore, terms: UploadTerms) -> None:
         self.keys: list[str] = []
         self._group = group
         self._store = store
@@ -123,7 +123,7 @@ class _Abandoned(Exception):
 
 
 @asynccontextmanager
-async def uploading(store: ObjectStore, terms: Terms) -> AsyncIterator[Uploads]:
+async def uploading(store: ObjectStore, terms: UploadTerms) -> AsyncIterator[Uploads]:
     """Everything begun is stored when the block ends. If the block raises, what is under way ends first, so that what is
     deleted afterwards stays deleted; if storing fails, the block is cancelled and StorageUnavailable is raised.
     """

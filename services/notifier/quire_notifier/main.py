@@ -22,13 +22,13 @@ from quire_notifier.pushing.admission import Admission
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
-from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, SocketTerms
 from quire_notifier.sockets.open_sockets import Sockets
 from quire_notifier.sockets.wire import Wire
 from quire_notifier.web.api import Api, Sources
 from quire_notifier.web.contents import Contents
 from quire_notifier.web.exports import Exports
-from quire_notifier.web.links import Links
+from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.page import directory, page_routes
 from quire_notifier.web.queries import Queries
 from quire_notifier.web.requests import Requests
@@ -84,7 +84,7 @@ class Notifier:
         self, settings: NotifierSettings, pools: Pools, store: ObjectStore, authenticator: Authenticator, ops: OpsServer
     ) -> None:
         """Raises CannotListen."""
-        links = Links(settings.link_key, settings.link_s)
+        links = SignedLinks(settings.link_key, settings.link_seconds)
         self._settings = settings
         self._authenticator = authenticator
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
@@ -119,8 +119,8 @@ class Notifier:
             graceful=SHUTDOWN_SECONDS,
             trusted_proxies=settings.trusted_proxies,
             ws_max_size=MAX_MESSAGE_BYTES,
-            ws_ping_interval=settings.ping_s,
-            ws_ping_timeout=settings.ping_s,
+            ws_ping_interval=settings.ping_seconds,
+            ws_ping_timeout=settings.ping_seconds,
         )
         self._ops = ops
         ops.checks = {
@@ -143,13 +143,13 @@ class Notifier:
             group.create_task(self._indexer.run(stop))
             await signals.until(stop, hub, serving, following)
             self._ops.draining = True
-            await self._sockets.drain(self._settings.drain_s)
+            await self._sockets.drain(self._settings.drain_seconds)
             self._streams.drain()
             self._http.stop()
             await serving
             gone.set()
 
-    def _app(self, sources: Sources, links: Links) -> Starlette:
+    def _app(self, sources: Sources, links: SignedLinks) -> Starlette:
         settings, authenticator = self._settings, self._authenticator
         config = Config(
             ingest_url=settings.ingest_url,
@@ -157,11 +157,11 @@ class Notifier:
             batch_size=settings.batch_size,
             limits=settings.upload_limits,
         )
-        terms = Terms(
+        terms = SocketTerms(
             origins=frozenset(settings.page_origins),
-            authenticate_seconds=settings.authenticate_s,
+            authenticate_seconds=settings.authenticate_seconds,
             max_subscriptions=settings.max_subscriptions,
-            ping_seconds=settings.ping_s,
+            ping_seconds=settings.ping_seconds,
             open_to_all=settings.auth.mode == "none",
         )
         api = Api(sources, authenticator, links, config)

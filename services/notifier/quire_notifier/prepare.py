@@ -8,7 +8,7 @@ from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
 from quire_notifier.projecting.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import connecting, postgres
-from quire_runtime.command import Connection
+from quire_runtime.command import TriedConnection
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
@@ -50,7 +50,7 @@ async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
         await pool.close()
 
 
-async def connect(settings: NotifierSettings) -> list[Connection]:
+async def connect(settings: NotifierSettings) -> list[TriedConnection]:
     """`check-config --connect`."""
     return await connecting.connected(
         {

@@ -66,16 +66,16 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="What signs links to files under jwt; unset: made from QUIRE_AUTH_SECRET.", extra={"secret": True}),
     ] = None
-    link_s: Annotated[float, Meta(ge=60, description="Seconds that a signed link is good for, at least.")] = 900.0
+    link_seconds: Annotated[float, Meta(ge=60, description="Seconds that a signed link is good for, at least.")] = 900.0
     feed_retention: Annotated[
         str, Meta(description="Age at which feed messages are removed, such as 7d, 12h, 30m or 45s; 0 keeps all.")
     ] = "7d"
     text_search: Annotated[
         str, Meta(description="Postgres' text search configuration for searching in texts, such as english; the same everywhere.")
     ] = "simple"
-    drain_s: Annotated[float, Meta(ge=0, description="Seconds over which clients are sent away at a shutdown.")] = 5.0
-    authenticate_s: Annotated[float, Meta(gt=0, description="Seconds that a WebSocket has for sending its token.")] = 10.0
-    ping_s: Annotated[float, Meta(gt=0, description="Seconds between pings of a WebSocket.")] = 25.0
+    drain_seconds: Annotated[float, Meta(ge=0, description="Seconds over which clients are sent away at a shutdown.")] = 5.0
+    authenticate_seconds: Annotated[float, Meta(gt=0, description="Seconds that a WebSocket has for sending its token.")] = 10.0
+    ping_seconds: Annotated[float, Meta(gt=0, description="Seconds between pings of a WebSocket.")] = 25.0
     max_subscriptions: Annotated[int, Meta(ge=1, description="Collections of one WebSocket at most.")] = 100
     max_frames: Annotated[
         int, Meta(ge=1, description="Frames that a WebSocket's client may send in a second, pings too, on the average of 10 s.")

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from quire_processor.confine import Lacking
 from quire_processor.reading import Reading, RefusedCode
 from quire_processor.rows import SHORT
-from quire_schemas.events import Number, Reason
+from quire_schemas.fields import Number, Reason
 
 MAX_FRAME = 256 * 1024  # bytes of an answer, without the text or the picture that follows it
 MAX_PICTURE = 2 * 1024**2  # bytes

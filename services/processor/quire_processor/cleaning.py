@@ -10,7 +10,7 @@ from quire_processor.documents import Documents
 from quire_processor.run import Run
 from quire_runtime.storage import ObjectStore
 from quire_schemas import object_keys
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 
 
 class Cleaning:
@@ -31,7 +31,7 @@ class Cleaning:
         """
         named, complete = ended.artefact_keys(), not _without_result(ended)
         for run_id in runs:
-            if own is not None and own.run_id == run_id and complete and own.produced <= named:
+            if own is not None and own.run_id == run_id and complete and own.progress.produced <= named:
                 continue
             prefix = object_keys.run_prefix(ended.batch_id, run_id)
             garbage = [found.key async for found in self._store.list(prefix) if found.key not in named]
@@ -40,10 +40,10 @@ class Cleaning:
 
     async def after_run(self, run: Run) -> None:
         """The run was given up: take back what it made of files of which it never said anything."""
-        if not run.unsaid:
+        if not run.progress.unsaid:
             return
-        await self._documents.delete(run.unsaid, run.attempt)
-        positions = [position for position, file_id in enumerate(run.state.files) if file_id in run.unsaid]
+        await self._documents.delete(run.progress.unsaid, run.attempt)
+        positions = [position for position, file_id in enumerate(run.state.files) if file_id in run.progress.unsaid]
         await self._store.delete_many(
             [
                 key(run.batch_id, run.run_id, position)

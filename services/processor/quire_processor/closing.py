@@ -17,7 +17,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.storage import is_away
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 
 log = get_logger(__name__)
 

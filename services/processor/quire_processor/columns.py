@@ -13,7 +13,7 @@ _FILLED = 0.75  # of a column's width, by its lines on average: cells of tables 
 GUTTER = 1.2  # heights of a line: wider than any space between words
 
 
-class Rows(NamedTuple):
+class RowRange(NamedTuple):
     """Lines from `first` to before `end`, all with a gap at the place `gutter`."""
 
     first: int
@@ -21,7 +21,7 @@ class Rows(NamedTuple):
     gutter: float
 
 
-def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[Rows]:
+def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[RowRange]:
     """Where lines that follow one another might be rows of two columns, by the only wide gap that each has."""
     first = 0
     while first < len(gaps):
@@ -29,7 +29,7 @@ def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[Rows]:
         while end < len(gaps) and (gap := gaps[end]) is not None and max(left, gap[0]) < min(right, gap[1]):
             left, right, end = max(left, gap[0]), min(right, gap[1]), end + 1
         if end - first >= _ROWS:
-            yield Rows(first, end, (left + right) / 2)
+            yield RowRange(first, end, (left + right) / 2)
         first = max(end, first + 1)
 
 

@@ -12,7 +12,7 @@ from quire_processor.extracted import Extracted
 from quire_processor.together import Together
 from quire_runtime import postgres
 from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState, FileState
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.stored import decode_state, encode_state
 
 _SQL = statements("quire_processor", "documents")

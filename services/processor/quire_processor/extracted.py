@@ -4,7 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from quire_schemas.events import FileCode, Notice
+from quire_schemas.events import FileCode
+from quire_schemas.fields import Notice
 
 
 class ExtractionFailed(Exception):

@@ -21,7 +21,7 @@ from quire_processor.pipeline import Pipeline
 from quire_processor.pool import WorkerPool
 from quire_processor.prepare import prepared
 from quire_processor.processor import Processor
-from quire_processor.run import Terms
+from quire_processor.run import RunTerms
 from quire_processor.settings import ProcessorSettings
 from quire_processor.shares import Shares, Turns
 from quire_processor.trial import read_a_page
@@ -140,15 +140,15 @@ async def _run(
             turns=Turns(settings.pool_size, shares),
             clock=clock,
             directory=directory,
-            outage_limit=settings.outage_limit_s,
+            outage_limit=settings.outage_limit_seconds,
         ),
         documents=documents,
         cleaning=Cleaning(store, documents),
         clock=clock,
-        terms=Terms(worker=name, heartbeat=settings.heartbeat_s, max_fruitless_runs=settings.max_fruitless_runs),
+        terms=RunTerms(worker=name, heartbeat=settings.heartbeat_seconds, max_fruitless_runs=settings.max_fruitless_runs),
         shares=shares,
         places=settings.places,
-        hand_over=settings.hand_over_s,
+        hand_over=settings.hand_over_seconds,
     )
     consumer = LogConsumer(settings.kafka, settings.group, processor, client=name)
     ops.checks = {
@@ -172,11 +172,11 @@ async def _close(pool: asyncpg.Pool) -> None:
 def _workers(settings: ProcessorSettings, directory: Path) -> WorkerPool:
     limits = Limits(
         memory_bytes=settings.memory_limit_mib * 1024 * 1024,
-        cpu_seconds=settings.cpu_limit_s,
-        wall_seconds=settings.wall_limit_s,
+        cpu_seconds=settings.cpu_limit_seconds,
+        wall_seconds=settings.wall_limit_seconds,
         pages=settings.max_pages,
         characters=settings.max_characters,
         files_per_worker=settings.files_per_worker,
         pictures=settings.thumbnails == "on",
     )
-    return WorkerPool(settings.pool_size, limits, directory, settings.outage_limit_s, settings.sandbox)
+    return WorkerPool(settings.pool_size, limits, directory, settings.outage_limit_seconds, settings.sandbox)

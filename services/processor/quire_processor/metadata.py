@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quire_schemas.events import MAX_TITLE_BYTES
+from quire_schemas.fields import MAX_TITLE_BYTES
 from quire_schemas.text import scrub, shorten
 
 MAX_KEYS = 32

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from quire_runtime.metrics import built, counter, gauge, histogram
-from quire_schemas.events import Dependency, FileCode
+from quire_schemas.events import Dependency, FileCode, FileStage
 
 built("processor")
 
@@ -12,7 +12,7 @@ FILE_STAGE_SECONDS = histogram(
     "Seconds that a file spent in a stage of its way, with the wait for a free worker, or for what is away.",
     # A small file takes milliseconds; 40 s is a file's limit, twice that where it is read again, 600 s that of an outage.
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 300, 600),
-    stage=("fetch", "extract", "insert", "upload"),
+    stage=get_args(FileStage),
 )
 FILES = counter(
     "quire_processor_files_total",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from quire_schemas.events import MAX_NAME_BYTES, MAX_NAMES, Notice
+from quire_schemas.fields import MAX_NAME_BYTES, MAX_NAMES, Notice
 from quire_schemas.text import scrub, shorten, undeceptive
 
 _OCR = "Run text recognition (OCR) and upload what it makes."

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from quire_processor.packing import PackedEvent, pack_event, pack_state, unpack_event, unpack_state
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import BatchCreated, BatchRetryRequested, BatchStarted, Event
+from quire_schemas.states import BatchState
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class View:
+class PartitionView:
     """A partition folded up to `position`, live once that has reached the high watermark of its assignment."""
 
     position: int
@@ -58,8 +59,8 @@ class Ownership:
     """What the log says of the batches of our partitions. Pure: partitions come by `begin` and go by `retain`."""
 
     def __init__(self) -> None:
-        self._views: dict[int, View] = {}
-        self._where: dict[str, View] = {}
+        self._views: dict[int, PartitionView] = {}
+        self._where: dict[str, PartitionView] = {}
         self._unconfirmed: set[str] = set()
 
     def retain(self, partitions: frozenset[int]) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ class Ownership:
 
     def begin(self, partition: int, position: int) -> None:
         """Start to fold a partition that is new to us."""
-        self._views[partition] = View(position, position)
+        self._views[partition] = PartitionView(position, position)
 
     def catch_up(self, high_watermarks: Mapping[int, int]) -> None:
         """Partitions are live only once they are folded up to these: others may have written while we were away."""
@@ -170,7 +171,7 @@ class Ownership:
             if view.live
         }
 
-    def _await_confirmation(self, view: View, partition: int, offset: int, event: Event) -> None:
+    def _await_confirmation(self, view: PartitionView, partition: int, offset: int, event: Event) -> None:
         view.batches[event.batch_id] = Entry(partition, offset, [(offset, pack_event(event))])
         self._where[event.batch_id] = view
         self._unconfirmed.add(event.batch_id)

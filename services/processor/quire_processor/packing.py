@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from quire_schemas.batch import BatchState
 from quire_schemas.events import TYPES, BatchCreated, BatchRetryRequested, Event
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state, encode_state
 
 _FAST = 1

@@ -40,9 +40,9 @@ class Patience:
         self._page = max(page, self._page)
         if text_read and self._text_took is None:
             self._text_took = self._computed
-        return self._verdict()
+        return self._overtime()
 
-    def _verdict(self) -> Overtime | None:
+    def _overtime(self) -> Overtime | None:
         most = self._limits.killed_after if self._text_took is None else self._text_took + self._limits.picture_seconds
         if self._computed > most:
             return "computing"

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -25,8 +26,8 @@ from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.storage import ObjectMissing, ObjectStore, StorageRefuses, StorageUnavailable
 from quire_schemas import object_keys
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
+from quire_schemas.states import BatchState, FileState
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -104,16 +105,16 @@ class Pipeline:
 
     async def _worked(self, job: Job, watcher: Watcher, place: Workplace, started: float) -> FileProcessed:
         watcher.at(job.file.file_id, "fetching")
-        with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
+        with tracing.span("fetch"), _timed("fetching"):
             source = await self._fetch(job, watcher, place)
-        with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
+        with tracing.span("extract"), _timed("extracting"):
             extracted = await self._extract(job, watcher, source, place)
         watcher.at(job.file.file_id, "inserting")
-        with tracing.span("insert", _INSERT, kind="client"), FILE_STAGE_SECONDS.labels("insert").time():
+        with tracing.span("insert", _INSERT, kind="client"), _timed("inserting"):
             await self._insert(job, watcher, extracted)
         watcher.inserted(job.file.file_id)
         watcher.at(job.file.file_id, "uploading")
-        with tracing.span("upload"), FILE_STAGE_SECONDS.labels("upload").time():
+        with tracing.span("upload"), _timed("uploading"):
             text, thumbnail = await self._upload(job, watcher, extracted)
         watcher.uploaded(job.file.file_id, tuple(key for key in (text, thumbnail) if key is not None))
         return FileProcessed(
@@ -230,6 +231,10 @@ class Pipeline:
             raise FileError(*_OUTAGES[lacking]) from error
         finally:
             watcher.waiting_for(job.file.file_id, None)
+
+
+def _timed(stage: FileStage) -> AbstractContextManager[object]:
+    return FILE_STAGE_SECONDS.labels(stage).time()
 
 
 _REFUSED = (

@@ -4,7 +4,7 @@ import asyncpg
 
 from quire_processor.settings import ProcessorSettings
 from quire_runtime import connecting, postgres
-from quire_runtime.command import Connection
+from quire_runtime.command import TriedConnection
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
@@ -31,7 +31,7 @@ async def prepare(settings: ProcessorSettings, give_up_after: float) -> None:
         await pool.close()
 
 
-async def connect(settings: ProcessorSettings) -> list[Connection]:
+async def connect(settings: ProcessorSettings) -> list[TriedConnection]:
     """`check-config --connect`."""
     return await connecting.connected(
         {

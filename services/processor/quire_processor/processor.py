@@ -7,7 +7,7 @@
 5. To open a batch, a heartbeat of the group confirms that its partition is still ours; then a new run says `BatchStarted`.
 6. The start comes back by steps 1 to 3. Once it is accepted, the run offers its files to the schedule.
 7. At its turn, a file goes through the `pipeline`. The run says the outcome, which comes back by steps 1 to 3.
-8. When no work is left, the run says the end of the batch (`verdict`), which comes back by steps 1 to 3.
+8. When no work is left, the run says the end of the batch (`ending`), which comes back by steps 1 to 3.
 9. `closing` cleans up after a batch that has ended, and remembers it in Postgres; only then `ownership` forgets it.
 10. Once a second, an offset is committed for each partition; everything below it is finished.
 
@@ -15,43 +15,33 @@ Nothing here waits inside the poll loop.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import get_args
-from uuid import uuid4
 
 from quire_processor import metrics
 from quire_processor.cleaning import Cleaning
 from quire_processor.closing import Closing
 from quire_processor.documents import Documents
-from quire_processor.linger import Linger
+from quire_processor.membership import PROOF_HOLDS, Membership
 from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
-from quire_processor.run import Run, Terms
+from quire_processor.run import Run, RunTerms
+from quire_processor.runs import LOOK_EVERY, Runs
 from quire_processor.schedule import Open, Schedule, Work
 from quire_processor.shares import Shares
 from quire_runtime.clock import Clock
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
-from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_runtime.signals import until
-from quire_schemas.batch import BatchState
-from quire_schemas.events import Dependency
+from quire_schemas.states import BatchState
 
 log = get_logger(__name__)
 
 _MOST_STARTING = 2  # batches whose start is under way at a time
-_PROOF_HOLDS = 1.0  # seconds for which a heartbeat of the group proves that the partitions are still ours
-_COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
-_AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
-_RELEASE_WITHIN = 2.0  # seconds for all runs to end once they are given up
-_LINGER = 0.05  # seconds that an outcome waits for others at most
-_LOOK_EVERY = 0.05  # seconds between looks at what is still in work
 
 
 class Processor(Handler):
@@ -67,51 +57,53 @@ class Processor(Handler):
         documents: Documents,
         cleaning: Cleaning,
         clock: Clock,
-        terms: Terms,
+        terms: RunTerms,
         shares: Shares,
         places: int,
         hand_over: float,
     ) -> None:
-        self._publisher = publisher
-        self._pipeline = pipeline
         self._documents = documents
-        self._cleaning = cleaning
         self._clock = clock
-        self._terms = terms
         self._places = places
         self._hand_over_within = hand_over
         self._ownership = Ownership()
-        self._linger = Linger(clock, _LINGER)
         self._schedule = Schedule(places, shares)
-        self._runs: dict[str, Run] = {}
-        self._lives: set[asyncio.Task[None]] = set()
-        self._closing = Closing(documents, cleaning, self._ownership, self._runs)
+        self._runs = Runs(
+            publisher=publisher,
+            pipeline=pipeline,
+            cleaning=cleaning,
+            clock=clock,
+            terms=terms,
+            ready=self._ready,
+            ended=self._ended,
+            over=self._consider,
+        )
+        self._closing = Closing(documents, cleaning, self._ownership, self._runs.open)
         self._catching_up: set[int] = set()
         self._opening = 0
         self._stopping = False
-        self._proved = float("-inf")
         self._wake = asyncio.Event()
         self._ask = asyncio.Event()
         metrics.BATCHES_WAITING.set_function(lambda: len(self._schedule))
-        metrics.RUNS_OPEN.set_function(lambda: len(self._runs))
-        for dependency in get_args(Dependency):
-            metrics.WAITING.labels(dependency).set_function(partial(self._waiting_for, dependency))
 
     async def run(self, consumer: LogConsumer, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand over and leave the group."""
         self._log = consumer
+        self._membership = Membership(consumer, self._clock, self._ownership.marks)
         async with asyncio.TaskGroup() as group:
             self._group = group
             polling = group.create_task(consumer.run())
             background = [
                 group.create_task(loop)
-                for loop in (self._confirming(), self._dispatching(), self._closing.run(), self._committing())
+                for loop in (self._confirming(), self._dispatching(), self._closing.run(), self._membership.committing())
             ]
             await until(stop, polling, *background)
             for task in background:
                 task.cancel()
             await asyncio.wait(background)  # so that no run begins behind our back
-            await self._hand_over()
+            self._stopping = True
+            await self._runs.hand_over(self._hand_over_within)
+            await self._membership.commit()
             consumer.stop()
             await polling
 
@@ -139,7 +131,7 @@ class Processor(Handler):
         for batch_id in self._ownership.retain(partitions):
             self._schedule.withdraw(batch_id)
             self._closing.lost(batch_id)
-            if (run := self._runs.get(batch_id)) is not None:
+            if (run := self._runs.open.get(batch_id)) is not None:
                 log.info("run given up", batch_id=batch_id, run_id=run.run_id, reason="partition lost")
                 run.give_up()
         self._catching_up &= partitions
@@ -165,7 +157,7 @@ class Processor(Handler):
             return
         if state.terminal:
             self._closing.note(entry)
-        if (run := self._runs.get(batch_id)) is not None:
+        if (run := self._runs.open.get(batch_id)) is not None:
             run.observe(state)
         else:
             self._consider(batch_id)
@@ -173,7 +165,7 @@ class Processor(Handler):
     def _consider(self, batch_id: str) -> None:
         """Offer a batch that needs a run."""
         entry = self._ownership.entry(batch_id)
-        if batch_id in self._runs or self._stopping:
+        if batch_id in self._runs.open or self._stopping:
             return
         if entry is None or (state := entry.state) is None or state.terminal:
             self._schedule.withdraw(batch_id)
@@ -210,7 +202,7 @@ class Processor(Handler):
 
     async def _work(self, turn: Work) -> None:
         metrics.FILES_IN_FLIGHT.inc()
-        run = self._runs[turn.batch_id]
+        run = self._runs.open[turn.batch_id]
         if turn.alone:
             log.warning("file that a processor may have died of is worked on alone", batch_id=turn.batch_id, file_id=turn.file_id)
             await self._left_alone(run)
@@ -218,14 +210,8 @@ class Processor(Handler):
 
     async def _left_alone(self, run: Run) -> None:
         """Release all other runs, once what they have in work is settled: if this process dies, it is no fault of theirs."""
-        while (others := [one for one in self._runs.values() if one is not run]) or self._opening:
-            for one in others:
-                if one.accepted and not one.finishing:
-                    one.give_up()
-            await asyncio.sleep(_LOOK_EVERY)
-
-    def _waiting_for(self, dependency: Dependency) -> int:
-        return sum(run.waiting_count(dependency) for run in self._runs.values())
+        while self._runs.give_up_others(run) or self._opening:  # noqa: ASYNC110 -- they end in many places
+            await asyncio.sleep(LOOK_EVERY)
 
     def _file_done(self, collection_id: str) -> None:
         metrics.FILES_IN_FLIGHT.dec()
@@ -238,18 +224,17 @@ class Processor(Handler):
             if (turn := self._schedule.next(may_open=self._may_open())) is not None:
                 return turn
             while self._full and (batch_id := self._schedule.displace()) is not None:
-                self._runs[batch_id].give_way()
+                self._runs.open[batch_id].give_way()
             await self._wake.wait()
 
     def _may_open(self) -> bool:
         """Few at a time, and as long as there is room."""
-        starting = self._opening + sum(not run.accepted for run in self._runs.values())
-        return starting < _MOST_STARTING and not self._full
+        return self._opening + self._runs.starting() < _MOST_STARTING and not self._full
 
     @property
     def _full(self) -> bool:
         """Whether one batch more is open than there are places: batches end before others begin."""
-        return self._opening + len(self._runs) > self._places
+        return self._opening + len(self._runs.open) > self._places
 
     async def _open(self, batch_id: str) -> None:
         try:
@@ -261,12 +246,12 @@ class Processor(Handler):
     async def _start(self, batch_id: str) -> None:
         """Start a run, if the partition is still ours; a batch that somebody else runs is asked about anew."""
         state = self._ownership.state(batch_id)
-        ours = state is not None and await self._still_a_member(afresh=state.status == "processing")
-        if batch_id in self._runs:  # it was lost and came back while we asked, and was opened then
+        ours = state is not None and await self._membership.holds(afresh=state.status == "processing")
+        if batch_id in self._runs.open:  # it was lost and came back while we asked, and was opened then
             return
         if not ours:
             self._schedule.withdraw(batch_id)
-            await asyncio.sleep(_PROOF_HOLDS)
+            await asyncio.sleep(PROOF_HOLDS)
             self._consider(batch_id)
             return
         entry = self._ownership.entry(batch_id)
@@ -274,106 +259,18 @@ class Processor(Handler):
         if entry is None or state is None or state.terminal or not self._ownership.live(entry.partition):
             self._schedule.withdraw(batch_id)  # it changed while we asked; who changed it considers it
             return
-        run = Run(
-            state,
-            str(uuid4()),
-            terms=self._terms,
-            publisher=self._publisher,
-            pipeline=self._pipeline,
-            clock=self._clock,
-            linger=self._linger,
-            ready=self._ready,
-            traceparent=entry.traceparent,
-        )
-        self._runs[batch_id] = run
-        metrics.RUNS.labels("takeover" if state.status == "processing" else "fresh").inc()
-        task = self._group.create_task(self._live(run))
-        self._lives.add(task)
-        task.add_done_callback(self._lives.discard)
+        self._runs.start(state, entry.traceparent, self._group)
 
     def _ready(self, batch_id: str, file_ids: tuple[str, ...], alone: frozenset[str]) -> None:
-        state = self._runs[batch_id].state
+        state = self._runs.open[batch_id].state
         self._offer(state)  # it may have been withdrawn while it was opened
         self._schedule.ready(batch_id, file_ids, alone)
         self._wake.set()
 
-    async def _live(self, run: Run) -> None:
-        broken = False
-        try:
-            await run.live()
-        except* Exception:
-            broken = True
-            log.exception("run broke", batch_id=run.batch_id, run_id=run.run_id)
-        finally:
-            self._ended(run, broken=broken)
-        if run.given_up:
-            await self._take_back(run)
-        if broken:
-            await asyncio.sleep(_AFTER_A_BREAK)
-        self._consider(run.batch_id)
-
-    def _ended(self, run: Run, *, broken: bool) -> None:
-        del self._runs[run.batch_id]
+    def _ended(self, run: Run, broken: bool) -> None:  # noqa: FBT001 -- as `Runs` calls it
         self._closing.run_ended(run)
         if run.given_up and not broken:
             self._schedule.closed(run.batch_id)
         else:
             self._schedule.withdraw(run.batch_id)
         self._wake.set()
-        how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
-        metrics.RUNS_ENDED.labels(how).inc()
-        log.info("run ended", batch_id=run.batch_id, run_id=run.run_id, attempt=run.attempt, how=how, status=run.state.status)
-
-    async def _take_back(self, run: Run) -> None:
-        try:
-            async with asyncio.timeout(1.0):
-                await self._cleaning.after_run(run)
-        except Exception as error:  # noqa: BLE001 -- what is left is garbage with a name; `quire sweep` finds it
-            log.warning("run left garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))
-
-    async def _committing(self) -> None:
-        committed: dict[int, int] = {}
-        while True:
-            await asyncio.sleep(_COMMIT_EVERY)
-            marks = self._ownership.marks()
-            if marks != committed and await self._commit(marks):
-                committed = marks
-
-    async def _still_a_member(self, *, afresh: bool) -> bool:
-        """Whether the group says that our partitions are ours: one who has lost them must not answer for them."""
-        if not afresh and self._clock.monotonic() - self._proved < _PROOF_HOLDS:
-            return True
-        try:
-            await self._log.confirm_membership()
-        except (NotAMember, LogUnavailable) as error:
-            log.info("membership unconfirmed", error=str(error))
-            return False
-        self._proved = self._clock.monotonic()
-        return True
-
-    async def _commit(self, marks: dict[int, int]) -> bool:
-        try:
-            await self._log.commit(marks)
-        except (NotAMember, LogUnavailable) as error:
-            log.info("commit refused", error=str(error))
-            return False
-        return True
-
-    async def _hand_over(self) -> None:
-        """Finish what is in work, for a while; then give every run up, each with its release, so that the next owner goes on
-        at once.
-        """
-        self._stopping = True
-        for run in self._runs.values():
-            run.let_go()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._hand_over_within):
-                while any(run.finishing for run in self._runs.values()):  # noqa: ASYNC110 -- it ends in many places
-                    await asyncio.sleep(_LOOK_EVERY)
-        for run in list(self._runs.values()):
-            run.give_up()
-        if self._lives:
-            await asyncio.wait(self._lives, timeout=_RELEASE_WITHIN)
-        for task in self._lives:
-            task.cancel()
-        await self._commit(self._ownership.marks())

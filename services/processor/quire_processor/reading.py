@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from quire_processor.metadata import MAX_KEY_BYTES, MAX_KEYS, MAX_VALUE_BYTES
-from quire_schemas.events import Count, Notices, Number, Title
+from quire_schemas.fields import Count, Notices, Number, Title
 
 RefusedCode = Literal["encrypted", "corrupt", "not_a_pdf", "empty", "too_many_pages", "out_of_memory", "disk_full"]
 """The codes that a worker may give a file; those of other failures are not its business."""

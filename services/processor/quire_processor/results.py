@@ -17,7 +17,7 @@ from quire_processor.limits import Limits
 from quire_processor.reading import Reading
 from quire_processor.workbench import Workbench, WrittenRows
 from quire_processor.workplace import SMALL, Workplace
-from quire_schemas.events import MAX_REASON_BYTES, MAX_TITLE_BYTES
+from quire_schemas.fields import MAX_REASON_BYTES, MAX_TITLE_BYTES
 from quire_schemas.text import is_clean
 
 _MOST_BYTES = 4  # of a character

@@ -33,7 +33,7 @@ class Work(NamedTuple):
     alone: bool = False
 
 
-class Place(NamedTuple):
+class QueuePlace(NamedTuple):
     """Where a batch stands in the order of its collection."""
 
     created_at: datetime
@@ -46,7 +46,7 @@ class _Waiting:
     """A batch in hand. `files` is None until it is started; `starting` while that is under way, or while it gives way."""
 
     collection_id: str
-    place: Place
+    place: QueuePlace
     starting: bool = False
     files: deque[str] | None = None
     alone: frozenset[str] = frozenset()
@@ -56,8 +56,8 @@ class _Waiting:
 class _Collection:
     """Its batches in hand in their order, those whose files may be worked on, and how many files are on their way."""
 
-    unopened: list[Place] = field(default_factory=list)
-    opened: list[Place] = field(default_factory=list)
+    unopened: list[QueuePlace] = field(default_factory=list)
+    opened: list[QueuePlace] = field(default_factory=list)
     in_flight: int = 0
 
     @property
@@ -87,7 +87,7 @@ class Schedule:
         """Take a batch in that needs a run; one that is in already keeps its place."""
         if batch_id in self._batches:
             return
-        place = Place(created_at, request_id, batch_id)
+        place = QueuePlace(created_at, request_id, batch_id)
         self._batches[batch_id] = _Waiting(collection_id, place)
         insort(self._collection(collection_id).unopened, place)
 

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from quire_processor import cores
 from quire_processor.confine import Sandbox
+from quire_runtime.files import scratch_problems
 from quire_runtime.settings import (
     KafkaSettings,
     LogSettings,
@@ -17,7 +18,6 @@ from quire_runtime.settings import (
     PrepareSettings,
     S3Settings,
     TracesSettings,
-    scratch_problems,
 )
 
 
@@ -46,8 +46,8 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     files_in_flight: Annotated[
         int, Meta(ge=0, le=1024, description="Files between fetch and upload at a time; 0: twice the workers, plus two.")
     ] = 0
-    heartbeat_s: Annotated[float, Meta(gt=0, description="Seconds between the heartbeats of a run.")] = 15.0
-    outage_limit_s: Annotated[
+    heartbeat_seconds: Annotated[float, Meta(gt=0, description="Seconds between the heartbeats of a run.")] = 15.0
+    outage_limit_seconds: Annotated[
         float, Meta(gt=0, description="Seconds that storage, database or disk may be away before a file fails.")
     ] = 600.0
     max_fruitless_runs: Annotated[
@@ -56,7 +56,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
             ge=1, description="Processors that may die over a file, and runs of a batch that may end in a row with none finished."
         ),
     ] = 5
-    hand_over_s: Annotated[
+    hand_over_seconds: Annotated[
         float, Meta(ge=0, description="Seconds to finish the files in work at a shutdown; the rest is handed over.")
     ] = 10.0
     scratch_dir: Annotated[Path, Meta(description="Where files lie while they are worked on.")] = Path(tempfile.gettempdir())
@@ -69,10 +69,10 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     ] = "prefer"
     thumbnails: Annotated[Literal["on", "off"], Meta(description="Whether a picture of each file's first page is made.")] = "on"
     memory_limit_mib: Annotated[int, Meta(ge=128, description="Address space of a worker process, in MiB.")] = 1024
-    cpu_limit_s: Annotated[
+    cpu_limit_seconds: Annotated[
         float, Meta(gt=0, description="CPU seconds after which a file keeps the pages it has; twice as many, and it fails.")
     ] = 20.0
-    wall_limit_s: Annotated[
+    wall_limit_seconds: Annotated[
         float, Meta(gt=0, description="Seconds after which a file fails whose worker neither computes nor comes further.")
     ] = 300.0
     max_pages: Annotated[int, Meta(ge=1, description="Pages of a file at most.")] = 5_000

@@ -4,8 +4,8 @@ A processor that is killed for memory takes along whatever it has in work. The l
 on last, each with nothing beside it: if it happens again, it was the one.
 """
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import FileFailed
+from quire_schemas.states import BatchState, FileState
 
 _UNTOLD_DEATHS = 2
 

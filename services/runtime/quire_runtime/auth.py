@@ -71,7 +71,7 @@ class Authenticator:
         """Reads the key file, if that is where the key is; raises OSError."""
         self._settings = settings
         self._key = settings.secret if settings.key_file is None else settings.key_file.read_text(encoding="utf-8")
-        self._keys = None if settings.jwks_url is None else KeySet(settings.jwks_url, keep=settings.jwks_keep)
+        self._keys = None if settings.jwks_url is None else KeySet(settings.jwks_url, keep=settings.jwks_keep_seconds)
 
     async def aclose(self) -> None:
         if self._keys is not None:
@@ -105,7 +105,7 @@ class Authenticator:
             algorithms=list(settings.accepted),
             audience=settings.audience,
             issuer=settings.issuer,
-            leeway=settings.leeway,
+            leeway=settings.leeway_seconds,
             options={"require": ["exp"], "verify_aud": settings.audience is not None},
         )
 

@@ -19,7 +19,7 @@ Serve = Callable[[S], Coroutine[Any, Any, None]]
 Command = Callable[[S, Sequence[str]], Coroutine[Any, Any, int]]
 
 
-class Connection(NamedTuple):
+class TriedConnection(NamedTuple):
     """How a server is met: what keeps the service from serving, if anything does, and what it can do without."""
 
     name: str
@@ -27,7 +27,7 @@ class Connection(NamedTuple):
     notes: list[str]
 
 
-Connect = Callable[[S], Coroutine[Any, Any, list[Connection]]]
+Connect = Callable[[S], Coroutine[Any, Any, list[TriedConnection]]]
 
 USAGE = 2
 """Exit code for settings or arguments that will not do."""
@@ -144,12 +144,12 @@ def _as_given(item: SettingDescription, environ: Mapping[str, str]) -> str | Non
     return render(text, secret=item.secret) if text is not None else "?"
 
 
-def _print_json(rows: list[dict[str, Any]], problems: list[str], met: list[Connection]) -> None:
+def _print_json(rows: list[dict[str, Any]], problems: list[str], met: list[TriedConnection]) -> None:
     said = {"settings": rows, "problems": problems} | ({"connections": [one._asdict() for one in met]} if met else {})
     sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
 
 
-def _print_met(met: list[Connection]) -> None:
+def _print_met(met: list[TriedConnection]) -> None:
     for one in met:
         sys.stdout.write(f"{one.name}: {'ok' if one.problem is None else 'no'}\n")
         sys.stdout.writelines(f"    {note}\n" for note in one.notes)

@@ -6,7 +6,7 @@ import asyncpg
 from msgspec import structs
 
 from quire_runtime import logs, probing
-from quire_runtime.command import Connection
+from quire_runtime.command import TriedConnection
 from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.migrations import NotPrepared, ensure_tables
@@ -22,7 +22,7 @@ _MAY_MAKE = """SELECT CASE WHEN to_regnamespace($1) IS NULL THEN has_database_pr
 ELSE has_schema_privilege(to_regnamespace($1), 'CREATE') END"""
 
 
-async def connected(checks: Mapping[str, Awaitable[list[str]]]) -> list[Connection]:
+async def connected(checks: Mapping[str, Awaitable[list[str]]]) -> list[TriedConnection]:
     """The checks, by the names Kafka, Postgres and S3, one after the other. Each gives what the service can do without, and
     raises what keeps it from serving.
     """
@@ -81,11 +81,11 @@ async def _may_make(dsn: str, schema: str) -> bool:
         await connection.close()
 
 
-async def _connection(name: str, check: Awaitable[list[str]]) -> Connection:
+async def _connection(name: str, check: Awaitable[list[str]]) -> TriedConnection:
     try:
-        return Connection(name, None, await check)
+        return TriedConnection(name, None, await check)
     except (CannotServe, TopicMissing, BucketMissing, NotPrepared) as error:
-        return Connection(name, str(error), [])
+        return TriedConnection(name, str(error), [])
     except (LogUnavailable, StorageUnavailable, OSError, asyncpg.PostgresError) as error:
         sentence = f"{error or type(error).__name__}. Start it, or correct {_ADDRESSES[name]}"
-        return Connection(name, sentence, [])
+        return TriedConnection(name, sentence, [])

@@ -1,8 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with the bounds that it lacks: deadlines for a client, and a number of connections that leaves open
 files for everything else.
 
-It extends H11Protocol of uvicorn 0.54, which is no public interface: `connections`, `cycle.response_complete`,
-`handle_websocket_upgrade` and `on_response_complete` are used as they are there (tests/runtime/test_connections.py).
+It extends H11Protocol of uvicorn, which is no public interface: `pyproject.toml` bounds its version, and
+tests/runtime/test_private_parts.py holds that what is used here is there. The notifier's `wire.py` extends another one likewise.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ LINGER_SECONDS = 30.0
 LEAST_TAKEN_BYTES = 32 * 1024
 
 
-class Limits(Protocol):
+class Deadlines(Protocol):
     """Seconds, as HttpSettings describes them."""
 
     @property
-    def head_timeout(self) -> float: ...
+    def head_timeout_seconds(self) -> float: ...
     @property
-    def keep_alive(self) -> float: ...
+    def keep_alive_seconds(self) -> float: ...
     @property
-    def stall_timeout(self) -> float: ...
+    def stall_timeout_seconds(self) -> float: ...
 
 
 class Connection(H11Protocol):
@@ -34,7 +34,7 @@ class Connection(H11Protocol):
     new one where places are short.
     """
 
-    def __init__(self, limits: Limits, places: Places["Connection"], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, limits: Deadlines, places: Places["Connection"], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
         self._places = places
@@ -44,7 +44,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if self._places.room(len(self.connections)):
-            self._await_request(self._limits.head_timeout)
+            self._await_request(self._limits.head_timeout_seconds)
         else:
             transport.abort()
 
@@ -67,7 +67,7 @@ class Connection(H11Protocol):
         read = self.conn.their_state is not h11.SEND_BODY
         super().on_response_complete()
         if not self._answering() and not self.transport.is_closing():
-            self._await_request(self._limits.keep_alive + self._limits.head_timeout if read else LINGER_SECONDS)
+            self._await_request(self._limits.keep_alive_seconds + self._limits.head_timeout_seconds if read else LINGER_SECONDS)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -101,7 +101,7 @@ class Connection(H11Protocol):
     def _watch_taking(self) -> None:
         """Cuts the connection unless the client takes some of what waits for it. Nothing is added to that meanwhile."""
         waiting = self.transport.get_write_buffer_size()
-        self._stall = self.loop.call_later(self._limits.stall_timeout, self._look, waiting)
+        self._stall = self.loop.call_later(self._limits.stall_timeout_seconds, self._look, waiting)
 
     def _look(self, waited: int) -> None:
         if waited - self.transport.get_write_buffer_size() < min(waited, LEAST_TAKEN_BYTES):

@@ -3,26 +3,27 @@
 Why it is as it is: docs/design.md, "Kafka as its client behaves".
 
 The path of a record: `Member.poll` → `_deliver` → `reading.read` → `Handler.records`. The path of a partition: `_on_assigned`
-pauses it → `_place` asks where it goes on → `_start_at` seeks and resumes.
+pauses it → `_place` asks where it goes on → `_start_at` seeks and resumes; in between, `Assignment` knows where it stands.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from quire_runtime import metrics
-from quire_runtime.errors import CannotServe
-from quire_runtime.handler import Handler, LogRecord, SeekTo
+from quire_runtime.assignment import Assignment
+from quire_runtime.handler import Handler, LogRecord, OffsetOutOfRange, SeekTo
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.member import Member, NotAMember
 from quire_runtime.reading import read
 from quire_runtime.retry import backoff
 from quire_runtime.settings import KafkaSettings
+from quire_runtime.stopping import Stopped, result_of, settled
 
 __all__ = ["Handler", "LogConsumer", "LogRecord", "NotAMember", "OffsetOutOfRange", "SeekTo"]
 
@@ -31,24 +32,6 @@ T = TypeVar("T")
 
 STEADY_SECONDS = 60.0
 """A connection that held this long has its failures forgotten."""
-
-
-class OffsetOutOfRange(CannotServe):
-    """A partition does not hold the offset that was to be read next: records are gone, or the log is another one. Go back to the
-    right topic; or begin anew on this one: the notifier by `quire rebuild`, a processor with another QUIRE_GROUP.
-    """
-
-    def __init__(self, topic: str, partition: int, offset: int, begin: int, end: int) -> None:
-        super().__init__(
-            f"partition {partition} of {topic} holds offsets {begin} up to {end}, but work is to go on at {offset}: "
-            "the log was cut, or replaced by another. Correct QUIRE_KAFKA_TOPIC; or begin anew on this log: processors with "
-            "another QUIRE_GROUP, the notifier by `quire rebuild`"
-        )
-        self.partition, self.offset, self.begin, self.end = partition, offset, begin, end
-
-
-class _StoppedError(Exception):
-    """`stop` was called while waiting."""
 
 
 class LogConsumer:
@@ -76,19 +59,14 @@ class LogConsumer:
         self._stop = asyncio.Event()
         self._member: Member | None = None
         self._joined = False
-        self._rebalances = 0
-        self._assigned: frozenset[int] = frozenset()
-        self._unplaced: set[int] = set()  # paused until their position is known
-        self._sought: dict[int, int] = {}  # positions of unplaced ones that are known already
-        self._next: dict[int, int] = {}  # the offset after the last handled record
-        self._ends: dict[int, int] = {}  # high watermarks as of the last time that positions were asked for
-        self._failures = 0
+        self._assignment = Assignment()
+        self._failures = 0  # to learn positions, in a row
         self._ask_again_at = 0.0
         self._broken: Exception | None = None
         self._consumed = metrics.CONSUMED.labels(group)
         metrics.LAG.labels(group).set_function(self._lag)
-        metrics.ASSIGNED.labels(group).set_function(lambda: len(self._assigned) if self._is_connected() else 0)
-        metrics.UNPLACED.labels(group).set_function(lambda: len(self._unplaced))
+        metrics.ASSIGNED.labels(group).set_function(lambda: len(self.assignment) if self._is_connected() else 0)
+        metrics.UNPLACED.labels(group).set_function(lambda: len(self._assignment.unplaced))
 
     async def run(self) -> None:
         """Reads until `stop`, then leaves the group. While Kafka is away it waits and says so. Raises OffsetOutOfRange, and what
@@ -101,7 +79,7 @@ class LogConsumer:
                 began = time.monotonic()
                 try:
                     await self._session(stopped)
-                except _StoppedError:
+                except Stopped:
                     return
                 except (KafkaError, LogUnavailable) as error:
                     attempt = 1 if time.monotonic() - began > STEADY_SECONDS else attempt + 1
@@ -126,18 +104,17 @@ class LogConsumer:
     @property
     def assignment(self) -> frozenset[int]:
         """The partitions we have now."""
-        return self._assigned
+        return self._assignment.partitions
 
     def position(self, partition: int) -> int | None:
         """The offset after the last handled record; None until `Handler.positions` has been answered for this assignment."""
-        return self._next.get(partition)
+        return self._assignment.position(partition)
 
     def seek(self, partition: int, offset: int) -> None:
         """Goes on from `offset`, which is checked against the log's range first. Does nothing for a partition we do not have."""
-        if partition in self._assigned:
-            self._hold({partition})
-            self._unplaced.add(partition)
-            self._sought[partition] = offset
+        if partition in self.assignment:
+            self._connected().pause({partition})
+            self._assignment.seek(partition, offset)
             self._ask_again_at = 0.0
 
     async def committed(self, partitions: Collection[int]) -> dict[int, int | None]:
@@ -156,7 +133,7 @@ class LogConsumer:
         """Commits, per partition, the offset of the next record wanted. Raises NotAMember when the group has moved on, did not
         answer in time, or one of the partitions is not ours; LogUnavailable when not connected or refused.
         """
-        rebalances = self._rebalances
+        rebalances = self._assignment.number
         await self._connected().commit(offsets)
         self._still(rebalances)
 
@@ -164,13 +141,11 @@ class LogConsumer:
         """One heartbeat, now: returns when the group's coordinator has just confirmed us, so that the assignment still holds.
         Raises NotAMember or LogUnavailable otherwise.
         """
-        rebalances = self._rebalances
+        rebalances = self._assignment.number
         if not self._joined:
             raise NotAMember(f"the group {self._group} is being rebalanced")
         await self._connected().heartbeat()
         self._still(rebalances)
-
-    # One connection to Kafka.
 
     async def _session(self, stopped: "asyncio.Task[bool]") -> None:
         """Joins, polls until stopped or broken, leaves."""
@@ -187,24 +162,13 @@ class LogConsumer:
             await member.aclose()
 
     async def _or_stop(self, work: Awaitable[T], stopped: "asyncio.Task[bool]") -> T:
-        """The work's result. Raises _StoppedError when `stop` comes first, and what a rebalance callback raised."""
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-            failure = None if task.cancelled() else task.exception()  # asked for here, so that it counts as heard
+        """The work's result. Raises Stopped when `stop` comes first, and what a rebalance callback raised."""
+        task = await settled(work, stopped)
         if self._broken is not None:
             raise self._broken
-        if task.cancelled():
-            if not stopped.done():
-                raise LogUnavailable("the Kafka client gave up from inside")
-            raise _StoppedError
-        if failure is not None:
-            raise failure
-        return task.result()
+        if task.cancelled() and not stopped.done():
+            raise LogUnavailable("the Kafka client gave up from inside")
+        return result_of(task)
 
     # Rebalances. Called by aiokafka without an await, so that nothing is fetched from a wrong position before we pause.
 
@@ -217,13 +181,9 @@ class LogConsumer:
     def _on_assigned(self, partitions: frozenset[int]) -> None:
         if self._member is None:
             return
-        self._assigned = partitions
-        self._hold(partitions)
-        self._unplaced = set(partitions)
-        self._sought.clear()
-        self._next.clear()
+        self._assignment.begin(partitions)
+        self._member.pause(partitions)
         self._ask_again_at = 0.0
-        self._rebalances += 1
         self._joined = True
         metrics.REBALANCES.inc()
         log.info("partitions assigned", group=self._group, partitions=sorted(partitions))
@@ -231,11 +191,8 @@ class LogConsumer:
 
     def _end_assignment(self) -> None:
         if self._joined:
-            self._on_revoked(self._assigned)
-        self._assigned = frozenset()
-        self._unplaced.clear()
-        self._sought.clear()
-        self._next.clear()
+            self._on_revoked(self.assignment)
+        self._assignment.end()
 
     def _guard(self, callback: Callable[[frozenset[int]], None], partitions: frozenset[int]) -> None:
         """What a callback raises aiokafka would log and forget: it is kept for the poll loop to raise."""
@@ -248,41 +205,38 @@ class LogConsumer:
 
     async def _place(self, stopped: "asyncio.Task[bool]") -> None:
         """Finds where unplaced partitions go on, and lets them."""
-        if not self._unplaced or time.monotonic() < self._ask_again_at:
+        if not self._assignment.unplaced or time.monotonic() < self._ask_again_at:
             return
-        rebalances = self._rebalances
+        rebalances = self._assignment.number
         try:
-            positions = await self._or_stop(self._positions(frozenset(self._unplaced)), stopped)
+            positions = await self._or_stop(self._positions(self._assignment.unplaced), stopped)
         except Exception as error:
             if not (isinstance(error, LogUnavailable | NotAMember | OSError) or self._transient(error)):
                 raise
             self._ask_later(error)
             return
-        if rebalances == self._rebalances:
+        if rebalances == self._assignment.number:
             self._failures = 0
             for partition, offset in positions.items():
                 self._start_at(partition, offset)
 
     async def _positions(self, partitions: frozenset[int]) -> dict[int, int]:
         """Known ones and the handler's answers, within the log's range; raises OffsetOutOfRange."""
-        positions = {p: self._sought[p] for p in partitions if p in self._sought}
-        asked = partitions - positions.keys()
-        if asked:
+        positions = self._assignment.sought()
+        if asked := partitions - positions.keys():
             answer = await self._handler.positions(asked)
             positions |= {p: answer[p] for p in asked}
         begins, ends = await self.begin_offsets(partitions), await self.end_offsets(partitions)
         for partition, offset in positions.items():
             if not begins[partition] <= offset <= ends[partition]:
                 raise OffsetOutOfRange(self._settings.topic, partition, offset, begins[partition], ends[partition])
-        self._ends |= ends
+        self._assignment.ends |= ends
         return positions
 
     def _start_at(self, partition: int, offset: int) -> None:
-        if self._sought.get(partition, offset) != offset or not self._connected().seek(partition, offset):
+        if not self._assignment.may_start(partition, offset) or not self._connected().seek(partition, offset):
             return  # sought anew meanwhile, or a rebalance is about to say that it is gone
-        self._next[partition] = offset
-        self._unplaced.discard(partition)
-        self._sought.pop(partition, None)
+        self._assignment.start(partition, offset)
         self._connected().resume({partition})
 
     def _ask_later(self, error: Exception) -> None:
@@ -293,11 +247,11 @@ class LogConsumer:
     # Records.
 
     async def _deliver(self, fetched: list[ConsumerRecord]) -> None:
-        records = [record for record in fetched if record.partition in self._next.keys() - self._unplaced]
+        records = [record for record in fetched if self._assignment.reads(record.partition)]
         if not records:
             return
         await self._check_continuity(records)
-        rebalances = self._rebalances
+        rebalances = self._assignment.number
         sought: dict[int, int] = {}
         try:
             await self._handler.records([read(record, self._settings.partitions) for record in records])
@@ -307,38 +261,27 @@ class LogConsumer:
             self._ask_anew({record.partition for record in records}, error)
             return
         self._consumed.inc(sum(record.partition not in sought for record in records))
-        if rebalances == self._rebalances:
-            self._advance(records, sought)
-
-    def _advance(self, records: list[ConsumerRecord], sought: Mapping[int, int]) -> None:
-        for record in records:
-            if record.partition not in self._unplaced:
-                self._next[record.partition] = record.offset + 1
-        for partition, offset in sought.items():
-            self.seek(partition, offset)
+        if rebalances == self._assignment.number:
+            for record in records:
+                self._assignment.handled(record.partition, record.offset)
+            for partition, offset in sought.items():
+                self.seek(partition, offset)
 
     def _lag(self) -> float:
         """Records of the assigned partitions that are not handled yet. Not known while one of them has no position."""
-        if self._member is None or not self._is_connected() or not self._next.keys() >= self._assigned:
+        if self._member is None or not self._is_connected() or not self._assignment.known:
             return metrics.NOT_KNOWN
-        ends = self._member.highwater(self._next)
-        return sum(max(position, self._ends[number], ends.get(number, 0)) - position for number, position in self._next.items())
+        return self._assignment.lag(self._member.highwater(self.assignment))
 
     def _ask_anew(self, partitions: set[int], error: Exception) -> None:
-        mine = partitions & self._assigned
-        self._hold(mine)
-        self._unplaced |= mine
+        mine = partitions & self.assignment
+        self._connected().pause(mine)
+        self._assignment.ask_anew(mine)
         self._ask_later(error)
 
     async def _check_continuity(self, records: list[ConsumerRecord]) -> None:
         """An offset out of range makes aiokafka jump to the oldest record. That must not pass in silence."""
-        first: dict[int, int] = {}
-        for record in records:
-            first.setdefault(record.partition, record.offset)
-        gaps = [(partition, offset, self._next[partition]) for partition, offset in first.items()]
-        for partition, offset, wanted in gaps:  # a rebalance may come while we ask
-            if offset == wanted:
-                continue
+        for partition, offset, wanted in self._assignment.gaps(records):  # a rebalance may come while we ask
             begin = (await self.begin_offsets([partition]))[partition]
             if offset < wanted or begin > wanted:
                 end = (await self.end_offsets([partition]))[partition]
@@ -352,10 +295,6 @@ class LogConsumer:
             raise LogUnavailable(f"not connected to Kafka as a member of {self._group}")
         return self._member
 
-    def _hold(self, partitions: Iterable[int]) -> None:
-        if self._member is not None:
-            self._member.pause(partitions)
-
     def _still(self, rebalances: int) -> None:
-        if rebalances != self._rebalances:
+        if rebalances != self._assignment.number:
             raise NotAMember(f"the group {self._group} was rebalanced meanwhile")

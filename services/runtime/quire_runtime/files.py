@@ -1,7 +1,9 @@
 """Open files: as many as the system allows, and connections never so many that none is left for anything else."""
 
+import os
 import resource
 import time
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from quire_runtime.logs import get_logger
@@ -91,3 +93,12 @@ class Places(Generic[C]):
             idle=len(self._waiting),
             cure="raise the limit of open files (ulimit -n), or QUIRE_HTTP_MAX_CONNECTIONS where that is set",
         )
+
+
+def scratch_problems(directory: Path) -> list[str]:
+    """Whether files can lie in this directory for a while."""
+    if not directory.is_dir():
+        return [f"QUIRE_SCRATCH_DIR: there is no directory {str(directory)!r}. Make it, or correct the path"]
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return [f"QUIRE_SCRATCH_DIR: {str(directory)!r} cannot be written to. Change its mode, or the path"]
+    return []

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from quire_runtime.errors import CannotServe
 from quire_schemas.cloudevents import CodecError
 from quire_schemas.events import Event
 
@@ -72,3 +73,17 @@ class Handler(ABC):
         May raise SeekTo. Raising NotAMember or LogUnavailable means that nothing is handled: the poll's partitions are paused and
         `positions` asked again. Anything else ends `LogConsumer.run`.
         """
+
+
+class OffsetOutOfRange(CannotServe):
+    """A partition does not hold the offset that was to be read next: records are gone, or the log is another one. Go back to the
+    right topic; or begin anew on this one: the notifier by `quire rebuild`, a processor with another QUIRE_GROUP.
+    """
+
+    def __init__(self, topic: str, partition: int, offset: int, begin: int, end: int) -> None:
+        super().__init__(
+            f"partition {partition} of {topic} holds offsets {begin} up to {end}, but work is to go on at {offset}: "
+            "the log was cut, or replaced by another. Correct QUIRE_KAFKA_TOPIC; or begin anew on this log: processors with "
+            "another QUIRE_GROUP, the notifier by `quire rebuild`"
+        )
+        self.partition, self.offset, self.begin, self.end = partition, offset, begin, end

@@ -64,7 +64,7 @@ class HttpServer:
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=list(trusted_proxies),
                 ws_per_message_deflate=False,
-                timeout_keep_alive=settings.keep_alive,  # type: ignore[arg-type]  # it goes to loop.call_later as it is
+                timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type]  # it goes to loop.call_later as it is
                 timeout_graceful_shutdown=graceful,  # type: ignore[arg-type]  # it goes to asyncio.wait_for as it is
                 **config,
             )

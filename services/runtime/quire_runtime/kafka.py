@@ -34,7 +34,7 @@ def connection(settings: KafkaSettings, client: str) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in settings.bootstrap.split(",")],
         "client_id": f"{client}@{socket.gethostname()}.{os.getpid()}",
-        "request_timeout_ms": int(settings.request_timeout * 1000),
+        "request_timeout_ms": int(settings.request_timeout_seconds * 1000),
         "retry_backoff_ms": RETRY_BACKOFF_MS,
         "security_protocol": settings.security_protocol,
     }

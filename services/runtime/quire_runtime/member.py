@@ -1,7 +1,4 @@
-"""One membership in a consumer group: an AIOKafkaConsumer behind plain partition numbers, with every wait bounded.
-
-Everything that reaches into aiokafka's private parts is here, so that an upgrade has one file to look at.
-"""
+"""One membership in a consumer group: an AIOKafkaConsumer in terms of plain partition numbers, with every wait bounded."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -12,6 +9,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
+from quire_runtime import aiokafka_private
 from quire_runtime.kafka import LogUnavailable, by_partition, connection, started
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
@@ -47,7 +45,7 @@ class Member:
         """The callbacks come from inside the rebalance."""
         self._settings = settings
         self._group = group
-        session_ms = int(settings.session_timeout * 1000)
+        session_ms = int(settings.session_timeout_seconds * 1000)
         options = connection(settings, client)
         options["request_timeout_ms"] = max(options["request_timeout_ms"], session_ms + 5000)  # a join may take a whole rebalance
         self._consumer = AIOKafkaConsumer(
@@ -71,8 +69,7 @@ class Member:
         """The next records, in the order of their offsets per partition; nothing after half a second. Raises KafkaError, and
         LogUnavailable where aiokafka has given up reading without a word.
         """
-        fetcher = self._consumer._fetcher  # noqa: SLF001 -- no public way
-        if fetcher is not None and fetcher._fetch_task.done():  # noqa: SLF001
+        if aiokafka_private.has_given_up_reading(self._consumer):
             raise LogUnavailable("the task that fetches records has ended; the connection is made anew")
         found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
         return [record for records in found.values() for record in records]
@@ -82,8 +79,7 @@ class Member:
         """Whether the group's coordinator is known, that is, has answered the last heartbeat. Sees a dead broker within seconds,
         one that answers nobody after the request's timeout.
         """
-        coordinator = self._consumer._coordinator  # noqa: SLF001 -- no public way
-        return coordinator is not None and coordinator.coordinator_id is not None
+        return aiokafka_private.knows_coordinator(self._consumer)
 
     def pause(self, partitions: Iterable[int]) -> None:
         self._consumer.pause(*self._held(partitions))
@@ -113,15 +109,13 @@ class Member:
         return by_partition(await self._ask(self._consumer.end_offsets([self._tp(p) for p in partitions])))
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """One attempt; raises NotAMember, LogUnavailable. aiokafka's own `commit` repeats it for ever, also when the group has
-        moved on meanwhile, and leaves a task behind when it is cancelled.
-        """
+        """One attempt; raises NotAMember, LogUnavailable."""
         wanted = {tp: OffsetAndMetadata(offsets[tp.partition], "") for tp in self._held(offsets)}
         if len(wanted) < len(offsets):
             raise NotAMember(f"not all of the partitions {sorted(offsets)} are ours")
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
-                await self._consumer._coordinator._do_commit_offsets(None, wanted)  # noqa: SLF001 -- no public way
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
+                await aiokafka_private.commit_once(self._consumer, wanted)
         except (TimeoutError, UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
             raise NotAMember(f"the group {self._group} did not take our offsets: {_reason(error)}") from error
         except KafkaError as error:
@@ -130,8 +124,8 @@ class Member:
     async def heartbeat(self) -> None:
         """Raises NotAMember unless the group's coordinator confirms us now."""
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
-                confirmed = await self._consumer._coordinator._do_heartbeat()  # noqa: SLF001 -- no public way
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
+                confirmed = await aiokafka_private.heartbeat(self._consumer)
         except (TimeoutError, KafkaError) as error:
             raise NotAMember(f"the group {self._group} did not confirm us: {_reason(error)}") from error
         if not confirmed:
@@ -139,7 +133,7 @@ class Member:
 
     async def ping(self) -> None:
         """Raises LogUnavailable unless a broker answers now."""
-        if not await self._consumer._client.force_metadata_update():  # noqa: SLF001 -- no public way to ask a broker
+        if not await aiokafka_private.broker_answers(self._consumer):
             raise LogUnavailable(f"no Kafka broker answers at {self._settings.bootstrap}")
 
     async def aclose(self) -> None:
@@ -152,25 +146,11 @@ class Member:
             clean = stopping.done() and not stopping.cancelled() and stopping.exception() is None
             if not clean:
                 log.warning("the consumer did not stop cleanly, its connections are cut", group=self._group)
-                await self._cut(stopping)
-
-    async def _cut(self, stopping: "asyncio.Task[None]") -> None:
-        """Ends aiokafka's tasks and connections without its help."""
-        coordinator, fetcher = self._consumer._coordinator, self._consumer._fetcher  # noqa: SLF001 -- no public way
-        tasks = {stopping}
-        if coordinator is not None:
-            tasks |= {coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task}  # noqa: SLF001
-        if fetcher is not None:
-            tasks |= {fetcher._fetch_task, *fetcher._pending_tasks}  # noqa: SLF001 -- no public way
-        tasks.discard(None)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._consumer._client.close()  # noqa: SLF001 -- no public way
+                await aiokafka_private.cut(self._consumer, stopping)
 
     async def _ask(self, question: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 return await question
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(f"Kafka does not answer: {_reason(error)}") from error

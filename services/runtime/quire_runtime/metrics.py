@@ -69,7 +69,7 @@ PUBLISH_FAILED = counter("quire_log_publish_failed_total", "Events whose acknowl
 PUBLISH_SECONDS = histogram(
     "quire_log_publish_seconds",
     "Time from handing an event over to its acknowledgement.",
-    # The producer lingers for 5 ms; QUIRE_KAFKA_PUBLISH_TIMEOUT ends it.
+    # The producer lingers for 5 ms; QUIRE_KAFKA_PUBLISH_TIMEOUT_SECONDS ends it.
     (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 PRODUCERS = counter("quire_log_producers_total", "Producers made; more than one per process means that one had to be replaced.")

@@ -60,7 +60,7 @@ class Objects:
         self._credentials: AioCredentials | None = await self._session.get_credentials()
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._settings.pool_size, keepalive_timeout=_IDLE_SECONDS, ssl=trust or True),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self._settings.timeout),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self._settings.timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
@@ -70,7 +70,7 @@ class Objects:
             trust,
             connections=self._settings.pool_size,
             connect=CONNECT_SECONDS,
-            patience=self._settings.timeout,
+            patience=self._settings.timeout_seconds,
             idle=_IDLE_SECONDS,
         )
         return self

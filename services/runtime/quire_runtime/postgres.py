@@ -92,7 +92,7 @@ async def connect_pool(
             min_size=1,
             max_size=size or settings.pool_size,
             timeout=CONNECT_SECONDS,
-            command_timeout=settings.command_timeout,
+            command_timeout=settings.command_timeout_seconds,
             server_settings=session(application or f"quire-{schema}"),
             init=enter,
             reset=_left_as_it_is,

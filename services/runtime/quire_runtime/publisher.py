@@ -16,6 +16,7 @@ from aiokafka.errors import (
 from msgspec import structs
 
 from quire_runtime import metrics, tracing
+from quire_runtime.aiokafka_private import abandon
 from quire_runtime.kafka import LogUnavailable, connection, partition_of, started
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
@@ -47,7 +48,7 @@ class Publisher:
     async def start(self) -> None:
         """Connects if Kafka is there; if not, the first `publish` or `check` does."""
         try:
-            async with asyncio.timeout(self._settings.request_timeout):
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 await self._ready()
         except (LogUnavailable, TimeoutError) as error:
             log.warning("kafka is away, going on without it for now", error=str(error) or "no answer")
@@ -91,11 +92,11 @@ class Publisher:
         record = encode(event)
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._settings.publish_timeout):
+            async with asyncio.timeout(self._settings.publish_timeout_seconds):
                 place = await self._send(await self._ready(), record)
         except TimeoutError:
             metrics.PUBLISH_FAILED.inc()
-            limit = self._settings.publish_timeout
+            limit = self._settings.publish_timeout_seconds
             raise LogUnavailable(f"no acknowledgement from Kafka within {limit:g} s; the event may still arrive") from None
         except LogUnavailable:
             metrics.PUBLISH_FAILED.inc()
@@ -186,14 +187,11 @@ def _attributes(event: Event, topic: str) -> tracing.Attributes:
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:
-    """Closes a producer in bounded time. `stop()` alone waits for ever on batches that no broker takes: an idempotent
-    producer never lets a batch expire. So, after a grace, its sender is ended and the batches are failed first.
-    """
+    """Closes a producer in bounded time: after a grace, what is not acknowledged fails."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await producer.flush()
     except TimeoutError:
         log.warning("events were still unacknowledged when their producer was closed")
-    await producer._sender.close()  # noqa: SLF001 -- no public way
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 -- no public way
+    await abandon(producer, ProducerClosed())
     await producer.stop()

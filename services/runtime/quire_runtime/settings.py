@@ -1,6 +1,5 @@
 """The groups of settings that services share, and the reader they go through (see `environment`)."""
 
-import os
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -29,7 +28,6 @@ __all__ = [
     "exposure_problems",
     "is_loopback",
     "load",
-    "scratch_problems",
     "values",
 ]
 
@@ -57,9 +55,13 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
             "nothing can be swept."
         ),
     ] = False
-    request_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unanswered request counts as failed.")] = 10.0
-    publish_timeout: Annotated[float, Meta(gt=0, description="Seconds until an unacknowledged event counts as failed.")] = 10.0
-    session_timeout: Annotated[
+    request_timeout_seconds: Annotated[float, Meta(gt=0, description="Seconds until an unanswered request counts as failed.")] = (
+        10.0
+    )
+    publish_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds until an unacknowledged event counts as failed.")
+    ] = 10.0
+    session_timeout_seconds: Annotated[
         float, Meta(ge=6, description="Seconds without a heartbeat after which a group gives a member's partitions away.")
     ] = 10.0
     security_protocol: Annotated[
@@ -88,7 +90,7 @@ class PostgresSettings(Struct, frozen=True, kw_only=True):
         str, Meta(description="Connection URL such as postgresql://user:password@host:5432/quire.", extra={"secret": True})
     ]
     pool_size: Annotated[int, Meta(ge=1, le=1000, description="Connections at most, per process.")] = 10
-    command_timeout: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 30.0
+    command_timeout_seconds: Annotated[float, Meta(gt=0, description="Seconds until a statement is given up.")] = 30.0
 
     def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
         if self.dsn.startswith(("postgresql://", "postgres://")):
@@ -107,7 +109,9 @@ class S3Settings(Struct, frozen=True, kw_only=True):
     secret_key: Annotated[str | None, Meta(description="Secret key.", extra={"secret": True})] = None
     region: Annotated[str, Meta(description="Region.")] = "us-east-1"
     pool_size: Annotated[int, Meta(ge=1, le=1000, description="Connections at most, per process.")] = 32
-    timeout: Annotated[float, Meta(gt=0, description="Seconds without an answer until a request counts as failed.")] = 20.0
+    timeout_seconds: Annotated[float, Meta(gt=0, description="Seconds without an answer until a request counts as failed.")] = (
+        20.0
+    )
 
     def problems(self, environ: Mapping[str, str]) -> list[str]:  # noqa: ARG002 -- the protocol of `Checked`
         if bool(self.access_key) != bool(self.secret_key):
@@ -145,9 +149,13 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="Address of the HTTP port.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The HTTP port.")] = 8000
-    head_timeout: Annotated[float, Meta(gt=0, description="Seconds that a client has to send the head of a request.")] = 10.0
-    keep_alive: Annotated[float, Meta(gt=0, description="Seconds that a connection may be idle between two requests.")] = 5.0
-    stall_timeout: Annotated[
+    head_timeout_seconds: Annotated[float, Meta(gt=0, description="Seconds that a client has to send the head of a request.")] = (
+        10.0
+    )
+    keep_alive_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds that a connection may be idle between two requests.")
+    ] = 5.0
+    stall_timeout_seconds: Annotated[
         float, Meta(gt=0, description="Seconds in which a client has to take 32 KiB of an answer that waits for it.")
     ] = 30.0
     max_connections: Annotated[
@@ -209,12 +217,12 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
     secret: Annotated[str | None, Meta(description="Shared secret of HS256, 32 bytes or more.", extra={"secret": True})] = None
     key_file: Annotated[Path | None, Meta(description="PEM file with the public key of RS256, ES256 or EdDSA.")] = None
     jwks_url: Annotated[str | None, Meta(description="URL of a JWKS with the public keys of RS256, ES256 or EdDSA.")] = None
-    jwks_keep: Annotated[
+    jwks_keep_seconds: Annotated[
         float, Meta(gt=0, description="Seconds that fetched keys serve at most while the key set cannot be fetched again.")
     ] = 86_400.0
     audience: Annotated[str | None, Meta(description="The `aud` a token must have; unset: not looked at.")] = None
     issuer: Annotated[str | None, Meta(description="The `iss` a token must have; unset: not looked at.")] = None
-    leeway: Annotated[float, Meta(ge=0, le=300, description="Seconds by which clocks may differ.")] = 10.0
+    leeway_seconds: Annotated[float, Meta(ge=0, le=300, description="Seconds by which clocks may differ.")] = 10.0
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -258,15 +266,6 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
     if problems:
         raise SettingsError(problems)
     return settings
-
-
-def scratch_problems(directory: Path) -> list[str]:
-    """Whether files can lie in this directory for a while."""
-    if not directory.is_dir():
-        return [f"QUIRE_SCRATCH_DIR: there is no directory {str(directory)!r}. Make it, or correct the path"]
-    if not os.access(directory, os.W_OK | os.X_OK):
-        return [f"QUIRE_SCRATCH_DIR: {str(directory)!r} cannot be written to. Change its mode, or the path"]
-    return []
 
 
 def _can_export() -> bool:

@@ -7,23 +7,20 @@ checksum but the signature's, and Content-MD5 where S3 wants one.
 import asyncio
 import base64
 import hashlib
-import io
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import aioboto3
-import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.handlers import add_expect_header
 
 from quire_runtime import tracing
 from quire_runtime.logs import get_logger
-from quire_runtime.objects import CHUNK_BYTES, CONNECT_SECONDS, Objects
+from quire_runtime.objects import CONNECT_SECONDS, Objects
 from quire_runtime.retry import retrying
 from quire_runtime.settings import S3Settings
 from quire_runtime.storage_errors import (
@@ -38,6 +35,7 @@ from quire_runtime.storage_errors import (
     is_away,
     translated,
 )
+from quire_runtime.transfers import PART_BYTES, SLOWEST, MultipartUpload, ObjectInfo, ObjectStream, size_of, write_to
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -60,91 +58,12 @@ __all__ = [
 
 log = get_logger(__name__)
 
-PART_BYTES = 8 * 1024 * 1024
-"""Size of a multipart upload's parts; S3 wants at least 5 MiB and at most 10,000 of them: up to 80 GB."""
-PIECE_BYTES = 1024 * 1024
 DELETE_AT_ONCE = 1000
 """S3's limit of one delete request."""
-SLOWEST = 32 * 1024
-"""Bytes a second that a store has to take at least, of one request beside others. aiohttp counts a time-out only from when all
-is written.
-"""
 PROBE = "probe"
 """The key of an empty object that is put at every start. It shows that objects can be read where S3 does not say what is
 missing.
 """
-
-
-class ObjectInfo(NamedTuple):
-    """What the store knows about an object without reading it. `size` in bytes."""
-
-    key: str
-    size: int
-    modified: datetime
-
-
-class ObjectStream(AsyncIterator[bytes]):
-    """An object's bytes as they come; to be read to the end or closed. `size` is the number of bytes this stream gives, and
-    `content_range` says where they lie in the object, if they are not the whole, as HTTP's header does.
-    """
-
-    def __init__(self, key: str, answer: aiohttp.ClientResponse) -> None:
-        self.key = key
-        self.size = int(answer.headers["Content-Length"])
-        self.content_range = answer.headers.get("Content-Range")
-        self._body = answer
-        self._left = self.size
-
-    async def __anext__(self) -> bytes:
-        try:
-            with translated(self.key):
-                chunk = await self._body.content.read(CHUNK_BYTES)
-        except BaseException:
-            self._body.close()
-            raise
-        self._left -= len(chunk)
-        if not chunk:
-            self._body.close()
-            if self._left:
-                raise StorageUnavailable(f"{self.key}: {self._left} bytes did not come")
-            raise StopAsyncIteration
-        return chunk
-
-    async def aclose(self) -> None:
-        """Lets go of the connection; harmless when read to the end."""
-        self._body.close()
-
-
-class MultipartUpload:
-    """A large object while it is written, of at least one part; who writes it holds the parts."""
-
-    def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str, patience: float) -> None:
-        """`patience`: seconds without an answer."""
-        self._client, self._bucket, self._key, self._id, self._patience = client, bucket, key, upload_id, patience
-        self._etags: dict[int, str] = {}
-
-    async def part(self, number: int, body: bytes | IO[bytes]) -> None:
-        """Sends part `number` (from 1), each of PART_BYTES but the last. The same number may be sent again."""
-        with translated(self._key):
-            async with asyncio.timeout(self._patience + _size(body) / SLOWEST):
-                answer = await self._client.upload_part(
-                    Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=body
-                )
-        self._etags[number] = answer["ETag"]
-
-    async def complete(self) -> None:
-        parts = [{"ETag": etag, "PartNumber": number} for number, etag in sorted(self._etags.items())]
-        with translated(self._key):
-            await self._client.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._id,
-                MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]  # the stub wants a TypedDict by name
-            )
-
-    async def abort(self) -> None:
-        with translated(self._key):
-            await self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
 
 
 class ObjectStore:
@@ -202,7 +121,7 @@ class ObjectStore:
         with self._span("MultipartUpload", key):
             with translated(key):
                 answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
-            upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout)
+            upload = MultipartUpload(self._client, self._bucket, key, answer["UploadId"], self._settings.timeout_seconds)
             try:
                 yield upload
                 await upload.complete()
@@ -229,15 +148,7 @@ class ObjectStore:
         """Writes the object to `path`; the hexadecimal sha256 of what was written. Raises ObjectMissing, StorageUnavailable, and
         OSError when the disk will not have it (ENOSPC). A file cut short by an error is the caller's to delete.
         """
-        digest = hashlib.sha256()
-        stream = await self.stream(key)
-        try:
-            with await asyncio.to_thread(path.open, "wb") as file:
-                async for piece in _pieces(stream):
-                    await asyncio.to_thread(_write, file, digest, piece)
-        finally:
-            await stream.aclose()
-        return digest.hexdigest()
+        return await write_to(path, await self.stream(key))
 
     async def delete_many(self, keys: Sequence[str]) -> None:
         """Deletes what is there of these; what is not there is no error. Raises StorageUnavailable."""
@@ -333,11 +244,11 @@ class ObjectStore:
             log.info("bucket made", bucket=self._bucket)
 
     async def _put(self, key: str, body: bytes | IO[bytes], content_type: str, *, if_none_match: bool) -> None:
-        size, headers = _size(body), {"content-type": content_type}
+        size, headers = size_of(body), {"content-type": content_type}
         if if_none_match:
             headers["if-none-match"] = "*"
         with self._span("PutObject", key), translated(key):
-            async with asyncio.timeout(self._settings.timeout + size / SLOWEST):
+            async with asyncio.timeout(self._settings.timeout_seconds + size / SLOWEST):
                 await self._objects.put(key, body, size, headers)
 
     def _span(self, method: str, key: str) -> tracing.Span:
@@ -359,7 +270,7 @@ class ObjectStore:
             retries={"total_max_attempts": 1},
             max_pool_connections=settings.pool_size,
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=settings.timeout,
+            read_timeout=settings.timeout_seconds,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
@@ -371,39 +282,11 @@ class ObjectStore:
         )
 
 
-async def _pieces(stream: ObjectStream) -> AsyncIterator[bytes]:
-    """The stream in pieces worth a trip to another thread: the network gives some 16 KiB at a time."""
-    buffer = bytearray()
-    async for chunk in stream:
-        buffer += chunk
-        if len(buffer) >= PIECE_BYTES:
-            yield bytes(buffer)
-            buffer.clear()
-    if buffer:
-        yield bytes(buffer)
-
-
-def _size(body: bytes | IO[bytes]) -> int:
-    """Bytes from where the body stands."""
-    if isinstance(body, bytes):
-        return len(body)
-    here = body.tell()
-    end = body.seek(0, io.SEEK_END)
-    body.seek(here)
-    return end - here
-
-
 def _with_md5(params: dict[str, Any], **_: object) -> None:
     """S3 wants some checksum with a bulk delete. MD5 is the one that every store knows, and botocore no longer sends."""
     digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
     params["context"]["checksum"].pop("request_algorithm", None)
-
-
-def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
-    digest.update(piece)
-    file.write(piece)
-    file.flush()  # a full disk says so here, not when the file is closed
 
 
 @contextmanager

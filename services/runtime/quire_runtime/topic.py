@@ -15,6 +15,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from quire_runtime.aiokafka_private import has_controller
 from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable, connection, started
 from quire_runtime.logs import get_logger
@@ -52,9 +53,9 @@ async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_af
 async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
     admin = AIOKafkaAdminClient(**connection(settings, "quire-topic"))
     try:
-        async with asyncio.timeout(settings.request_timeout * 2):
+        async with asyncio.timeout(settings.request_timeout_seconds * 2):
             await started(admin.start)
-            if admin._client.cluster.controller is None:  # noqa: SLF001 -- aiokafka itself stumbles over a broker that is starting
+            if not has_controller(admin):
                 raise LogUnavailable(f"the Kafka broker at {settings.bootstrap} is starting")
             if make:
                 refusal = await _create(admin, settings)

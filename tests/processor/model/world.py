@@ -13,11 +13,11 @@ from tests.virtual import VirtualClock, VirtualLoop
 from quire_processor.documents import Fenced
 from quire_processor.pipeline import Job, Watcher
 from quire_processor.processor import Processor
-from quire_processor.run import Run, Terms
+from quire_processor.run import Run, RunTerms
 from quire_processor.shares import Shares, Turns
 from quire_runtime.kafka import partition_of
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCreated,
@@ -30,6 +30,7 @@ from quire_schemas.events import (
     event_of,
 )
 from quire_schemas.retry import retry_requested
+from quire_schemas.states import BatchState
 
 WORKERS, PLACES = 3, 4
 
@@ -130,7 +131,7 @@ class World:
             documents=self.tables,  # type: ignore[arg-type]
             cleaning=self.tables,  # type: ignore[arg-type]
             clock=self._clock,
-            terms=Terms(worker=name, heartbeat=15.0, max_fruitless_runs=self._max_fruitless_runs),
+            terms=RunTerms(worker=name, heartbeat=15.0, max_fruitless_runs=self._max_fruitless_runs),
             shares=shares,
             places=PLACES,
             hand_over=self._hand_over,

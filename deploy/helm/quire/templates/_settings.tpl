@@ -169,8 +169,8 @@ Each template takes (dict "root" $ "name" identity), those about a place take th
 {{- define "quire.grace" -}}
 {{- $config := include "quire.config" . | fromYaml -}}
 {{- $takes := dict
-  "ingest" ($config.QUIRE_SHUTDOWN_S | default "30")
-  "processor" ($config.QUIRE_HAND_OVER_S | default "10")
-  "notifier" ($config.QUIRE_DRAIN_S | default "5") -}}
+  "ingest" ($config.QUIRE_SHUTDOWN_SECONDS | default "30")
+  "processor" ($config.QUIRE_HAND_OVER_SECONDS | default "10")
+  "notifier" ($config.QUIRE_DRAIN_SECONDS | default "5") -}}
 {{- add (get .root.Values .name).preStopSeconds (get $takes .name | float64 | ceil) 15 -}}
 {{- end }}

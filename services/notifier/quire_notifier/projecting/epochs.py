@@ -6,7 +6,7 @@ import asyncpg
 
 from quire_runtime.postgres import is_transient
 from quire_runtime.statements import statements
-from quire_schemas.batch import FOLD_VERSION
+from quire_schemas.states import FOLD_VERSION
 
 SCHEMA = "notifier"
 _SQL = statements("quire_notifier.projecting", "epochs")

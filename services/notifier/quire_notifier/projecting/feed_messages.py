@@ -3,14 +3,13 @@
 Every file whose standing changed into a settled one gets one FILES_PROCESSED, before the message about the batch's own end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal, TypedDict, cast
+from typing import Literal, TypedDict, assert_never, cast
 
 from msgspec import UNSET
 
 from quire_notifier.projecting.rows import positions
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import (
     BatchCancelRequested,
     BatchCompleted,
@@ -21,6 +20,9 @@ from quire_schemas.events import (
     BatchRetryRequested,
     BatchStarted,
     Event,
+    FileFailed,
+    FileProcessed,
+    Stage,
 )
 from quire_schemas.messages import (
     AnyFeedMessage,
@@ -33,6 +35,7 @@ from quire_schemas.messages import (
     BatchStartedMessage,
     FileMessage,
 )
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import CreatedFile
 
 UNNUMBERED = 0
@@ -53,20 +56,41 @@ class _Counts(TypedDict):
     total: int
 
 
-Step = tuple[BatchState | None, BatchState, Event]
-
-
 def feed_messages(before: BatchState | None, after: BatchState | None, event: Event) -> list[AnyFeedMessage]:
     """The messages of an event that took the batch from `before` to `after`, in their order, not numbered yet; none for an
     event that was not accepted.
     """
     if after is None or after is before:
         return []
-    about_batch = _ABOUT_BATCH.get(type(event.data))
     messages: list[AnyFeedMessage] = [_file(file, _head(after, event)) for file in _newly_settled(before, after)]
-    if about_batch is not None:
-        messages.append(about_batch((before, after, event)))
+    if (about_batch := _about_batch(after, event)) is not None:
+        messages.append(about_batch)
     return messages
+
+
+def _about_batch(after: BatchState, event: Event) -> AnyFeedMessage | None:  # noqa: PLR0911 - a line for each event
+    """What is said of the batch itself; an outcome of a file is said of the file only."""
+    match event.data:
+        case FileProcessed() | FileFailed():
+            return None
+        case BatchProgressed() as data:
+            return _progress(after, event, data.stage)
+        case BatchStarted():
+            return BatchStartedMessage(**_head(after, event), attempt=after.attempt, total=after.total)
+        case BatchCreated():
+            return _created(after, event)
+        case BatchCompleted():
+            return _completed(after, event)
+        case BatchReleased():
+            return _progress(after, event, "released")
+        case BatchFailed() as data:
+            return BatchFailedMessage(**_head(after, event), **_counts(after), code=data.code, message=data.message)
+        case BatchCancelRequested():
+            return BatchCancelledMessage(**_head(after, event), **_counts(after), reason=after.cancel_reason)
+        case BatchRetryRequested():
+            return BatchRetryMessage(**_head(after, event), file_ids=list(after.unsettled()), generation=after.generation)
+        case unexpected:
+            assert_never(unexpected)
 
 
 def _newly_settled(before: BatchState | None, after: BatchState) -> Iterator[FileState]:
@@ -97,8 +121,7 @@ def _file(file: FileState, head: _Head) -> FileMessage:
     )
 
 
-def _created(step: Step) -> BatchCreatedMessage:
-    _, after, event = step
+def _created(after: BatchState, event: Event) -> BatchCreatedMessage:
     files = [CreatedFile(file_id=file.file_id, filename=file.filename, size=file.size) for file in after.files.values()]
     return BatchCreatedMessage(
         **_head(after, event),
@@ -108,23 +131,7 @@ def _created(step: Step) -> BatchCreatedMessage:
     )
 
 
-def _started(step: Step) -> BatchStartedMessage:
-    _, after, event = step
-    return BatchStartedMessage(**_head(after, event), attempt=after.attempt, total=after.total)
-
-
-def _progressed(step: Step) -> BatchProgressMessage:
-    _, after, event = step
-    assert after.stage is not None  # noqa: S101 -- what an accepted BatchProgressed sets
-    return _progress(after, event, after.stage)
-
-
-def _released(step: Step) -> BatchProgressMessage:
-    _, after, event = step
-    return _progress(after, event, "released")
-
-
-def _progress(after: BatchState, event: Event, stage: Any) -> BatchProgressMessage:
+def _progress(after: BatchState, event: Event, stage: Stage | Literal["released"]) -> BatchProgressMessage:
     return BatchProgressMessage(
         **_head(after, event),
         stage=stage,
@@ -136,8 +143,7 @@ def _progress(after: BatchState, event: Event, stage: Any) -> BatchProgressMessa
     )
 
 
-def _completed(step: Step) -> BatchCompletedMessage:
-    _, after, event = step
+def _completed(after: BatchState, event: Event) -> BatchCompletedMessage:
     started = after.started_at or event.time
     return BatchCompletedMessage(
         **_head(after, event),
@@ -145,35 +151,6 @@ def _completed(step: Step) -> BatchCompletedMessage:
         status=cast("Literal['completed', 'completed_with_errors']", after.status),
         duration_ms=max(0, round((event.time - started).total_seconds() * 1000)),
     )
-
-
-def _failed(step: Step) -> BatchFailedMessage:
-    _, after, event = step
-    assert after.error_code is not None  # noqa: S101 -- what an accepted BatchFailed sets
-    message = after.error_message or ""
-    return BatchFailedMessage(**_head(after, event), **_counts(after), code=after.error_code, message=message)
-
-
-def _cancelled(step: Step) -> BatchCancelledMessage:
-    _, after, event = step
-    return BatchCancelledMessage(**_head(after, event), **_counts(after), reason=after.cancel_reason)
-
-
-def _retried(step: Step) -> BatchRetryMessage:
-    _, after, event = step
-    return BatchRetryMessage(**_head(after, event), file_ids=list(after.unsettled()), generation=after.generation)
-
-
-_ABOUT_BATCH: dict[type, Callable[[Step], AnyFeedMessage]] = {
-    BatchCreated: _created,
-    BatchStarted: _started,
-    BatchProgressed: _progressed,
-    BatchReleased: _released,
-    BatchCompleted: _completed,
-    BatchFailed: _failed,
-    BatchCancelRequested: _cancelled,
-    BatchRetryRequested: _retried,
-}
 
 
 def _head(after: BatchState, event: Event) -> _Head:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from quire_notifier.projecting.feed_messages import feed_messages
-from quire_schemas.batch import BatchState, evolve
+from quire_schemas.batch import evolve
 from quire_schemas.events import Event
 from quire_schemas.messages import AnyFeedMessage
+from quire_schemas.states import BatchState
 
 
 class Change(NamedTuple):

@@ -9,7 +9,6 @@ from quire_notifier import metrics
 from quire_notifier.projecting.fold import Folded
 from quire_runtime.clock import seconds_since
 from quire_runtime.consumer import LogRecord
-from quire_schemas.batch import BatchState
 from quire_schemas.messages import (
     AnyFeedMessage,
     BatchCancelledMessage,
@@ -18,6 +17,7 @@ from quire_schemas.messages import (
     BatchStartedMessage,
     FileMessage,
 )
+from quire_schemas.states import BatchState
 
 
 def projected(records: Sequence[LogRecord], folded: Folded) -> None:

@@ -10,14 +10,14 @@ from quire_notifier import metrics
 from quire_notifier.projecting import measure, tables
 from quire_notifier.projecting.epochs import Connection, Epoch, NeedsRebuild, live_epoch
 from quire_notifier.projecting.fold import Folded, fold
-from quire_notifier.projecting.tables import Heads, Span
+from quire_notifier.projecting.tables import Heads, PolledRange
 from quire_notifier.projecting.traces import Projected, projecting
 from quire_runtime.consumer import Handler, LogRecord, SeekTo
 from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 
 log = get_logger(__name__)
 
@@ -82,7 +82,7 @@ class Projection(Handler):
             raise SeekTo({partition: span.first for partition, span in spans.items()}) from error
         self._next |= {partition: span.next for partition, span in spans.items()}
 
-    async def _attempt(self, records: Sequence[LogRecord], spans: Mapping[int, Span]) -> None:
+    async def _attempt(self, records: Sequence[LogRecord], spans: Mapping[int, PolledRange]) -> None:
         try:
             with projecting(records) as projected:
                 await self._project(records, spans, projected)
@@ -92,7 +92,7 @@ class Projection(Handler):
             log.info("going on from where the projection stands", positions=positions)
             raise SeekTo(positions) from None
 
-    async def _project(self, records: Sequence[LogRecord], spans: Mapping[int, Span], projected: Projected) -> None:
+    async def _project(self, records: Sequence[LogRecord], spans: Mapping[int, PolledRange], projected: Projected) -> None:
         started = time.monotonic()
         try:
             async with self._pool.acquire() as connection, connection.transaction():
@@ -143,12 +143,12 @@ class Projection(Handler):
             epoch.check()
             return epoch, await tables.positions(connection, epoch.id, partitions)
 
-    def _spans(self, records: Sequence[LogRecord]) -> dict[int, Span]:
+    def _spans(self, records: Sequence[LogRecord]) -> dict[int, PolledRange]:
         """A partition has to stand where we left it, not at its first record: offsets may have gaps."""
         following: dict[int, int] = {}
         for record in records:
             following[record.partition] = record.offset + 1
-        return {partition: Span(self._next[partition], offset) for partition, offset in following.items()}
+        return {partition: PolledRange(self._next[partition], offset) for partition, offset in following.items()}
 
     def _remember(self, folded: Folded) -> None:
         for batch_id, change in folded.changes.items():

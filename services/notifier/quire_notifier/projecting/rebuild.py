@@ -12,14 +12,14 @@ import asyncpg
 from quire_notifier.projecting import tables
 from quire_notifier.projecting.epochs import SCHEMA, Connection
 from quire_notifier.projecting.fold import Folded, fold
-from quire_notifier.projecting.tables import Span
+from quire_notifier.projecting.tables import PolledRange
 from quire_runtime.errors import CannotServe
 from quire_runtime.handler import LogRecord
 from quire_runtime.logs import get_logger
 from quire_runtime.migrations import grant
 from quire_runtime.scan import LogScan
 from quire_runtime.statements import statements
-from quire_schemas.batch import FOLD_VERSION, BatchState
+from quire_schemas.states import FOLD_VERSION, BatchState
 
 log = get_logger(__name__)
 _SQL = statements("quire_notifier.projecting", "rebuild")
@@ -154,14 +154,16 @@ class _Refold:
                 await self._write(records)
             done += len(records)
             told(done)
-        behind = {p: Span(self.next[p], end) for p, end in ends.items() if end > self.next[p]}
+        behind = {p: PolledRange(self.next[p], end) for p, end in ends.items() if end > self.next[p]}
         if behind:  # offsets may have gaps at the end
             await tables.advance(self._connection, self._epoch, behind)
             self.next |= {p: span.next for p, span in behind.items()}
 
     async def _write(self, records: list[LogRecord]) -> None:
         following = {record.partition: record.offset + 1 for record in records}
-        await tables.advance(self._connection, self._epoch, {p: Span(self.next[p], offset) for p, offset in following.items()})
+        await tables.advance(
+            self._connection, self._epoch, {p: PolledRange(self.next[p], offset) for p, offset in following.items()}
+        )
         folded = await self._folded(records)
         await tables.write(self._connection, self._epoch, folded)
         self._remember(folded)

@@ -17,7 +17,7 @@ from quire_runtime.postgres import is_transient, session
 from quire_runtime.retry import retrying
 from quire_runtime.scan import LogScan
 from quire_runtime.statements import statements
-from quire_schemas.batch import CARRIES_ON_FROM, FOLD_VERSION
+from quire_schemas.states import CARRIES_ON_FROM, FOLD_VERSION
 
 log = get_logger(__name__)
 _SQL = statements("quire_notifier.projecting", "epochs")

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from quire_notifier.projecting.epochs import Connection
 from quire_notifier.projecting.fold import Change, Folded
 from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES
 from quire_schemas.messages import BatchStartedMessage, Counts
+from quire_schemas.states import BatchState
 
 _SQL = statements("quire_notifier.projecting", "requests")
 _FILES = slice(len(STATUSES) + 2, len(STATUSES) + 2 + len(STANDINGS))

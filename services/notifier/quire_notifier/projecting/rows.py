@@ -1,25 +1,34 @@
-"""A batch's state as rows of `batch` and `file_metadata`. Pure; field names are columns."""
+"""A batch's state as rows of `batch` and `file_metadata`. Pure.
+
+Each field is a column: statements take their lists of columns from here (projecting/row_sql.py).
+"""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import BatchCode, FileCode, Policy, Stage, Standing, Status
+from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import FilePosition
 
 UPLOADED = 100
 """Percent: the original is in object storage before its batch is created (docs/design.md, "Record in the notifier")."""
 
 
-class BatchRow(NamedTuple):
-    """The columns of `batch` but for `state`."""
+Uuid = Annotated[str, "uuid"]
+Bigint = Annotated[int, "bigint"]
+Json = Annotated[str, "jsonb"]
+"""Types of columns that do not follow from those of Python (projecting/row_sql.py)."""
 
-    batch_id: str
+
+class BatchRow(NamedTuple):
+    """The columns of `batch` but for `state` and `heard_at`."""
+
+    batch_id: Uuid
     collection_id: str
-    request_id: str
+    request_id: Uuid
     status: Status
     policy: Policy
     generation: int
@@ -39,15 +48,15 @@ class BatchRow(NamedTuple):
 
 
 class FileRow(NamedTuple):
-    """The columns of `file_metadata`; `notices` as JSON."""
+    """The columns of `file_metadata` but for `searchable`."""
 
-    id: str
+    id: Uuid
     collection_id: str
     original_filename: str
-    file_size: int
+    file_size: Bigint
     processing_status: Standing
     upload_progress: int
-    batch_id: str
+    batch_id: Uuid
     created_at: datetime
     updated_at: datetime
     error_code: FileCode | None
@@ -60,12 +69,12 @@ class FileRow(NamedTuple):
     thumbnail_key: str | None
     truncated: bool
     pages_read: int | None
-    characters: int | None
-    notices: str
+    characters: Bigint | None
+    notices: Json
     path: str | None
     position: int
     started_at: datetime | None
-    duration_ms: int | None
+    duration_ms: Bigint | None
 
 
 def batch_row(state: BatchState) -> BatchRow:

@@ -11,10 +11,10 @@ from msgspec import structs
 from quire_notifier.projecting.epochs import Connection
 from quire_notifier.projecting.fold import Change, Folded
 from quire_notifier.projecting.requests import count_files, write_requests
+from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import batch_row, changed_files
-from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
 from quire_schemas.messages import AnyFeedMessage, encode_message
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state, encode_state
 from quire_schemas.text import searchable
 
@@ -22,10 +22,10 @@ CHANNEL = "quire_feed"
 """The channel of NOTIFY. The payload is a Heads, or empty: look everywhere."""
 _LONGEST_PAYLOAD = 7_900
 """Bytes; Postgres refuses 8,000."""
-_SQL = statements("quire_notifier.projecting", "projection")
+_SQL = row_statements("quire_notifier.projecting", "projection")
 
 
-class Span(NamedTuple):
+class PolledRange(NamedTuple):
     """A partition's records of one poll: where it had to stand before, and stands after."""
 
     first: int
@@ -45,7 +45,7 @@ async def begin(connection: Connection | asyncpg.Pool, epoch: str, offsets: Mapp
     await connection.execute(_SQL["begin"], epoch, list(offsets), list(offsets.values()), live)
 
 
-async def advance(connection: Connection, epoch: str, spans: Mapping[int, Span]) -> bool:
+async def advance(connection: Connection, epoch: str, spans: Mapping[int, PolledRange]) -> bool:
     """Compare-and-set of every partition's position; False when one of them was not where it had to be: others may have been
     moved all the same, so the transaction has to be rolled back.
     """
@@ -85,9 +85,9 @@ async def write(connection: Connection, epoch: str, folded: Folded) -> dict[str,
 
 
 async def write_rows(connection: Connection, changes: Collection[Change]) -> None:
-    batches = [(*batch_row(change.after), encode_state(change.after)) for change in changes]
+    batches = [(encode_state(change.after), *batch_row(change.after)) for change in changes]
     await connection.execute(_SQL["write_batches"], *_columns(batches))
-    files = [(*row, searchable(row.original_filename)) for change in changes for row in changed_files(*change)]
+    files = [(searchable(row.original_filename), *row) for change in changes for row in changed_files(*change)]
     if files:
         await connection.execute(_SQL["write_files"], *_columns(files))
 

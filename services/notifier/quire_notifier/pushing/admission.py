@@ -7,7 +7,7 @@ from quire_notifier import metrics
 from quire_runtime.settings import is_loopback
 
 
-class Limits(Protocol):
+class SocketLimits(Protocol):
     """0: no limit."""
 
     @property
@@ -19,7 +19,7 @@ class Limits(Protocol):
 class Admission:
     """Counts who is in. An address is let in when it connects, a subject when its token is known."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SocketLimits) -> None:
         self._limits = limits
         self._addresses: Counter[str] = Counter()
         self._subjects: Counter[str] = Counter()

@@ -8,13 +8,13 @@ import asyncpg
 
 from quire_notifier import metrics
 from quire_notifier.projecting.epochs import NONE_IS_LIVE, NeedsRebuild
+from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import BatchRow
 from quire_notifier.pushing.cursors import Onward
-from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state
 
-_SQL = statements("quire_notifier.pushing", "feed")
+_SQL = row_statements("quire_notifier.pushing", "feed")
 
 
 class Message(NamedTuple):

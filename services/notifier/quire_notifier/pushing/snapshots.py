@@ -10,8 +10,8 @@ from quire_notifier.projecting.rows import BatchRow, positions
 from quire_notifier.pushing.cursors import Onward, cursor_of
 from quire_notifier.pushing.feed import Active, Feed, Head
 from quire_notifier.pushing.groups import Encoding
-from quire_schemas.batch import BatchState
 from quire_schemas.messages import Snapshot, Subscribed, encode_message
+from quire_schemas.states import BatchState
 from quire_schemas.views import BatchView
 
 MOST_BATCHES = 500

@@ -18,12 +18,18 @@ from quire_notifier.pushing.snapshots import SnapshotMessages
 from quire_notifier.pushing.subscription import Subscription, TooSlow
 from quire_notifier.sockets import centrifuge_protocol as protocol
 from quire_notifier.sockets.centrifuge_protocol import Command
+from quire_notifier.sockets.presence import EXPIRED, Presence, Refusal
 from quire_notifier.sockets.wire import BAD_MESSAGE, TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
 from quire_runtime.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
-from quire_schemas.events import COLLECTION
 from quire_schemas.messages import ServerMessage, Subscribed
 
 PONG_SECONDS = 10.0
+_REFUSALS: dict[Refusal, tuple[int, str]] = {
+    "invalid_collection_id": (protocol.BAD_REQUEST, "a channel is 1 to 128 of A-Z a-z 0-9 . _ -"),
+    "forbidden": (protocol.PERMISSION_DENIED, "permission denied"),
+    "already_subscribed": (protocol.ALREADY_SUBSCRIBED, "already subscribed"),
+    "too_many_subscriptions": (protocol.LIMIT_EXCEEDED, "limit exceeded"),
+}
 
 
 class Channel:
@@ -83,16 +89,13 @@ class CentrifugeSession:
     ) -> None:
         self._wire = wire
         self._hub = hub
-        self._admission = admission
         self._authenticator = authenticator
         self._authenticate_seconds = authenticate_seconds
         self._ping_seconds = ping_seconds
-        self._max_subscriptions = max_subscriptions
-        self._principal: Principal | None = None
+        self._presence = Presence(admission, max_subscriptions, self._expired)
         self._client = str(uuid4())
-        self._channels: dict[str, tuple[Subscription, Channel]] = {}
+        self._channels: dict[str, Channel] = {}
         self._heard = 0.0
-        self._expiry: asyncio.TimerHandle | None = None
         self._tasks: asyncio.TaskGroup
 
     async def run(self, receive: Receive) -> None:
@@ -100,7 +103,7 @@ class CentrifugeSession:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                self._expire_in(self._authenticate_seconds, "no connect command came in time")
+                self._presence.expire_in(self._authenticate_seconds, "no connect command came in time")
                 pinging = tasks.create_task(self._ping())
                 try:
                     while (message := await receive())["type"] == "websocket.receive":
@@ -108,9 +111,9 @@ class CentrifugeSession:
                         await self._take(message.get("text") or "")
                 finally:  # also when one of its tasks broke: nothing of it stays behind in a tail
                     pinging.cancel()
-                    self._stop()
+                    self._presence.stop()
         finally:
-            self._leave()
+            self._presence.leave()
 
     async def _take(self, text: str) -> None:
         try:
@@ -130,10 +133,10 @@ class CentrifugeSession:
             await self._connect(command)
         elif command.id == 0:
             return  # a pong
-        elif self._principal is None:
+        elif self._presence.principal is None:
             self._close(BAD_MESSAGE, "bad request")
         elif command.subscribe is not None:
-            self._subscribe(command, self._principal)
+            self._subscribe(command)
         elif command.unsubscribe is not None:
             self._unsubscribe(command.unsubscribe.channel)
             self._write(protocol.reply(command, unsubscribe={}))
@@ -154,7 +157,7 @@ class CentrifugeSession:
             return
         except AuthUnavailable as error:
             self._write(protocol.failure(command, protocol.INTERNAL, error.detail))
-            if self._principal is None:
+            if self._presence.principal is None:
                 self._close(TRY_AGAIN, "auth unavailable")
             return
         if not self._enter(principal):
@@ -168,46 +171,32 @@ class CentrifugeSession:
         self._write(protocol.reply(command, **{"connect" if command.connect is not None else "refresh": result}))
 
     def _enter(self, principal: Principal) -> bool:
-        if self._principal is None or self._principal.subject != principal.subject:
-            if principal.expires_at is not None and not self._admission.enter(principal.subject):
-                self._close(TOO_MANY, "too many connections of this subject")
-                return False
-            self._leave()
-        self._principal = principal
-        for name in [name for name in self._channels if not principal.may_read(name)]:
+        if not self._presence.enter(principal):
+            self._close(TOO_MANY, "too many connections of this subject")
+            return False
+        for name in self._presence.no_longer_allowed():
             self._unsubscribe(name)
-        if principal.expires_at is not None:
-            self._expire_in((principal.expires_at - datetime.now(UTC)).total_seconds(), "expired")
-        elif self._expiry is not None:
-            self._expiry.cancel()
         return True
 
-    def _expire_in(self, seconds: float, reason: str) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self._expiry = asyncio.get_running_loop().call_later(max(0.0, seconds), self._close, UNAUTHENTICATED, reason)
+    def _expired(self, reason: str) -> None:
+        self._close(UNAUTHENTICATED, "expired" if reason == EXPIRED else reason)
 
-    def _subscribe(self, command: Command, principal: Principal) -> None:
+    def _subscribe(self, command: Command) -> None:
         wanted = command.subscribe
         assert wanted is not None  # noqa: S101 -- looked at by the caller
-        if not COLLECTION.fullmatch(wanted.channel):
-            self._write(protocol.failure(command, protocol.BAD_REQUEST, "a channel is 1 to 128 of A-Z a-z 0-9 . _ -"))
-        elif not principal.may_read(wanted.channel):
-            self._write(protocol.failure(command, protocol.PERMISSION_DENIED, "permission denied"))
-        elif wanted.channel in self._channels and not self._channels[wanted.channel][1].lost:
-            self._write(protocol.failure(command, protocol.ALREADY_SUBSCRIBED, "already subscribed"))
-        elif len(self._channels) >= self._max_subscriptions:
-            self._write(protocol.failure(command, protocol.LIMIT_EXCEEDED, "limit exceeded"))
-        else:
-            self._unsubscribe(wanted.channel)
-            channel = Channel(self._wire, command, wanted.channel)
-            subscription = Subscription(self._hub, channel, wanted.channel, self._tasks)
-            self._channels[wanted.channel] = subscription, channel
-            subscription.start(wanted.offset if wanted.recover else None, wanted.epoch or None)
+        name = wanted.channel
+        if name in self._channels and self._channels[name].lost:
+            self._unsubscribe(name)
+        if (refusal := self._presence.refusal(name)) is not None:
+            self._write(protocol.failure(command, *_REFUSALS[refusal]))
+            return
+        channel = self._channels[name] = Channel(self._wire, command, name)
+        subscription = self._presence.subscriptions[name] = Subscription(self._hub, channel, name, self._tasks)
+        subscription.start(wanted.offset if wanted.recover else None, wanted.epoch or None)
 
     def _unsubscribe(self, name: str) -> None:
-        if name in self._channels:
-            self._channels.pop(name)[0].stop()
+        self._presence.unsubscribe(name)
+        self._channels.pop(name, None)
 
     async def _ping(self) -> None:
         while not self._wire.ended:
@@ -223,15 +212,4 @@ class CentrifugeSession:
 
     def _close(self, code: int, reason: str) -> None:
         self._wire.close(code, reason)
-        self._stop()
-
-    def _stop(self) -> None:
-        for name in list(self._channels):
-            self._unsubscribe(name)
-
-    def _leave(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        if self._principal is not None and self._principal.expires_at is not None:
-            self._admission.leave(self._principal.subject)
-        self._principal = None
+        self._presence.stop()

@@ -21,7 +21,7 @@ from quire_schemas.messages import Error, Subscribe
 CENTRIFUGE = "/connection/websocket"
 
 
-class Terms(msgspec.Struct, frozen=True):
+class SocketTerms(msgspec.Struct, frozen=True):
     """What a socket is granted. `origins`: pages that may open one; a program that sends no Origin may always."""
 
     origins: frozenset[str]
@@ -45,7 +45,9 @@ _TOO_MANY = _Refused(TOO_MANY, "too_many_sockets", "this address has too many co
 class Gateway:
     """An ASGI application for WebSockets."""
 
-    def __init__(self, hub: Hub, sockets: Sockets, admission: Admission, authenticator: Authenticator, terms: Terms) -> None:
+    def __init__(
+        self, hub: Hub, sockets: Sockets, admission: Admission, authenticator: Authenticator, terms: SocketTerms
+    ) -> None:
         self._hub = hub
         self._sockets = sockets
         self._admission = admission

@@ -3,7 +3,7 @@
 from quire_notifier.web.queries import Scope, literal
 from quire_runtime.auth import Forbidden, Principal
 from quire_runtime.http import Problem
-from quire_schemas.events import COLLECTION
+from quire_schemas.fields import COLLECTION
 
 
 def reader(principal: Principal) -> Principal:

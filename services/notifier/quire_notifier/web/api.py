@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple, get_args
 
-import msgspec
 from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -14,13 +13,13 @@ from starlette.routing import Route
 from quire_notifier import metrics
 from quire_notifier.projecting.epochs import passes
 from quire_notifier.projecting.rows import FileRow
-from quire_notifier.pushing.feed import Feed, Stretch
+from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.web.access import patterns, readable, reader, scope
 from quire_notifier.web.contents import RETRY_AFTER, Contents
 from quire_notifier.web.exports import Exports
-from quire_notifier.web.links import Links
-from quire_notifier.web.paging import file_place_of, onward_of, place_of
+from quire_notifier.web.links import SignedLinks
+from quire_notifier.web.paging import feed_page, file_place_of, onward_of, place_of
 from quire_notifier.web.parameters import (
     MAX_SEQ,
     cursor_name,
@@ -42,8 +41,8 @@ from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal
 from quire_runtime.http import Problem, answered, json_response, request_span
 from quire_runtime.logs import get_logger
-from quire_schemas.batch import BatchState
 from quire_schemas.events import STANDINGS, STATUSES, FileCode
+from quire_schemas.states import BatchState
 from quire_schemas.stored import encode_state
 from quire_schemas.views import Config, Page
 
@@ -56,14 +55,6 @@ MOST_STATES = 100
 """In one answer; each takes some 10 KB."""
 
 Operation = Callable[[Request, Principal], Awaitable[Response]]
-
-
-class FeedPage(msgspec.Struct, frozen=True):
-    """Messages after the seq asked for; go on after `next_cursor` (null: that was the last one yet)."""
-
-    epoch: str
-    items: list[Raw]
-    next_cursor: int | None
 
 
 class Sources(NamedTuple):
@@ -82,7 +73,7 @@ class Sources(NamedTuple):
 class Api:
     """The routes, and what they need."""
 
-    def __init__(self, sources: Sources, authenticator: Authenticator, links: Links, config: Config) -> None:
+    def __init__(self, sources: Sources, authenticator: Authenticator, links: SignedLinks, config: Config) -> None:
         self._queries, self._requests, self._search, self._feed, self._contents, self._exports, self._streams, self._hub = sources
         self._authenticator = authenticator
         self._links = links
@@ -244,7 +235,7 @@ class Api:
         if stretch.epoch != request.query_params.get("epoch", stretch.epoch) or pruned:
             detail = "The feed does not go on here: it was rebuilt, or older messages are gone. Fetch the batches again."
             raise Problem(410, "resync_required", detail, epoch=head.epoch, last_seq=head.last_seq, pruned_to=head.pruned_to)
-        return json_response(_feed_page(stretch, limit))
+        return json_response(feed_page(stretch, limit))
 
     async def _batch_messages(self, request: Request, principal: Principal) -> Response:
         """Those of one batch that are kept. They are numbered as those of its collection, so there are gaps between them."""
@@ -258,7 +249,7 @@ class Api:
         stretch = await self._feed.of_batch(batch_id, number(request.query_params, "after", 0, least=0, most=MAX_SEQ), limit)
         if stretch.epoch != request.query_params.get("epoch", stretch.epoch):
             raise Problem(410, "resync_required", "The feed was rebuilt. Begin again, without after.", epoch=stretch.epoch)
-        return json_response(_feed_page(stretch, limit))
+        return json_response(feed_page(stretch, limit))
 
     def _guarded(self, name: str, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         """With a principal, counted, and with an outage of Postgres as a 503."""
@@ -270,11 +261,6 @@ class Api:
             return await _observed(request, name, answer)
 
         return endpoint
-
-
-def _feed_page(stretch: Stretch, limit: int) -> FeedPage:
-    items = [Raw(message.text) for message in stretch.messages]
-    return FeedPage(stretch.epoch, items, stretch.messages[-1].seq if len(items) == limit else None)
 
 
 async def _listed(texts: Sequence[bytes]) -> AsyncIterator[bytes]:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quire_notifier import metrics
+from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.web.access import readable, reader, scope
 from quire_notifier.web.contents import RETRY_AFTER, content_disposition
@@ -25,17 +26,16 @@ from quire_notifier.web.exporting import formats
 from quire_notifier.web.exporting.archive import zipped
 from quire_notifier.web.exporting.steady import object_bytes, patiently
 from quire_notifier.web.held import HeldResponse
-from quire_notifier.web.links import Links
+from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.paging import FilePlace, file_place_of
 from quire_notifier.web.parameters import one_of, optional_uuid
 from quire_notifier.web.queries import Queries, Scope
 from quire_notifier.web.row_views import file_view
 from quire_runtime.auth import EVERYBODY, Principal
 from quire_runtime.http import Problem, json_response
-from quire_runtime.statements import statements
 from quire_runtime.storage import ObjectStore
 
-_SQL = statements("quire_notifier.web", "exports")
+_SQL = row_statements("quire_notifier.web", "exports")
 BATCHES_AT_ONCE = 11
 """Read together: the one in which the last page ended, and ten more."""
 _BEGIN = FilePlace(datetime(1, 1, 1, tzinfo=UTC), UUID(int=0), -1, UUID(int=0))
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
 class Exports:
     """Everything that goes out as an export."""
 
-    def __init__(self, pool: asyncpg.Pool, queries: Queries, store: ObjectStore, links: Links, at_once: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, queries: Queries, store: ObjectStore, links: SignedLinks, at_once: int) -> None:
         """`at_once`: exports at the same time at most; each takes a connection to the object store."""
         self._pool = pool
         self._queries = queries

@@ -1,4 +1,4 @@
-"""Links to the contents of files: under jwt signed, as a browser cannot send a token with an image or a download."""
+"""SignedLinks to the contents of files: under jwt signed, as a browser cannot send a token with an image or a download."""
 
 import hashlib
 import hmac
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from quire_runtime.http import Problem
 
 
-class Links:
+class SignedLinks:
     """A link is good for one to two times `seconds`; within such a span the same link is given out, so that browsers cache."""
 
     def __init__(self, key: bytes | None, seconds: float) -> None:

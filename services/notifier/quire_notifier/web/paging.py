@@ -1,4 +1,4 @@
-"""Cursors of lists, read: a place in an order, or a Problem."""
+"""Pages of lists: cursors, read as a place in an order or a Problem, and pages of the feed."""
 
 import base64
 from datetime import UTC, datetime
@@ -6,9 +6,10 @@ from typing import Annotated, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 from quire_notifier.pushing.cursors import Onward
+from quire_notifier.pushing.feed import Stretch
 from quire_notifier.web.parameters import MAX_SEQ
 from quire_runtime.http import Problem
 
@@ -62,3 +63,16 @@ def _decoded(cursor: str, decoder: msgspec.json.Decoder[T]) -> T:
     if place is None or not all(field.tzinfo is UTC for field in place if isinstance(field, datetime)):
         raise Problem(422, "invalid_cursor", "cursor takes what next_cursor of the page before was.")
     return place
+
+
+class FeedPage(msgspec.Struct, frozen=True):
+    """Messages after the seq asked for; go on after `next_cursor` (null: that was the last one yet)."""
+
+    epoch: str
+    items: list[Raw]
+    next_cursor: int | None
+
+
+def feed_page(stretch: Stretch, limit: int) -> FeedPage:
+    items = [Raw(message.text) for message in stretch.messages]
+    return FeedPage(stretch.epoch, items, stretch.messages[-1].seq if len(items) == limit else None)

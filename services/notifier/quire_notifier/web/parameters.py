@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from quire_runtime.http import Problem
-from quire_schemas.events import COLLECTION
+from quire_schemas.fields import COLLECTION
 from quire_schemas.text import is_clean
 
 N = TypeVar("N", int, float)

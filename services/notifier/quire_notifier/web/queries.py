@@ -7,17 +7,17 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import BatchRow, FileRow
 from quire_notifier.pushing.cursors import cursor_of
 from quire_notifier.web.paging import FilePlace, Place
 from quire_notifier.web.row_views import Linker, batch_view, file_view
-from quire_runtime.statements import statements
-from quire_schemas.batch import BatchState
+from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state
 from quire_schemas.text import searchable
 from quire_schemas.views import BatchView, FileCounts, FileView, Page
 
-_SQL = statements("quire_notifier.web", "queries")
+_SQL = row_statements("quire_notifier.web", "queries")
 MOST_STUCK = 1_000
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from quire_notifier.projecting.rows import BatchRow, FileRow, batch_row, file_row, positions
-from quire_schemas.batch import BatchState
-from quire_schemas.events import Notice
+from quire_schemas.fields import Notice
+from quire_schemas.states import BatchState
 from quire_schemas.views import BatchView, FileView, Links
 
 Linker = Callable[[str, str], str]

@@ -6,16 +6,16 @@ import asyncpg
 from msgspec import structs
 
 from quire_notifier.indexing.segments import asked, snippet_of
+from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.pushing.cursors import cursor_of
 from quire_notifier.web.paging import FilePlace
 from quire_notifier.web.queries import Queries, Scope, Within, place_of
 from quire_notifier.web.row_views import Linker, file_view
 from quire_runtime.http import Problem
-from quire_runtime.statements import statements
 from quire_schemas.views import FileView, Match, Page
 
-_SQL = statements("quire_notifier.web", "search")
+_SQL = row_statements("quire_notifier.web", "search")
 PAGES = 3
 """Of a file that are shown at most."""
 MOST_FILES = 100

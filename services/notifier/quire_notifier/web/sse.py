@@ -136,7 +136,7 @@ class EventStream:
         self._pace.waited(loop.time() - began, self._gone - gone)
 
     def _end_slow(self) -> None:
-        """The connection itself is cut when nothing more of what is on its way is taken (QUIRE_HTTP_STALL_TIMEOUT)."""
+        """The connection itself is cut when nothing more of what is on its way is taken (QUIRE_HTTP_STALL_TIMEOUT_SECONDS)."""
         metrics.CLOSED.labels("sse").inc()
         self._waiting, self._size = [], 0
         self.end()

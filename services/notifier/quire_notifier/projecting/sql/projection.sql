@@ -32,34 +32,14 @@ SELECT partition, next_offset FROM projection WHERE epoch = $1::uuid AND partiti
 SELECT state FROM batch WHERE batch_id = ANY($1::uuid[]);
 
 -- name: write_batches
-INSERT INTO batch (batch_id, collection_id, request_id, status, policy, generation, attempt, stage, total, processed, failed,
-                   cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message, state)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::text[],
-                     $9::integer[], $10::integer[], $11::integer[], $12::integer[], $13::timestamptz[], $14::timestamptz[],
-                     $15::timestamptz[], $16::timestamptz[], $17::text[], $18::text[], $19::text[], $20::bytea[])
-ON CONFLICT (batch_id) DO UPDATE
-SET status = excluded.status, generation = excluded.generation, attempt = excluded.attempt, stage = excluded.stage,
-    processed = excluded.processed, failed = excluded.failed, cancelled = excluded.cancelled,
-    started_at = excluded.started_at, ended_at = excluded.ended_at, last_seen_at = excluded.last_seen_at,
-    worker = excluded.worker, error_code = excluded.error_code, error_message = excluded.error_message, state = excluded.state,
-    heard_at = now();
+INSERT INTO batch (state, {batch.names})
+SELECT * FROM unnest($1::bytea[], {batch.arrays})
+ON CONFLICT (batch_id) DO UPDATE SET state = excluded.state, heard_at = now(), {batch.changes};
 
 -- name: write_files
-INSERT INTO file_metadata (id, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id,
-                           created_at, updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key,
-                           thumbnail_key, truncated, pages_read, characters, notices, path, position,
-                           started_at, duration_ms, searchable)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::integer[], $7::uuid[], $8::timestamptz[],
-                     $9::timestamptz[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], $15::text[],
-                     $16::text[], $17::text[], $18::boolean[], $19::integer[], $20::bigint[], $21::jsonb[], $22::text[],
-                     $23::integer[], $24::timestamptz[], $25::bigint[], $26::text[])
-ON CONFLICT (batch_id, id) DO UPDATE
-SET processing_status = excluded.processing_status, upload_progress = excluded.upload_progress,
-    updated_at = excluded.updated_at, error_code = excluded.error_code, error_message = excluded.error_message,
-    page_count = excluded.page_count, title = excluded.title, text_key = excluded.text_key,
-    thumbnail_key = excluded.thumbnail_key, truncated = excluded.truncated, pages_read = excluded.pages_read,
-    characters = excluded.characters, notices = excluded.notices, started_at = excluded.started_at,
-    duration_ms = excluded.duration_ms;
+INSERT INTO file_metadata (searchable, {file.names})
+SELECT * FROM unnest($1::text[], {file.arrays})
+ON CONFLICT (batch_id, id) DO UPDATE SET {file.changes};
 
 -- name: reserve
 -- Locks the collections in sorted order and gives each message its place: the last one's seq per collection.

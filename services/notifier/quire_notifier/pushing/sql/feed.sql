@@ -30,10 +30,9 @@ SELECT count(*) FROM batch WHERE collection_id = $1 AND status IN ('queued', 'pr
 -- name: active
 -- The oldest first, after the place ($2, $3) where one is given. A state holds all files of its batch: it is read where one of
 -- them may be in flight. The order is that of the columns: the index knows nothing of the texts that are selected.
-SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
-       cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message,
+SELECT {batch},
        CASE WHEN status = 'processing' THEN state END AS state
-FROM batch
+FROM batch AS b
 WHERE collection_id = $1 AND status IN ('queued', 'processing')
   AND ($2::timestamptz IS NULL OR (created_at, batch_id) > ($2, $3::uuid))
-ORDER BY batch.created_at, batch.batch_id LIMIT $4;
+ORDER BY b.created_at, b.batch_id LIMIT $4;

@@ -16,7 +16,7 @@ _EARLIEST, _LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, tz
 """Times that an archive knows."""
 
 
-class Entry(NamedTuple):
+class ArchiveEntry(NamedTuple):
     """A file of the archive; `size` in bytes, as far as it is known. Text is worth being compressed, PDFs are that already."""
 
     name: str
@@ -46,14 +46,14 @@ class _Written:
         return taken
 
 
-def _info(entry: Entry) -> ZipInfo:
+def _info(entry: ArchiveEntry) -> ZipInfo:
     info = ZipInfo(entry.name, min(max(entry.at, _EARLIEST), _LATEST).timetuple()[:6])
     info.compress_type, info.external_attr = ZIP_DEFLATED, _ATTRIBUTES
     info._compresslevel = entry.level  # type: ignore[attr-defined]  # noqa: SLF001 -- public from Python 3.13 on only
     return info
 
 
-async def zipped(entries: AsyncGenerator[Entry, None]) -> AsyncGenerator[bytes, None]:
+async def zipped(entries: AsyncGenerator[ArchiveEntry, None]) -> AsyncGenerator[bytes, None]:
     """The archive's bytes. What the entries raise is raised here, before the directory."""
     written = _Written()
     with ZipFile(written, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it needs no more of a file than this

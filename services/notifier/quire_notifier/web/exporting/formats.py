@@ -13,7 +13,7 @@ from msgspec import Raw
 from quire_notifier.plain import page_texts, plain
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.pushing.cursors import cursor_of
-from quire_notifier.web.exporting.archive import Entry
+from quire_notifier.web.exporting.archive import ArchiveEntry
 from quire_notifier.web.exporting.artefact import PagesArray
 from quire_notifier.web.exporting.names import Names
 from quire_runtime.storage import ObjectMissing
@@ -113,7 +113,7 @@ async def report_table(rows: Rows, describe: Describe) -> AsyncGenerator[bytes, 
         yield _line([*cells, " ".join(notice.code for notice in view.notices), *links]).encode()
 
 
-async def text_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[Entry, None]:
+async def text_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[ArchiveEntry, None]:
     """A `.txt` for each file with a text, as `/text` gives it to people."""
     names, missing = Names(), list[str]()
     async for row in rows:
@@ -123,14 +123,14 @@ async def text_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[Entry, None]:
                 missing.append(row.path or row.original_filename)
             else:
                 size = 4 * (row.characters or 0)
-                yield Entry(
+                yield ArchiveEntry(
                     names.unique(row.path or row.original_filename, ".txt"), row.created_at, size, _TEXT_LEVEL, _plain(chunks)
                 )
     for entry in _missing(names, missing):
         yield entry
 
 
-async def original_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[Entry, None]:
+async def original_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[ArchiveEntry, None]:
     """What was uploaded."""
     names, missing = Names(), list[str]()
     async for row in rows:
@@ -139,13 +139,13 @@ async def original_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[Entry, No
             missing.append(row.path or row.original_filename)
         else:
             name = names.unique(row.path or row.original_filename, ".pdf")
-            yield Entry(name, row.created_at, row.file_size, _PDF_LEVEL, chunks)
+            yield ArchiveEntry(name, row.created_at, row.file_size, _PDF_LEVEL, chunks)
     for entry in _missing(names, missing):
         yield entry
 
 
-async def report_entries(rows: Rows, describe: Describe) -> AsyncGenerator[Entry, None]:
-    yield Entry("report.csv", datetime.now(UTC), 0, _TEXT_LEVEL, report_table(rows, describe))
+async def report_entries(rows: Rows, describe: Describe) -> AsyncGenerator[ArchiveEntry, None]:
+    yield ArchiveEntry("report.csv", datetime.now(UTC), 0, _TEXT_LEVEL, report_table(rows, describe))
 
 
 async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None] | None:
@@ -170,7 +170,7 @@ async def _plain(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, N
             yield text
 
 
-def _missing(names: Names, missing: list[str]) -> Iterable[Entry]:
+def _missing(names: Names, missing: list[str]) -> Iterable[ArchiveEntry]:
     """None where nothing is missing."""
     if not missing:
         return
@@ -180,7 +180,7 @@ def _missing(names: Names, missing: list[str]) -> Iterable[Entry]:
         for name in missing:
             yield f"{name}\n".encode()
 
-    yield Entry(names.unique(MISSING[:-4], ".txt"), datetime.now(UTC), 0, _TEXT_LEVEL, text())
+    yield ArchiveEntry(names.unique(MISSING[:-4], ".txt"), datetime.now(UTC), 0, _TEXT_LEVEL, text())
 
 
 def _tail(row: FileRow) -> bytes:

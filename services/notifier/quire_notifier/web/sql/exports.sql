@@ -2,9 +2,7 @@
 -- index gives in their order. Collections are bounded as in queries.sql; $3 is null, or the id of what is exported.
 
 -- name: of_collection
-SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
-       f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
-       f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
+SELECT {file}
 FROM (
     SELECT created_at, batch_id FROM batch
     WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND collection_id = $2 AND $3::uuid IS NULL
@@ -15,9 +13,7 @@ WHERE (b.created_at, b.batch_id, f.position, f.id) > ($4, $5, $6::integer, $7::u
 ORDER BY b.created_at, b.batch_id, f.position, f.id;
 
 -- name: of_request
-SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
-       f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
-       f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
+SELECT {file}
 FROM (
     SELECT created_at, batch_id FROM batch
     WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND request_id = $3::uuid
@@ -28,9 +24,7 @@ WHERE (b.created_at, b.batch_id, f.position, f.id) > ($4, $5, $6::integer, $7::u
 ORDER BY b.created_at, b.batch_id, f.position, f.id;
 
 -- name: of_batch
-SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
-       f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
-       f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
+SELECT {file}
 FROM (
     SELECT created_at, batch_id FROM batch
     WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND batch_id = $3::uuid

@@ -6,9 +6,7 @@ SELECT coalesce(querytree(websearch_to_tsquery($1::text::regconfig, $2)) NOT IN 
 
 -- name: files
 -- As `files` in queries.sql: after the place ($6, $7, $8, $9) where one is given.
-SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
-       f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
-       f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
+SELECT {file}
 FROM file_metadata AS f
 WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR f.collection_id = $2)
   AND ($3::uuid IS NULL OR f.batch_id = $3)

@@ -25,7 +25,7 @@ def looks_like_pdf(head: bytes) -> bool:
     return _HEADER_OR_OBJECT.search(head[:HEAD_BYTES]) is not None
 
 
-def verdict(head: bytes, size: int, limit: int) -> Rejection | None:
+def rejection_of(head: bytes, size: int, limit: int) -> Rejection | None:
     """Why a file with these first bytes and of this size is not taken; None where it is. `size` and `limit` in bytes."""
     if size == 0:
         return Rejection("empty", "The file is empty.")

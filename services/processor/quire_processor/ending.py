@@ -1,10 +1,10 @@
 """Reads off the state of a batch how it ends (docs/design.md, "The fold"). Pure."""
 
-from quire_schemas.batch import BatchState
 from quire_schemas.events import BatchCompleted, BatchFailed
+from quire_schemas.states import BatchState
 
 
-def verdict(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCompleted | BatchFailed | None:
+def ending_of(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCompleted | BatchFailed | None:
     """The terminal event that the run owes the batch now; None while there is work left."""
     if _exhausted(state, max_fruitless_runs):
         message = f"{state.fruitless} runs in a row ended without finishing a file. Look at the processors' logs, then retry."

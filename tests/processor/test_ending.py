@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from quire_processor.ending import ending_of
 from quire_processor.suspicion import culprits, failure, suspects
-from quire_processor.verdict import verdict
 from quire_schemas import ids
-from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import BatchCompleted, BatchFailed, Policy, Standing
+from quire_schemas.states import BatchState, FileState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = ids.derived("run")
@@ -48,18 +48,18 @@ def state(
 
 
 def code(of: BatchState) -> str | None:
-    ending = verdict(of, RUN, 5)
+    ending = ending_of(of, RUN, 5)
     assert isinstance(ending, BatchFailed)
     return ending.code
 
 
-def test_a_batch_with_work_left_has_no_verdict():
-    assert verdict(state("processed", "failed", "processing"), RUN, 5) is None
+def test_a_batch_with_work_left_has_no_end():
+    assert ending_of(state("processed", "failed", "processing"), RUN, 5) is None
 
 
 @pytest.mark.parametrize("standings", [("processed",), ("processed", "failed"), ("processed", "cancelled")])
 def test_one_processed_file_completes_a_batch(standings: tuple[Standing, ...]):
-    assert verdict(state(*standings), RUN, 5) == BatchCompleted(run_id=RUN)
+    assert ending_of(state(*standings), RUN, 5) == BatchCompleted(run_id=RUN)
 
 
 def test_a_batch_without_any_processed_file_fails():
@@ -72,17 +72,17 @@ def test_all_or_nothing_fails_at_its_first_failed_file():
 
 def test_too_many_runs_without_a_finished_file_exhaust_a_batch():
     assert code(state("processed", "queued", fruitless=5)) == "attempts_exhausted"
-    assert verdict(state("processed", "queued", fruitless=4), RUN, 5) is None
+    assert ending_of(state("processed", "queued", fruitless=4), RUN, 5) is None
 
 
 def test_a_batch_that_only_lacks_its_end_is_never_exhausted():
-    assert verdict(state("processed", fruitless=9), RUN, 5) == BatchCompleted(run_id=RUN)
+    assert ending_of(state("processed", fruitless=9), RUN, 5) == BatchCompleted(run_id=RUN)
 
 
 def test_a_batch_whose_likely_culprits_are_known_or_were_just_failed_is_not_exhausted():
-    assert verdict(state("processed", "queued", fruitless=9, suspected=(0, 1)), RUN, 5) is None
+    assert ending_of(state("processed", "queued", fruitless=9, suspected=(0, 1)), RUN, 5) is None
     assert code(state("processed", "queued", fruitless=10, suspected=(0, 1))) == "attempts_exhausted"
-    assert verdict(state("failed", "queued", fruitless=5, settled=True), RUN, 5) is None
+    assert ending_of(state("failed", "queued", fruitless=5, settled=True), RUN, 5) is None
 
 
 def names(files: Iterable[FileState]) -> list[str]:

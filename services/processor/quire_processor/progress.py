@@ -1,0 +1,148 @@
+"""How far the files of a run have come, and when that is said (docs/design.md, "Runs")."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from quire_processor.voice import Voice
+from quire_runtime.clock import Clock
+from quire_schemas import ids
+from quire_schemas.events import BatchProgressed, Dependency, FileStage, InFlight, Stage
+
+_TOLD_AFTER = 1.0  # seconds in which a file that was begun is done, or is told to be in work
+_POSITIONS_EVERY = 4.0  # seconds after which positions that have changed are told again
+
+
+class Progress:
+    """The pipeline's `Watcher`. `reached` is called with each stage that all files of the run have come to.
+
+    `produced` are the keys of artefacts that were stored, `unsaid` the files whose rows or artefacts may exist while no outcome
+    was sent.
+    """
+
+    def __init__(self, voice: Voice, clock: Clock, heartbeat: float, reached: Callable[[Stage], None]) -> None:
+        """`heartbeat` in seconds."""
+        self.produced: set[str] = set()
+        self.unsaid: set[str] = set()
+        self._voice = voice
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._reached = reached
+        self._positions: dict[str, InFlight] = {}
+        self._waiting: dict[str, Dependency] = {}
+        self._milestones = _Milestones(voice.state.unsettled())
+        self._begun = asyncio.Event()
+        self._number = 0
+
+    # Of one file.
+
+    def begins(self, file_id: str) -> None:
+        self._positions[file_id] = InFlight(file_id=file_id, stage="fetching")
+        self._begun.set()
+
+    def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None:
+        self._positions[file_id] = InFlight(file_id=file_id, stage=stage, page=page, pages=pages)
+        if stage == "inserting":
+            self.unsaid.add(file_id)
+
+    def waiting_for(self, file_id: str, dependency: Dependency | None) -> None:
+        if dependency is None:
+            self._waiting.pop(file_id, None)
+        else:
+            self._waiting[file_id] = dependency
+
+    def inserted(self, file_id: str) -> None:
+        self._reach(self._milestones.inserted(file_id))
+
+    def uploaded(self, file_id: str, keys: tuple[str, ...]) -> None:
+        self.produced.update(keys)
+        self._reach(self._milestones.uploaded(file_id))
+
+    def processed(self, file_id: str) -> None:
+        """Its outcome is about to be said."""
+        self.unsaid.discard(file_id)
+
+    def failed(self, file_id: str) -> None:
+        self._reach(self._milestones.failed(file_id))
+
+    def leaves(self, file_id: str) -> None:
+        """It needs neither disk nor worker any more."""
+        del self._positions[file_id]
+
+    # Of all.
+
+    @property
+    def any_in_work(self) -> bool:
+        return bool(self._positions)
+
+    def stage(self, file_id: str) -> FileStage:
+        return self._positions[file_id].stage
+
+    def waiting_count(self, dependency: Dependency) -> int:
+        """Files and events that wait for `dependency`."""
+        return sum(one == dependency for one in self._waiting.values()) + (len(self._voice.unheard) if dependency == "log" else 0)
+
+    def told(self, file_id: str) -> bool:
+        """Whether the log says that the file is in work."""
+        return self._voice.state.files[file_id].standing != "queued"
+
+    async def open(self) -> None:
+        """Say what is in work first, before it is: if it is the end of this process, the log knows."""
+        await self._begun.wait()
+        await self.say("started")
+
+    async def beat(self) -> None:
+        """Say what is in work: regularly, soon after files were begun, and while they are read."""
+        told, due = dict(self._positions), self._clock.monotonic() + self._heartbeat
+        while True:
+            try:
+                async with asyncio.timeout(min(due - self._clock.monotonic(), _POSITIONS_EVERY)):
+                    await self._begun.wait()
+                    await asyncio.sleep(_TOLD_AFTER)
+            except TimeoutError:
+                news = self._positions.items() - told.items() or self._clock.monotonic() >= due
+            else:
+                self._begun.clear()
+                news = not all(self.told(file_id) for file_id in self._positions)
+            if news:
+                told, due = dict(self._positions), self._clock.monotonic() + self._heartbeat
+                await self.say("heartbeat")
+
+    async def say(self, stage: Stage) -> None:
+        self._number += 1
+        run_id, unsettled = self._voice.run_id, self._voice.state.unsettled()
+        in_flight = tuple(self._positions[file_id] for file_id in unsettled if file_id in self._positions)
+        away: set[Dependency] = {*self._waiting.values(), *(("log",) if self._voice.unheard else ())}
+        data = BatchProgressed(run_id=run_id, stage=stage, in_flight=in_flight, waiting_for=tuple(sorted(away)))
+        await self._voice.say(data, ids.progressed_id(run_id, self._number))
+
+    def _reach(self, stages: Iterable[Stage]) -> None:
+        for stage in stages:
+            self._reached(stage)
+
+
+class _Milestones:
+    """When every surviving file of the run has its rows, and when its artefacts: each said once."""
+
+    def __init__(self, files: tuple[str, ...]) -> None:
+        self._surviving = set(files)
+        self._reached: dict[Stage, set[str]] = {"database_insert_complete": set(), "cloud_upload_complete": set()}
+
+    def inserted(self, file_id: str) -> list[Stage]:
+        self._reached.get("database_insert_complete", set()).add(file_id)
+        return self._complete()
+
+    def uploaded(self, file_id: str) -> list[Stage]:
+        self._reached.get("cloud_upload_complete", set()).add(file_id)
+        return self._complete()
+
+    def failed(self, file_id: str) -> list[Stage]:
+        self._surviving.discard(file_id)
+        return self._complete()
+
+    def _complete(self) -> list[Stage]:
+        if not self._surviving:
+            return []
+        complete = [stage for stage, files in self._reached.items() if files >= self._surviving]
+        for stage in complete:
+            del self._reached[stage]
+        return complete
