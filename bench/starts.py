@@ -1,9 +1,10 @@
-"""How long a service takes from the start of its container until it is ready: restarted under load, one container after the
-other, of a Compose project that is up. Prints a table. Run it where the containers' own addresses can be reached, as on Linux.
+"""How long a service takes from the start of its container until it is ready: restarted one container after the other, of a
+Compose project that is up; with --load, while files wait for processors. Prints a table. Run it where the containers' own
+addresses can be reached, as on Linux.
 
     export COMPOSE_FILE=deploy/compose.yaml
     docker compose up --wait --scale processor=3
-    .venv/bin/python bench/starts.py [--restarts 10] [--services processor]
+    .venv/bin/python bench/starts.py [--restarts 10] [--services processor] [--load]
 """
 
 import argparse
@@ -37,8 +38,10 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--services", nargs="+", default=list(OPS_PORTS), choices=OPS_PORTS)
+    parser.add_argument("--load", action="store_true")
     options = parser.parse_args()
-    threading.Thread(target=load, args=(options.url,), daemon=True).start()
+    if options.load:
+        threading.Thread(target=load, args=(options.url,), daemon=True).start()
     for service in options.services:
         containers = docker("compose", "ps", "--quiet", service).split()
         took = [restarted(service, containers[n % len(containers)]) for n in range(options.restarts)]
