@@ -33,6 +33,8 @@ export interface Subscribed {
   seq: number;
   /** True: nothing was missed. False: forget what you know and begin with the snapshot. */
   recovered: boolean;
+  /** How the messages come. */
+  way: "websocket" | "events" | "polling";
   snapshot?: Snapshot;
 }
 
@@ -72,6 +74,8 @@ export class Subscription extends EventTarget {
   readonly seq: number | null;
   readonly epoch: string | null;
   addEventListener<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): void;
+  /** Tries again at once where it waits to; asks whether the server is there still where it is connected. */
+  check(): void;
   /** Ends it for good. */
   close(): void;
 }

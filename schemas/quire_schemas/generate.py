@@ -1,4 +1,5 @@
-"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated).
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated), and
+without DIR the page's types, too (web/src/contract.ts).
 
 What a release promises stands beside them in `released/v1`: `events` and `messages` copied at that moment, never edited
 after it. A test compares.
@@ -8,10 +9,11 @@ import json
 import sys
 from pathlib import Path
 
-from quire_schemas import asyncapi
+from quire_schemas import asyncapi, typescript
 from quire_schemas.json_schemas import schemas
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
+CONTRACT = Path(__file__).resolve().parents[2] / "web" / "src" / "contract.ts"
 
 
 def files() -> dict[str, str]:
@@ -29,3 +31,5 @@ def write(directory: Path) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else GENERATED)
+    if len(sys.argv) == 1:
+        CONTRACT.write_text(typescript.document(), encoding="utf-8")

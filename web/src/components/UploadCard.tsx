@@ -1,0 +1,147 @@
+// An upload that is being read: numbers, the quires that work, the files in hand. Made once, changed in place.
+
+import { memo, useId, useState } from "react";
+import { cancelBatches } from "../commands";
+import { useNow } from "../hooks";
+import { nameOf, requests } from "../requests";
+import { Router } from "../router";
+import { type Batch, settled, TERMINAL } from "../state/fold";
+import { left, number } from "../state/format";
+import { useStore } from "../state/store";
+import { pace, shown, type Upload } from "../state/uploads";
+import { TEXT } from "../texts";
+import { Bar } from "./Bar";
+import { Question } from "./Dialog";
+import { To } from "./Link";
+import { Sheets } from "./Sheets";
+
+const QUIRES_SHOWN = 4;
+const FILES_SHOWN = 4;
+const SILENT_S = 45;
+
+export const UploadCard = memo(function UploadCard({ upload }: { upload: Upload }) {
+  const title = useId();
+  const items = useStore(requests, (all) => all.items);
+  const name = nameOf(upload.request_id, upload, items);
+  const drawn = shown(upload.batches, QUIRES_SHOWN);
+  const waiting = upload.batches.filter((batch) => batch.status === "queued" && !drawn.includes(batch)).length;
+  const inHand = upload.batches.flatMap((batch) => batch.in_flight).slice(0, FILES_SHOWN);
+  return (
+    <article className="card" aria-labelledby={title}>
+      <header className="card-head">
+        <h3 id={title}>
+          <To href={Router.Upload({ request: upload.request_id })}>
+            <bdi>{name}</bdi>
+          </To>
+        </h3>
+        <span>{TEXT.now.facts(upload.total, upload.batches.length)}</span>
+      </header>
+      <Bar of={upload} label={TEXT.now.progressOf(name)} />
+      <Facts upload={upload} />
+      <div className="quires">
+        {drawn.map((batch) => (
+          <Quire key={batch.batch_id} batch={batch} place={upload.batches.indexOf(batch) + 1} />
+        ))}
+        {waiting > 0 && <p className="hint">{TEXT.now.more(waiting)}</p>}
+      </div>
+      {inHand.length > 0 && (
+        <ul className="in-hand">
+          {inHand.map(({ file_id, filename, page, pages, stage }) => (
+            <li key={file_id}>
+              <bdi>{filename ?? file_id.slice(0, 8)}</bdi>
+              <span>{pages ? TEXT.now.page(page ?? 0, pages) : TEXT.now.stage[stage]}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Life upload={upload} />
+      <Actions upload={upload} name={name} />
+    </article>
+  );
+});
+
+function Facts({ upload }: { upload: Upload }) {
+  const at = pace(upload, useNow());
+  return (
+    <p className="facts">
+      <span>
+        <b>{number(upload.processed + upload.failed + upload.cancelled)}</b> {TEXT.now.of(upload.total)}
+      </span>
+      {upload.failed > 0 && (
+        <span className="bad">
+          <b>{number(upload.failed)}</b> {TEXT.now.failed}
+        </span>
+      )}
+      {upload.cancelled > 0 && (
+        <span>
+          <b>{number(upload.cancelled)}</b> {TEXT.now.cancelled}
+        </span>
+      )}
+      {at && (
+        <span>
+          <b>{at.perSecond.toFixed(1)}</b> {TEXT.now.perSecond}
+        </span>
+      )}
+      {at && <span className="end">{TEXT.now.left(left(at.left))}</span>}
+    </p>
+  );
+}
+
+/** A strip; `place` counts the quires of the upload from 1. */
+export function Quire({ batch, place }: { batch: Batch; place: number }) {
+  const text = TERMINAL.has(batch.status)
+    ? batch.failed + batch.cancelled && !batch.processed
+      ? TEXT.batch.status[batch.status].toLowerCase()
+      : TEXT.now.done
+    : batch.status === "queued" && !settled(batch)
+      ? TEXT.now.next
+      : `${settled(batch)}/${batch.total}`;
+  return (
+    <To className="quire" href={Router.Batch({ batch: batch.batch_id })}>
+      <span>{place}</span>
+      <Sheets batch={batch} />
+      <span>{text}</span>
+    </To>
+  );
+}
+
+/** The age of the last sign of life, and what is wrong where there is none. */
+function Life({ upload }: { upload: Upload }) {
+  const now = useNow();
+  const working = upload.batches.some((batch) => batch.status === "processing");
+  const lacks = upload.batches.flatMap((batch) => batch.waiting_for)[0];
+  const seconds = upload.last_seen_at ? Math.max(0, Math.round((now - Date.parse(upload.last_seen_at)) / 1000)) : null;
+  const again = upload.attempt > 1 ? ` · ${TEXT.now.attempt(upload.attempt)}` : "";
+  if (!working) return <p className="hint">{TEXT.now.waiting + again}</p>;
+  return (
+    <>
+      <p className="hint">{(lacks ? TEXT.now.waits(TEXT.now.waitsFor[lacks] ?? lacks) : TEXT.now.seen(seconds ?? 0)) + again}</p>
+      {seconds !== null && seconds > SILENT_S && <p className="hint bad">{TEXT.now.silent}</p>}
+    </>
+  );
+}
+
+function Actions({ upload, name }: { upload: Upload; name: string }) {
+  const [asked, ask] = useState(false);
+  const rest = upload.total - upload.processed - upload.failed - upload.cancelled;
+  const active = upload.batches.filter((batch) => !TERMINAL.has(batch.status)).map((batch) => batch.batch_id);
+  return (
+    <div className="actions">
+      <button type="button" className="btn bad" onClick={() => ask(true)}>
+        {TEXT.now.cancelRest}
+      </button>
+      <To className="btn ghost" href={Router.Upload({ request: upload.request_id })}>
+        {TEXT.now.open}
+      </To>
+      {asked && (
+        <Question
+          title={TEXT.now.cancelTitle(name)}
+          text={TEXT.now.cancelText(rest, upload.total - rest)}
+          stay={TEXT.now.cancelNo}
+          choices={[{ label: TEXT.now.cancelYes(rest), bad: true, does: () => void cancelBatches(active) }]}
+          onClose={() => ask(false)}
+        />
+      )}
+    </div>
+  );
+}

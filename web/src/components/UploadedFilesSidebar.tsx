@@ -1,0 +1,129 @@
+// What happens now, and what happened earlier: a card for each upload that is sent or read, a line for each that has ended.
+
+import { memo, useState } from "react";
+import type { Request } from "../api/server";
+import { retryUpload } from "../commands";
+import { useNow } from "../hooks";
+import { live } from "../live";
+import { more, nameOf, requests } from "../requests";
+import { Router } from "../router";
+import { sendings } from "../sending/uploads";
+import { between, clock, day, duration } from "../state/format";
+import { useStore } from "../state/store";
+import { outcome, type Upload } from "../state/uploads";
+import { TEXT } from "../texts";
+import { To } from "./Link";
+import { Pill } from "./Name";
+import { SendingCard } from "./SendingCard";
+import { UploadCard } from "./UploadCard";
+
+export function UploadedFilesSidebar() {
+  const sent = useStore(sendings);
+  const uploads = useStore(live, (now) => now.uploads);
+  const ready = useStore(live, (now) => now.ready);
+  const active = uploads.filter((upload) => upload.active);
+  return (
+    <>
+      <section aria-labelledby="now">
+        <h2 id="now" className="section">
+          {TEXT.now.title}
+        </h2>
+        {sent.map((each) => (
+          <SendingCard key={each.key} of={each} />
+        ))}
+        {active.map((upload) => (
+          <UploadCard key={upload.request_id} upload={upload} />
+        ))}
+        {ready && !sent.length && !active.length && <p className="hint nothing">{TEXT.now.nothing}</p>}
+      </section>
+      <Earlier uploads={uploads} />
+    </>
+  );
+}
+
+export interface Past {
+  readonly request_id: string;
+  readonly name: string;
+  readonly total: number;
+  readonly processed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+}
+
+/** The ended ones, of the list and of what has ended since; what is known live is newer. */
+export function past(uploads: readonly Upload[], items: readonly Request[]): readonly Past[] {
+  const known = new Map(uploads.map((upload) => [upload.request_id, upload]));
+  const listed = items.filter((item) => item.ended_at && !known.has(item.request_id)).map((item) => ({ ...item, ...item.files, name: nameOf(item.request_id, null, items) }));
+  const ended = uploads.filter((upload) => !upload.active).map((upload) => ({ ...upload, name: nameOf(upload.request_id, upload, items) }));
+  return [...listed, ...ended].sort((a, b) => ((a.ended_at ?? "") < (b.ended_at ?? "") ? 1 : -1));
+}
+
+function Earlier({ uploads }: { uploads: readonly Upload[] }) {
+  const { items, cursor } = useStore(requests);
+  const collection = useStore(live, (now) => now.collection) ?? "";
+  const now = useNow();
+  const all = past(uploads, items);
+  if (!all.length) return null;
+  const days = Map.groupBy(all, (each) => day(each.ended_at ?? each.created_at, now));
+  return (
+    <section aria-labelledby="earlier" className="earlier">
+      <h2 id="earlier" className="section">
+        {TEXT.earlier.title}
+      </h2>
+      {[...days].map(([date, some]) => (
+        <div key={date}>
+          {date !== "Today" && <h3 className="day">{date}</h3>}
+          <ul className="card lines">
+            {some.map((each) => (
+              <Line key={each.request_id} of={each} collection={collection} />
+            ))}
+          </ul>
+        </div>
+      ))}
+      {cursor && (
+        <button type="button" className="btn ghost wide" onClick={() => void more()}>
+          {TEXT.earlier.more}
+        </button>
+      )}
+    </section>
+  );
+}
+
+const Line = memo(function Line({ of, collection }: { of: Past; collection: string }) {
+  const [busy, setBusy] = useState(false);
+  const how = outcome({ active: false, ...of });
+  const took = between(of.started_at, of.ended_at);
+  const again = of.failed + of.cancelled;
+  const retry = async () => {
+    setBusy(true);
+    await retryUpload(collection, of.request_id);
+    setBusy(false);
+  };
+  return (
+    <li>
+      <To className="line-name" href={Router.Upload({ request: of.request_id })}>
+        <bdi>{of.name}</bdi>
+      </To>
+      <Outcome of={of} />
+      <span className="hint">
+        {of.ended_at && clock(of.ended_at)}
+        {how === "cancelled" ? ` · ${TEXT.earlier.split(of.processed, of.cancelled)}` : took !== null && ` · ${TEXT.earlier.took(duration(took))}`}
+      </span>
+      {again > 0 && (
+        <button type="button" className="btn link" disabled={busy} onClick={() => void retry()}>
+          {how === "cancelled" ? TEXT.earlier.readRest : TEXT.earlier.retry(again)}
+        </button>
+      )}
+    </li>
+  );
+});
+
+export function Outcome({ of }: { of: Pick<Past, "total" | "failed" | "cancelled"> }) {
+  if (of.failed === of.total) return <Pill is="failed">{TEXT.earlier.allFailed}</Pill>;
+  if (of.failed) return <Pill is="failed">{TEXT.earlier.someFailed(of.failed, of.total)}</Pill>;
+  if (of.cancelled) return <Pill is="cancelled">{TEXT.earlier.cancelled}</Pill>;
+  return <Pill is="processed">{TEXT.earlier.done}</Pill>;
+}

@@ -1,0 +1,200 @@
+// The collection that is looked at, kept up to date by one subscription: snapshot and messages in, the fold out.
+
+import { type Disconnected, type FeedMessage, type Subscribed, subscribe } from "@quire/client";
+import { ROOT } from "./address";
+import { announce } from "./announce";
+import { batch, batchesOf, newestBatches, snapshot } from "./api/server";
+import type { AnyFeedMessage, BatchView } from "./contract";
+import { token } from "./session";
+import { add, answered, type Batches, begin, NONE, TERMINAL, take } from "./state/fold";
+import { Store } from "./state/store";
+import { type Upload, uploads } from "./state/uploads";
+import { TEXT } from "./texts";
+
+export type Link =
+  | { readonly is: "connecting" }
+  | { readonly is: "live"; readonly way: Subscribed["way"] }
+  | { readonly is: "lost"; readonly until: number }
+  | { readonly is: "offline" }
+  | { readonly is: "refused"; readonly code: number; readonly reason: string };
+
+export interface Live {
+  readonly collection: string | null;
+  readonly batches: Batches;
+  readonly uploads: readonly Upload[];
+  /** The snapshot is here: what is not in it does not run. */
+  readonly ready: boolean;
+  /** Every batch of the collection is known. */
+  readonly whole: boolean;
+}
+
+const MOST = 500;
+const LEARN_MS = 300;
+const LEARNT_AT_ONCE = 100;
+const LOST_FOR_MS = 1500; // a blink is not worth a word
+const NOTHING: Live = { collection: null, batches: NONE, uploads: [], ready: false, whole: false };
+
+export const link = new Store<Link>({ is: "connecting" });
+export const live = new Store<Live>(NOTHING);
+
+type Listener = (message: AnyFeedMessage) => void;
+const listeners = new Set<Listener>();
+
+/** Every message, after it was folded. */
+export function listen(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+let subscription: ReturnType<typeof subscribe> | null = null;
+let learning: ReturnType<typeof setTimeout> | undefined;
+let missed: ReturnType<typeof setTimeout> | undefined;
+let said = false;
+
+export function follow(collection: string): void {
+  if (live.get().collection === collection && subscription) return;
+  subscription?.close();
+  live.set({ ...NOTHING, collection }, true);
+  link.set({ is: "connecting" }, true);
+  const mine = subscribe(ROOT.href, collection, { token: () => token() ?? "" });
+  subscription = mine;
+  const only =
+    <Detail>(then: (detail: Detail) => void) =>
+    ({ detail }: { detail: Detail }) => {
+      if (subscription === mine) then(detail);
+    };
+  mine.addEventListener("subscribed", only(subscribed));
+  mine.addEventListener("message", only(told));
+  mine.addEventListener("disconnected", only(lost));
+}
+
+/** Ends the subscription; the next `follow` begins anew. */
+export function forget(): void {
+  subscription?.close();
+  subscription = null;
+  live.set(NOTHING, true);
+}
+
+/** Somebody, or the machine, has reason to believe that the connection can be had, or is gone. */
+export function check(): void {
+  if (!navigator.onLine) link.set({ is: "offline" }, true);
+  else if (link.get().is === "offline" || link.get().is === "lost") link.set({ is: "connecting" }, true);
+  subscription?.check();
+}
+
+addEventListener("online", check);
+addEventListener("offline", check);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && check());
+
+function fold(change: (batches: Batches) => Batches): void {
+  live.update((now) => {
+    const batches = change(now.batches);
+    return batches === now.batches ? now : { ...now, batches, uploads: uploads(batches, now.uploads) };
+  });
+}
+
+function subscribed({ recovered, snapshot: part, seq, way }: Subscribed): void {
+  clearTimeout(missed);
+  link.set({ is: "live", way }, true);
+  if (said) announce(TEXT.announce.back);
+  said = false;
+  if (recovered || !part) return;
+  const views = part.batches as readonly BatchView[];
+  const before = live.get().batches;
+  fold((batches) => begin(batches, views, seq));
+  live.update((now) => ({ ...now, ready: true }), true);
+  const known = new Set(views.map((view) => view.batch_id));
+  for (const each of before.values()) if (!TERMINAL.has(each.status) && !known.has(each.batch_id)) void refresh(each.batch_id);
+  void rest(part.next_cursor).then(whole, () => undefined);
+}
+
+/** Further parts of a snapshot. */
+async function rest(cursor: string | null): Promise<void> {
+  const { collection } = live.get();
+  let next = cursor;
+  while (next && collection) {
+    const frames = await snapshot(collection, next);
+    if (live.get().collection !== collection) return;
+    next = null;
+    for (const frame of frames) {
+      if (!frame.snapshot) continue;
+      const views = frame.snapshot.batches;
+      fold((batches) => add(batches, views, frame.seq));
+      next = frame.snapshot.next_cursor ?? null;
+    }
+  }
+}
+
+/** Batches of running uploads that have ended already: the snapshot does not name them. */
+async function whole(): Promise<void> {
+  const { collection, uploads: running } = live.get();
+  if (!collection) return;
+  const newest = await newestBatches(collection, MOST);
+  if (live.get().collection !== collection) return;
+  fold((batches) => add(batches, settledOnly(batches, newest)));
+  live.update((now) => ({ ...now, whole: newest.length < MOST }));
+  if (newest.length < MOST) return;
+  for (const { request_id } of running.filter((upload) => upload.active)) {
+    const views = await batchesOf(collection, request_id);
+    if (live.get().collection === collection) fold((batches) => add(batches, settledOnly(batches, views)));
+  }
+}
+
+/** A batch that works has been heard of, or will be: an answer of a moment ago would count some of it twice. */
+const settledOnly = (batches: Batches, views: readonly BatchView[]) =>
+  views.filter((view) => batches.has(view.batch_id) || TERMINAL.has(view.status));
+
+/** Batches of the collection that were asked for. */
+export const learnBatches = (views: readonly BatchView[]): void => fold((batches) => add(batches, settledOnly(batches, views)));
+
+function told(message: FeedMessage): void {
+  const each = message as unknown as AnyFeedMessage;
+  fold((batches) => take(batches, each));
+  const now = live.get().batches.get(each.batch_id);
+  if (now?.vague) void refresh(each.batch_id);
+  else if (now && !now.request_id) learning ??= setTimeout(learn, LEARN_MS);
+  for (const listener of listeners) listener(each);
+}
+
+/** To which request new batches belong, no message tells. */
+async function learn(): Promise<void> {
+  learning = undefined;
+  const { collection } = live.get();
+  if (!collection) return;
+  try {
+    const views = await newestBatches(collection, LEARNT_AT_ONCE);
+    if (live.get().collection !== collection) return;
+    const { batches } = live.get();
+    const some = views.filter((view) => batches.has(view.batch_id));
+    fold((all) => add(all, some));
+    for (const each of live.get().batches.values()) if (!each.request_id) void refresh(each.batch_id);
+  } catch {
+    learning ??= setTimeout(learn, 10 * LEARN_MS);
+  }
+}
+
+/** Where a batch stands, asked for until no message came meanwhile: an answer that travelled must not undo one. */
+export async function refresh(id: string): Promise<BatchView> {
+  for (;;) {
+    const count = live.get().batches.get(id)?.told ?? 0;
+    const view = await batch(id);
+    if (view.collection_id !== live.get().collection) return view;
+    const next = answered(live.get().batches, view, count);
+    if (!next) continue;
+    fold(() => next);
+    return view;
+  }
+}
+
+function lost({ final, code, reason, retryIn }: Disconnected): void {
+  if (final) {
+    link.set({ is: "refused", code, reason }, true);
+    return;
+  }
+  link.set(navigator.onLine ? { is: "lost", until: Date.now() + (retryIn ?? 0) } : { is: "offline" }, true);
+  clearTimeout(missed);
+  missed = setTimeout(() => {
+    said = true;
+    announce(TEXT.announce.lost);
+  }, LOST_FOR_MS);
+}
