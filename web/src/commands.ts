@@ -26,7 +26,9 @@ const still = (id: string) => {
 
 /** One that has ended meanwhile needs no cancelling. */
 export const cancelBatches = (ids: readonly string[]): Promise<boolean> =>
-  each(ids.filter(still), (id) => cancelBatch(id).catch((error) => (error?.code === "batch_ended" ? null : Promise.reject(error))));
+  each(ids.filter(still), (id) =>
+    cancelBatch(id).catch((error) => (error?.code === "batch_ended" ? null : Promise.reject(error))),
+  );
 
 /** The failed and cancelled files of these batches. */
 export const retryBatches = (ids: readonly string[]): Promise<boolean> => each(ids, (id) => retryBatch(id));

@@ -97,7 +97,10 @@ export class Files {
       if (!batch_id && q === undefined && status && this.#matches(message.status)) this.#came(message.file_id);
       return;
     }
-    this.#change((file) => file.file_id === message.file_id, (file) => told(file, message));
+    this.#change(
+      (file) => file.file_id === message.file_id,
+      (file) => told(file, message),
+    );
     this.outdated([message.file_id]);
   }
 
@@ -122,7 +125,10 @@ export class Files {
     for (const batch_id of batches) {
       try {
         const answer = new Map((await ask({ batch_id, limit: PAGE })).items.map((file) => [file.file_id, file]));
-        this.#change((file) => answer.has(file.file_id), (file) => newer(file, answer.get(file.file_id)));
+        this.#change(
+          (file) => answer.has(file.file_id),
+          (file) => newer(file, answer.get(file.file_id)),
+        );
       } catch {
         for (const file of rows) if (file.batch_id === batch_id) this.#stale.add(file.file_id);
       }

@@ -23,7 +23,9 @@ export function useNarrow(): boolean {
 }
 
 const typing = (target: EventTarget | null) =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && !/^(checkbox|radio|button)$/.test((target as HTMLInputElement).type);
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
+  !/^(checkbox|radio|button)$/.test((target as HTMLInputElement).type);
 
 /** A key that stands for something, unless a person writes, or a dialog or menu is open. */
 export function useKeys(keys: Readonly<Record<string, (event: KeyboardEvent) => void>>): void {
@@ -51,7 +53,10 @@ export function useTitle(title: string, icon: "icon" | "icon-working" | "icon-fa
   }, [icon]);
 }
 
-export type Loaded<Value> = { readonly is: "loading" } | { readonly is: "there"; readonly value: Value } | { readonly is: "failed"; readonly error: unknown };
+export type Loaded<Value> =
+  | { readonly is: "loading" }
+  | { readonly is: "there"; readonly value: Value }
+  | { readonly is: "failed"; readonly error: unknown };
 
 /** What `ask` answers; asked again when `key` changes. The old answer stays until the new one is here, where `keep`. */
 export function useAsked<Value>(key: string, ask: () => Promise<Value>): readonly [Loaded<Value>, () => void] {

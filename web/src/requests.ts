@@ -1,7 +1,7 @@
 // The uploads of the collection as the server lists them, the newest first; asked for again when one begins or ends.
 
 import { announce } from "./announce";
-import { type Request, requests as ask } from "./api/server";
+import { requests as ask, type Request } from "./api/server";
 import { live } from "./live";
 import { notify } from "./notify";
 import { sendings } from "./sending/uploads";
@@ -67,14 +67,23 @@ export async function more(): Promise<void> {
   if (!page || requests.get().cursor !== cursor) return;
   requests.update((now) => {
     const known = new Set(now.items.map((item) => item.request_id));
-    return { ...now, items: [...now.items, ...page.items.filter((item) => !known.has(item.request_id))], cursor: page.next_cursor };
+    return {
+      ...now,
+      items: [...now.items, ...page.items.filter((item) => !known.has(item.request_id))],
+      cursor: page.next_cursor,
+    };
   }, true);
 }
 
 /** What an upload is called: as the server has it, as this page sent it, or by its first file. */
 export function nameOf(id: string, upload: Upload | null, items: readonly Request[] = requests.get().items): string {
   const listed = items.find((item) => item.request_id === id);
-  const sent = sendings.get().find((sending) => sending.request === id || sending.batches.some((batch) => upload?.batches.some((each) => each.batch_id === batch)));
+  const sent = sendings
+    .get()
+    .find(
+      (sending) =>
+        sending.request === id || sending.batches.some((batch) => upload?.batches.some((each) => each.batch_id === batch)),
+    );
   const total = upload?.total ?? listed?.files.total ?? 0;
   const first = upload?.batches[0]?.sheets?.[0]?.filename;
   const called = first && total > 1 ? `${first} and ${total - 1} more` : first;
@@ -92,6 +101,9 @@ function ended(upload: Upload): void {
 function progress(uploads: readonly Upload[]): void {
   const [first] = uploads.filter((upload) => upload.active);
   if (!first || Date.now() - saidAt < SAID_EVERY_MS) return;
-  if (saidAt) announce(TEXT.announce.progress(nameOf(first.request_id, first), first.processed + first.failed + first.cancelled, first.total));
+  if (saidAt)
+    announce(
+      TEXT.announce.progress(nameOf(first.request_id, first), first.processed + first.failed + first.cancelled, first.total),
+    );
   saidAt = Date.now();
 }

@@ -45,7 +45,8 @@ export function claims(token: string): Claims | null {
     const part = token.split(".")[1] ?? "";
     const bytes = Uint8Array.from(atob(part.replace(/-/g, "+").replace(/_/g, "/")), (sign) => sign.charCodeAt(0));
     const said: Record<string, unknown> = JSON.parse(new TextDecoder().decode(bytes));
-    const words = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : typeof value === "string" ? value.split(" ") : []);
+    const words = (value: unknown): string[] =>
+      Array.isArray(value) ? value.map(String) : typeof value === "string" ? value.split(" ") : [];
     return {
       subject: typeof said.sub === "string" ? said.sub : null,
       scopes: words(said.scope),

@@ -111,7 +111,8 @@ export const TEXT = {
   },
 
   empty: {
-    promise: "Quire reads them in groups of twenty-five, shows you every sheet as it is read, and keeps its promise through any crash.",
+    promise:
+      "Quire reads them in groups of twenty-five, shows you every sheet as it is read, and keeps its promise through any crash.",
     samples: (count: number) => `Try the ${count} samples`,
     steps: [
       ["Drop", "Files or whole folders. You can close the tab once they are accepted."],
@@ -135,7 +136,8 @@ export const TEXT = {
     done: (count: number) => `${files(count)} accepted`,
     rejected: (count: number) => `${files(count)} not sent`,
     stopped: "Stopped",
-    kept: (count: number) => (count ? `${files(count)} had been accepted; they are read all the same.` : "Nothing had been accepted."),
+    kept: (count: number) =>
+      count ? `${files(count)} had been accepted; they are read all the same.` : "Nothing had been accepted.",
     cancelled: (count: number) => `${files(count)} had been accepted; they were cancelled.`,
     refused: "Not accepted",
     goOn: "Go on",
@@ -154,14 +156,17 @@ export const TEXT = {
     takeUp: "Take it up again",
     chooseAgain: "Choose the files again",
     chooseFolderAgain: "Choose the folder again",
-    otherFiles: (missing: number) => `${files(missing)} of the upload ${missing === 1 ? "is" : "are"} not among these. Choose the same files as before.`,
+    otherFiles: (missing: number) =>
+      `${files(missing)} of the upload ${missing === 1 ? "is" : "are"} not among these. Choose the same files as before.`,
     forget: "Forget it",
     noPdf: "Does not look like a PDF.",
     emptyFile: "Is empty.",
     tooLarge: (size: string, most: string) => `Has ${size}; a file may have ${most}.`,
     unreadable: "Cannot be read: it was moved or changed since it was chosen.",
-    tooMany: (count: number, most: number) => `These are ${files(count)}; an upload takes ${number(most)}. Send them in several uploads. Nothing was sent.`,
-    tooMuch: (size: string, most: string) => `These are ${size}; an upload takes ${most}. Send them in several uploads. Nothing was sent.`,
+    tooMany: (count: number, most: number) =>
+      `These are ${files(count)}; an upload takes ${number(most)}. Send them in several uploads. Nothing was sent.`,
+    tooMuch: (size: string, most: string) =>
+      `These are ${size}; an upload takes ${most}. Send them in several uploads. Nothing was sent.`,
     nothing: "There is no PDF among these. Nothing was sent.",
   },
 
@@ -181,12 +186,17 @@ export const TEXT = {
     stage: { fetching: "fetching", extracting: "reading", inserting: "storing", uploading: "storing" },
     seen: (seconds: number) => (seconds < 3 ? "Heard of just now" : `Last heard of ${seconds} s ago`),
     silent: "No sign of life for a while. If it stays so, another processor takes over by itself.",
-    waitsFor: { log: "the log", storage: "the storage", database: "the database", disk: "room on the disk" } as Record<string, string>,
+    waitsFor: { log: "the log", storage: "the storage", database: "the database", disk: "room on the disk" } as Record<
+      string,
+      string
+    >,
     waits: (what: string) => `Waiting for ${what}`,
     attempt: (count: number) => `attempt ${count}`,
     cancelRest: "Cancel the rest",
     open: "Open",
     next: "next",
+    waits2: "waiting",
+    soFar: (count: number, total: number) => `${number(count)} of ${files(total)} so far`,
     done: "done",
     cancelTitle: (name: string) => `Cancel the rest of ${name}?`,
     cancelText: (rest: number, settled: number) =>
@@ -257,7 +267,8 @@ export const TEXT = {
     notYet: "Its quire has not ended yet; then it can be retried.",
     retried: (count: number) => `${files(count)} will be read again.`,
     cancelTitle: (parts: number) => `Cancel ${quires(parts)}?`,
-    cancelText: (rest: number) => `A quire is cancelled as a whole: ${files(rest)} that ${rest === 1 ? "waits" : "wait"} or ${rest === 1 ? "is" : "are"} being read will not be read.`,
+    cancelText: (rest: number) =>
+      `A quire is cancelled as a whole: ${files(rest)} that ${rest === 1 ? "waits" : "wait"} or ${rest === 1 ? "is" : "are"} being read will not be read.`,
     gathering: (done: number, count: number) => `Gathering ${number(done)} of ${number(count)}…`,
     lacking: (count: number) => `${files(count)} could not be fetched and ${count === 1 ? "is" : "are"} not in the archive.`,
     end: (count: number) => `That is all: ${files(count)}.`,
@@ -292,7 +303,18 @@ export const TEXT = {
     unknown: "There is no such file, or this token does not open its collection.",
     earlier: "Previous file",
     later: "Next file",
-    fact: { pages: "Pages", size: "Size", title: "Title", path: "Folder", added: "Added", took: "Took", quire: "Quire", id: "File", sha: "SHA-256", characters: "Characters" },
+    fact: {
+      pages: "Pages",
+      size: "Size",
+      title: "Title",
+      path: "Folder",
+      added: "Added",
+      took: "Took",
+      quire: "Quire",
+      id: "File",
+      sha: "SHA-256",
+      characters: "Characters",
+    },
     morePages: "Show more pages",
     notices: "What to know",
   },
@@ -304,12 +326,21 @@ export const TEXT = {
     waterfall: "How its files went",
     waterfallHint: "Each bar is one file, from its start to its end.",
     log: "What happened",
-    logLife: (count: number) => `${number(count)} signs of life`,
+    logLife: (count: number) => (count === 1 ? "A sign of life" : `${number(count)} signs of life`),
     logDone: (count: number) => `${files(count)} done`,
     unknown: "There is no such quire, or this token does not open its collection.",
     back: "Back to the files",
     policy: { isolate: "A bad file fails alone", all_or_nothing: "One bad file fails all" },
-    fact: { status: "Status", created: "Added", started: "Started", took: "Took", attempt: "Attempt", policy: "If a file is bad", upload: "Upload", worker: "Read by" },
+    fact: {
+      status: "Status",
+      created: "Added",
+      started: "Started",
+      took: "Took",
+      attempt: "Attempt",
+      policy: "If a file is bad",
+      upload: "Upload",
+      worker: "Read by",
+    },
     status: {
       queued: "Waiting",
       processing: "Working",

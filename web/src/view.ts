@@ -33,7 +33,8 @@ interface Parameters {
   readonly file?: string | undefined;
 }
 
-const one = <Word extends string>(words: readonly Word[], word: string | undefined): Word => words.find((each) => each === word) ?? (words[0] as Word);
+const one = <Word extends string>(words: readonly Word[], word: string | undefined): Word =>
+  words.find((each) => each === word) ?? (words[0] as Word);
 
 export const view = (collection: string, given: Parameters): View => ({
   collection,

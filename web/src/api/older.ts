@@ -39,16 +39,27 @@ const ENDED = new Set(["completed", "completed_with_errors", "failed", "cancelle
 function made(batches: readonly BatchView[]): Request {
   const [first] = batches as [BatchView];
   const ended = batches.filter((batch) => ENDED.has(batch.status));
-  const sum = (field: "total" | "processed" | "failed" | "cancelled") => batches.reduce((total, batch) => total + batch[field], 0);
+  const sum = (field: "total" | "processed" | "failed" | "cancelled") =>
+    batches.reduce((total, batch) => total + batch[field], 0);
   const ends = ended.map((batch) => batch.ended_at ?? "").sort();
-  const files = { total: sum("total"), processed: sum("processed"), failed: sum("failed"), cancelled: sum("cancelled"), processing: 0 };
+  const files = {
+    total: sum("total"),
+    processed: sum("processed"),
+    failed: sum("failed"),
+    cancelled: sum("cancelled"),
+    processing: 0,
+  };
   return {
     request_id: first.request_id,
     collection_id: first.collection_id,
     name: null,
     status: ended.length === batches.length ? "ended" : "processing",
     created_at: batches.map((batch) => batch.created_at).sort()[0] ?? first.created_at,
-    started_at: batches.map((batch) => batch.started_at ?? "").filter(Boolean).sort()[0] ?? null,
+    started_at:
+      batches
+        .map((batch) => batch.started_at ?? "")
+        .filter(Boolean)
+        .sort()[0] ?? null,
     ended_at: ended.length === batches.length ? (ends.at(-1) ?? null) : null,
     batches: { total: batches.length, ended: ended.length },
     files: { ...files, queued: files.total - files.processed - files.failed - files.cancelled },

@@ -58,7 +58,8 @@ export interface Wanted {
   readonly cursor?: string | null;
 }
 
-export const files = (wanted: Wanted) => get<Listed<FileView>>("api/files", { ...wanted, name: wanted.in === "text" ? null : wanted.q });
+export const files = (wanted: Wanted) =>
+  get<Listed<FileView>>("api/files", { ...wanted, name: wanted.in === "text" ? null : wanted.q });
 
 /** The batches that were created last, whose messages do not say to which request they belong. */
 export const newestBatches = newest;
@@ -92,13 +93,15 @@ export async function history(collection: string, batch_id: string): Promise<rea
   const found: AnyFeedMessage[] = [];
   let after: number | null = 0;
   while (after !== null) {
-    const page: { items: readonly AnyFeedMessage[]; next_cursor: number | null } = await get<typeof page>(path, { after, limit: 500, batch_id }).catch(
-      async (error) => {
-        const pruned = Number(error?.body?.pruned_to);
-        if (!(pruned > (after ?? 0))) throw error;
-        return { items: [], next_cursor: pruned }; // older messages are gone
-      },
-    );
+    const page: { items: readonly AnyFeedMessage[]; next_cursor: number | null } = await get<typeof page>(path, {
+      after,
+      limit: 500,
+      batch_id,
+    }).catch(async (error) => {
+      const pruned = Number(error?.body?.pruned_to);
+      if (!(pruned > (after ?? 0))) throw error;
+      return { items: [], next_cursor: pruned }; // older messages are gone
+    });
     found.push(...page.items.filter((message) => message.batch_id === batch_id));
     after = page.next_cursor;
   }
@@ -108,5 +111,8 @@ export async function history(collection: string, batch_id: string): Promise<rea
 /** Where a link of the API leads: they are relative to the notifier's address. */
 export const linked = (link: string): string => new URL(link, ROOT).href;
 
-export const exported = (kind: "text" | "original" | "report", format: "zip" | "jsonl" | "csv", of: Record<string, string>): string =>
-  address(ROOT, "api/export", { kind, format, ...of }).href;
+export const exported = (
+  kind: "text" | "original" | "report",
+  format: "zip" | "jsonl" | "csv",
+  of: Record<string, string>,
+): string => address(ROOT, "api/export", { kind, format, ...of }).href;

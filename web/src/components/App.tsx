@@ -7,8 +7,8 @@ import { asksForToken, config } from "../api/server";
 import { useAsked, useKeys, useNarrow, useTitle } from "../hooks";
 import { follow, forget, link, live } from "../live";
 import { DEFAULT_COLLECTION } from "../router";
-import { claims, opens, session } from "../session";
 import { remember, sendings } from "../sending/uploads";
+import { claims, opens, session } from "../session";
 import { useStore } from "../state/store";
 import { TEXT } from "../texts";
 import { addressOf, useRoute, type View, view as viewOf } from "../view";
@@ -66,9 +66,10 @@ function Known() {
   const search = useRef<HTMLInputElement>(null);
   const choosers = useChoosers(collection);
   const narrow = useNarrow();
-  const given: View | null = route && (route.name === "Start" || route.name === "Collection") ? viewOf(collection, route.params) : null;
+  const given: View | null =
+    route && (route.name === "Start" || route.name === "Collection") ? viewOf(collection, route.params) : null;
   const file = route && "file" in route.params ? (route.params.file ?? null) : null;
-  const close = () => history.length > 1 && opened.current ? history.back() : go(location.pathname + without("file"));
+  const close = () => (history.length > 1 && opened.current ? history.back() : go(location.pathname + without("file")));
   const opened = useRef(false);
   useEffect(() => {
     opened.current = file !== null && opened.current;
@@ -76,11 +77,16 @@ function Known() {
   }, [file]);
   useKeys(
     useMemo(
-      () => ({ "/": () => search.current?.focus(), u: () => document.getElementById("choose-files")?.click(), "?": () => showHelp(true) }),
+      () => ({
+        "/": () => search.current?.focus(),
+        u: () => document.getElementById("choose-files")?.click(),
+        "?": () => showHelp(true),
+      }),
       [],
     ),
   );
   usePageTitle(collection);
+  const blank = useBlank() && given !== null && given.tab === "all" && !given.q;
   const used = () => {
     showToken(false);
     forget();
@@ -91,18 +97,24 @@ function Known() {
       <a className="skip" href="#main">
         {TEXT.skip}
       </a>
-      <Header view={given} collection={collection} search={search} onHelp={() => showHelp(true)} onToken={() => showToken(true)} />
+      <Header
+        view={given}
+        collection={collection}
+        search={search}
+        onHelp={() => showHelp(true)}
+        onToken={() => showToken(true)}
+      />
       {locked ? (
         <main id="main" className="gate card" tabIndex={-1}>
           <h1>{TEXT.token.title}</h1>
           <TokenCard why={null} onUsed={used} />
         </main>
       ) : (
-        <div className="columns">
+        <div className={blank ? "columns single" : "columns"}>
           <main id="main" tabIndex={-1}>
             {is === "refused" && <Refused collection={collection} onToken={() => showToken(true)} />}
             {given ? (
-              <Home view={given} choosers={choosers} active={!file} />
+              <Home view={given} choosers={choosers} active={!file} blank={blank} />
             ) : route?.name === "Batch" ? (
               <BatchPage key={route.params.batch} id={route.params.batch} collection={collection} />
             ) : route?.name === "Upload" ? (
@@ -111,14 +123,14 @@ function Known() {
               <Lost collection={collection} />
             )}
           </main>
-          {!narrow && (
+          {!narrow && !blank && (
             <aside className="side" aria-label={TEXT.now.title}>
               <UploadedFilesSidebar />
             </aside>
           )}
         </div>
       )}
-      {narrow && !locked && <NowBar />}
+      {narrow && !locked && !blank && <NowBar />}
       {!locked && <DropTarget collection={collection} />}
       {choosers.inputs}
       {file && !locked && <Viewer key={file} id={file} onClose={close} />}
@@ -140,6 +152,13 @@ function Known() {
       <Spoken />
     </>
   );
+}
+
+/** Nothing was ever uploaded here, as far as is known. */
+function useBlank(): boolean {
+  const none = useStore(live, (now) => now.ready && now.whole && now.batches.size === 0);
+  const sending = useStore(sendings, (all) => all.length > 0);
+  return none && !sending;
 }
 
 const without = (name: string) => {
@@ -182,12 +201,19 @@ function Lost({ collection }: { collection: string }) {
 /** The tab says how far it is, wherever a person looks. */
 function usePageTitle(collection: string): void {
   const uploads = useStore(live, (now) => now.uploads);
-  const sending = useStore(sendings, (all) => all.some(({ phase }) => phase === "sending" || phase === "storing" || phase === "again"));
+  const sending = useStore(sendings, (all) =>
+    all.some(({ phase }) => phase === "sending" || phase === "storing" || phase === "again"),
+  );
   const active = uploads.filter((upload) => upload.active);
   const sum = (of: (upload: (typeof active)[number]) => number) => active.reduce((total, upload) => total + of(upload), 0);
   const done = sum((upload) => upload.processed + upload.failed + upload.cancelled);
   const failed = sum((upload) => upload.failed);
-  const head = active.length ? `${TEXT.title.working(done, sum((upload) => upload.total))}${failed ? `, ${TEXT.title.failed(failed)}` : ""} · ` : "";
+  const head = active.length
+    ? `${TEXT.title.working(
+        done,
+        sum((upload) => upload.total),
+      )}${failed ? `, ${TEXT.title.failed(failed)}` : ""} · `
+    : "";
   const bad = failed > 0 || (!active.length && (uploads[0]?.failed ?? 0) > 0);
   useTitle(`${head}${collection} · ${TEXT.name}`, active.length || sending ? "icon-working" : bad ? "icon-failed" : "icon");
 }
@@ -214,4 +240,3 @@ function Spoken() {
     </>
   );
 }
-

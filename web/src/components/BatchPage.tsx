@@ -31,7 +31,8 @@ const KIND: Record<Batch["status"], FileView["processing_status"]> = {
   cancelled: "cancelled",
 };
 
-export const homeOf = (collection: string) => addressOf({ collection, tab: "all", q: "", inText: false, sort: "newest", file: null });
+export const homeOf = (collection: string) =>
+  addressOf({ collection, tab: "all", q: "", inText: false, sort: "newest", file: null });
 
 /** Fetched, followed, and fetched again when one of its files is settled: their links are in no message. */
 export function BatchPage({ id, collection }: { id: string; collection: string }) {
@@ -82,7 +83,16 @@ export function Unknown({ error, text, collection }: { error: unknown; text: str
 }
 
 function Page({ view, batch }: { view: BatchView; batch: Batch | undefined }) {
-  const now = { ...view, waiting_for: [], sheets: null, as_of: 0, told: 0, vague: false, in_flight: view.in_flight ?? [], ...batch } as Batch;
+  const now = {
+    ...view,
+    waiting_for: [],
+    sheets: null,
+    as_of: 0,
+    told: 0,
+    vague: false,
+    in_flight: view.in_flight ?? [],
+    ...batch,
+  } as Batch;
   const files = view.files ?? [];
   const short = view.batch_id.slice(0, 8);
   return (
@@ -219,7 +229,8 @@ function FilesOf({ files, id }: { files: readonly FileView[]; id: string }) {
   );
 }
 
-const described = (file: FileView) => [file.page_count !== null && TEXT.pages(file.page_count), bytes(file.file_size)].filter(Boolean).join(" · ");
+const described = (file: FileView) =>
+  [file.page_count !== null && TEXT.pages(file.page_count), bytes(file.file_size)].filter(Boolean).join(" · ");
 
 function Log({ view }: { view: BatchView }) {
   const [asked] = useAsked(view.batch_id, () => history(view.collection_id, view.batch_id));

@@ -12,7 +12,8 @@ import { go } from "./Link";
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 const SHOWN = 12;
 
-const openCollection = (collection: string) => go(addressOf({ collection, tab: "all", q: "", inText: false, sort: "newest", file: null }));
+const openCollection = (collection: string) =>
+  go(addressOf({ collection, tab: "all", q: "", inText: false, sort: "newest", file: null }));
 
 export function CollectionMenu({ collection }: { collection: string }) {
   const [known, know] = useState<readonly Collection[]>([]);
@@ -20,7 +21,11 @@ export function CollectionMenu({ collection }: { collection: string }) {
   const words = typed.trim();
   const found = known.filter((each) => each.collection_id.toLowerCase().includes(words.toLowerCase()));
   const fresh = words && NAME.test(words) && allowed(words) && !known.some((each) => each.collection_id === words);
-  const ask = () => collections().then((page) => know(page.items), () => undefined);
+  const ask = () =>
+    collections().then(
+      (page) => know(page.items),
+      () => undefined,
+    );
   return (
     <Menu
       className="menu"
@@ -51,7 +56,11 @@ export function CollectionMenu({ collection }: { collection: string }) {
         )}
       </FocusableItem>
       {found.slice(0, SHOWN).map((each) => (
-        <MenuItem key={each.collection_id} {...(each.collection_id === collection ? { "aria-current": "true" as const } : {})} onClick={() => openCollection(each.collection_id)}>
+        <MenuItem
+          key={each.collection_id}
+          {...(each.collection_id === collection ? { "aria-current": "true" as const } : {})}
+          onClick={() => openCollection(each.collection_id)}
+        >
           <bdi>{each.collection_id}</bdi>
           {each.active > 0 && <span className="count">{TEXT.header.active(each.active)}</span>}
         </MenuItem>
@@ -61,7 +70,9 @@ export function CollectionMenu({ collection }: { collection: string }) {
           <bdi>{TEXT.header.create(words)}</bdi>
         </MenuItem>
       )}
-      {words && !fresh && !found.length && <li className="hint menu-hint">{NAME.test(words) ? TEXT.token.foreign(words) : TEXT.header.badName}</li>}
+      {words && !fresh && !found.length && (
+        <li className="hint menu-hint">{NAME.test(words) ? TEXT.token.foreign(words) : TEXT.header.badName}</li>
+      )}
       {!words && !found.length && <li className="hint menu-hint">{TEXT.header.none}</li>}
     </Menu>
   );

@@ -57,7 +57,19 @@ interface Choice {
 }
 
 /** A question with its answers; the first one, which changes nothing, has the focus. */
-export function Question({ title, text, stay, choices, onClose }: { title: string; text: string; stay: string; choices: readonly Choice[]; onClose: () => void }) {
+export function Question({
+  title,
+  text,
+  stay,
+  choices,
+  onClose,
+}: {
+  title: string;
+  text: string;
+  stay: string;
+  choices: readonly Choice[];
+  onClose: () => void;
+}) {
   return (
     <Dialog title={title} onClose={onClose}>
       <p className="question">{text}</p>

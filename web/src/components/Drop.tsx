@@ -6,7 +6,7 @@ import { ROOT } from "../address";
 import { say } from "../announce";
 import { limits } from "../api/server";
 import { possible, wish, wished } from "../notify";
-import { choosePolicy, policy, type Policy } from "../options";
+import { choosePolicy, type Policy, policy } from "../options";
 import { type Gathered, ofDrop, ofInput } from "../sending/gather";
 import { begin } from "../sending/uploads";
 import { useStore } from "../state/store";
@@ -71,8 +71,24 @@ export function useChoosers(collection: string): Choosers {
   };
   const inputs = (
     <>
-      <input ref={files} id="choose-files" type="file" hidden multiple accept="application/pdf,.pdf" onChange={({ target }) => chosen(target)} />
-      <input ref={folder} id="choose-folder" type="file" hidden multiple {...{ webkitdirectory: "" }} onChange={({ target }) => chosen(target)} />
+      <input
+        ref={files}
+        id="choose-files"
+        type="file"
+        hidden
+        multiple
+        accept="application/pdf,.pdf"
+        onChange={({ target }) => chosen(target)}
+      />
+      <input
+        ref={folder}
+        id="choose-folder"
+        type="file"
+        hidden
+        multiple
+        {...{ webkitdirectory: "" }}
+        onChange={({ target }) => chosen(target)}
+      />
     </>
   );
   return { files, folder, inputs };
@@ -137,7 +153,10 @@ export function Options() {
 export async function sendSamples(collection: string): Promise<void> {
   try {
     const names: string[] = await (await fetch(new URL("samples/list.json", ROOT))).json();
-    send(Promise.all(names.map(sample)).then((chosen) => ({ chosen, handles: [] })), collection);
+    send(
+      Promise.all(names.map(sample)).then((chosen) => ({ chosen, handles: [] })),
+      collection,
+    );
   } catch {
     say(TEXT.unreachable, true);
   }

@@ -1,10 +1,10 @@
 // Before the first file: what this is, three steps, and the same from a terminal with this server's own address.
 
-import { ingest } from "../api/server";
 import { ROOT } from "../address";
+import { ingest } from "../api/server";
 import { DEFAULT_COLLECTION } from "../router";
 import { TEXT } from "../texts";
-import { Options, sendSamples, useChoosers } from "./Drop";
+import { Options, sendSamples, type useChoosers } from "./Drop";
 import { Sample } from "./Sheets";
 
 const SAMPLES = 27;

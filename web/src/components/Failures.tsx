@@ -11,7 +11,16 @@ import { REASON, TEXT } from "../texts";
 type Code = NonNullable<FileView["error_code"]>;
 
 /** Trying again cannot help these: the file itself is to be changed. */
-const HOPELESS: ReadonlySet<Code> = new Set(["encrypted", "corrupt", "not_a_pdf", "empty", "too_large", "too_many_pages", "object_missing", "object_corrupt"]);
+const HOPELESS: ReadonlySet<Code> = new Set([
+  "encrypted",
+  "corrupt",
+  "not_a_pdf",
+  "empty",
+  "too_large",
+  "too_many_pages",
+  "object_missing",
+  "object_corrupt",
+]);
 
 export function Failures({ files }: { files: readonly FileView[] }) {
   const batches = useStore(live, (now) => now.batches);

@@ -99,7 +99,9 @@ export function FileTable({ files, items, more, open, active }: Props) {
     if (index < 0 || index >= items.length) return;
     focused.current = index;
     rows.scrollToIndex(index, { align: "auto" });
-    requestAnimationFrame(() => table.current?.querySelector<HTMLElement>(`tr[data-index="${index}"] .file-link`)?.focus({ preventScroll: false }));
+    requestAnimationFrame(() =>
+      table.current?.querySelector<HTMLElement>(`tr[data-index="${index}"] .file-link`)?.focus({ preventScroll: false }),
+    );
   };
   useKeys(
     useMemo(() => {

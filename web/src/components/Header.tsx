@@ -30,7 +30,13 @@ export function Header({ view, collection, search, onHelp, onToken }: Props) {
       <Search view={view} collection={collection} input={search} />
       <span className="top-end">
         <LinkPill onToken={onToken} />
-        <button type="button" className="btn ghost square" aria-label={TEXT.header.help} title={`${TEXT.header.help} (?)`} onClick={onHelp}>
+        <button
+          type="button"
+          className="btn ghost square"
+          aria-label={TEXT.header.help}
+          title={`${TEXT.header.help} (?)`}
+          onClick={onHelp}
+        >
           ?
         </button>
       </span>

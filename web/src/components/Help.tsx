@@ -1,7 +1,7 @@
 // What a sheet says, which keys there are, how a program does the same.
 
-import { asksForToken } from "../api/server";
 import { ROOT } from "../address";
+import { asksForToken } from "../api/server";
 import { STANDING, TEXT } from "../texts";
 import { Dialog } from "./Dialog";
 import { Terminal } from "./Empty";

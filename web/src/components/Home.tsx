@@ -6,13 +6,12 @@ import { knowsRequests } from "../api/older";
 import { asksForToken, exported } from "../api/server";
 import { useCounts } from "../counts";
 import { Files } from "../files";
-import { live } from "../live";
 import { sendings } from "../sending/uploads";
 import { number } from "../state/format";
 import { useStore } from "../state/store";
 import { STANDING, TEXT } from "../texts";
 import { addressOf, SORTS, STATUS_OF, TABS, type Tab, type View } from "../view";
-import { DropBar, useChoosers } from "./Drop";
+import { DropBar, type useChoosers } from "./Drop";
 import { Empty } from "./Empty";
 import { Failures } from "./Failures";
 import { FileTable } from "./FileTable";
@@ -28,16 +27,21 @@ interface Props {
   readonly view: View;
   readonly choosers: ReturnType<typeof useChoosers>;
   readonly active: boolean;
+  /** Nothing was ever uploaded here. */
+  readonly blank: boolean;
 }
 
-export function Home({ view, choosers, active }: Props) {
+export function Home({ view, choosers, active, blank }: Props) {
   const listing = useStore(files.store);
-  const ready = useStore(live, (now) => now.ready);
-  const known = useStore(live, (now) => now.batches.size);
   const sending = useStore(sendings, (all) => all.length);
   const { collection, tab, q, inText, sort } = view;
   useEffect(() => {
-    void files.show({ collection_id: collection, status: STATUS_OF[tab], q: q || undefined, in: q && inText ? "text" : undefined });
+    void files.show({
+      collection_id: collection,
+      status: STATUS_OF[tab],
+      q: q || undefined,
+      in: q && inText ? "text" : undefined,
+    });
   }, [collection, tab, q, inText]);
   useShownAtOnce(tab, listing.items.length, listing.fresh, sending > 0);
   useEffect(() => {
@@ -45,15 +49,16 @@ export function Home({ view, choosers, active }: Props) {
   }, [sort, listing]);
   const items = useMemo(() => sorted(listing.items, sort), [listing.items, sort]);
   const loading = listing.state === "loading" && !listing.items.length;
-  const nothing = ready && !loading && !listing.items.length && tab === "all" && !q && listing.state === "ready";
-  if (nothing && !known && !sending) return <Empty collection={collection} choosers={choosers} />;
+  if (blank) return <Empty collection={collection} choosers={choosers} />;
   return (
     <>
       <DropBar {...choosers} />
       <Tabs view={view} />
       {q && <Words view={view} />}
       {tab === "failed" && !q && items.length > 0 && <Failures files={items} />}
-      {sort !== "newest" && listing.more && listing.items.length >= MOST_SORTED && <p className="hint">{TEXT.table.partial(MOST_SORTED)}</p>}
+      {sort !== "newest" && listing.more && listing.items.length >= MOST_SORTED && (
+        <p className="hint">{TEXT.table.partial(MOST_SORTED)}</p>
+      )}
       <div className="table-place" aria-busy={loading}>
         {listing.fresh > 0 && (
           <button type="button" className="fresh" onClick={() => void files.again().then(() => scrollTo({ top: 0 }))}>
@@ -72,7 +77,13 @@ export function Home({ view, choosers, active }: Props) {
         ) : loading ? (
           <p className="hint nothing">{TEXT.table.loading}</p>
         ) : items.length ? (
-          <FileTable files={files} items={items} more={listing.more} active={active} open={(file) => addressOf({ ...view, file })} />
+          <FileTable
+            files={files}
+            items={items}
+            more={listing.more}
+            active={active}
+            open={(file) => addressOf({ ...view, file })}
+          />
         ) : (
           <Nothing view={view} />
         )}

@@ -1,6 +1,6 @@
 // A row of the table: a file, how it stands, what can be done with it.
 
-import { memo, type MouseEvent } from "react";
+import { type MouseEvent, memo } from "react";
 import { linked } from "../api/server";
 import type { FilePosition, FileView } from "../contract";
 import type { Standing } from "../state/fold";
@@ -36,7 +36,13 @@ export const Row = memo(function Row(props: RowProps) {
   const { file, standing, position, index, height, selected, href, now, actions } = props;
   const name = file.original_filename;
   return (
-    <tr aria-rowindex={index + 2} data-index={index} className={selected ? "selected" : undefined} style={{ height }} onClick={(event) => followed(event)}>
+    <tr
+      aria-rowindex={index + 2}
+      data-index={index}
+      className={selected ? "selected" : undefined}
+      style={{ height }}
+      onClick={(event) => followed(event)}
+    >
       <td className="cell-check">
         <label className="hit">
           <input
@@ -106,7 +112,8 @@ function Picture({ file, outdated }: { file: FileView; outdated: (id: string) =>
 
 /** The reason, what is lacking, where it is being read, or where it came from. */
 function Beneath({ file, standing, position }: Pick<RowProps, "file" | "standing" | "position">) {
-  if (standing === "failed") return <span className="beneath bad">{file.error_code ? REASON[file.error_code] : file.error_message}</span>;
+  if (standing === "failed")
+    return <span className="beneath bad">{file.error_code ? REASON[file.error_code] : file.error_message}</span>;
   if (position) {
     const words = position.pages ? TEXT.table.reading(position.page ?? 0, position.pages) : TEXT.table.stage[position.stage];
     return <span className="beneath">{words}</span>;
@@ -114,7 +121,9 @@ function Beneath({ file, standing, position }: Pick<RowProps, "file" | "standing
   const folder = file.path?.includes("/") ? file.path.slice(0, file.path.lastIndexOf("/")) : null;
   const notice = standing === "processed" && file.notices[0];
   if (notice) return <span className="beneath warn">{notice.message}</span>;
-  return <span className="beneath">{folder ? <bdi>{folder}</bdi> : (file.title ?? TEXT.table.quire(file.batch_id.slice(0, 8)))}</span>;
+  return (
+    <span className="beneath">{folder ? <bdi>{folder}</bdi> : (file.title ?? TEXT.table.quire(file.batch_id.slice(0, 8)))}</span>
+  );
 }
 
 function Actions({ file, standing, retriable, actions }: RowProps) {
@@ -135,7 +144,12 @@ function Actions({ file, standing, retriable, actions }: RowProps) {
         </button>
       )}
       {file.links.text && (
-        <button type="button" className="btn ghost small" aria-label={TEXT.table.textOf(name)} onClick={() => void saveText(file)}>
+        <button
+          type="button"
+          className="btn ghost small"
+          aria-label={TEXT.table.textOf(name)}
+          onClick={() => void saveText(file)}
+        >
           {TEXT.table.text}
         </button>
       )}
@@ -153,7 +167,15 @@ function Actions({ file, standing, retriable, actions }: RowProps) {
   );
 }
 
-export function Original({ file, className = "btn ghost small", children = TEXT.table.pdf }: { file: FileView; className?: string; children?: string }) {
+export function Original({
+  file,
+  className = "btn ghost small",
+  children = TEXT.table.pdf,
+}: {
+  file: FileView;
+  className?: string;
+  children?: string;
+}) {
   const href = lasting(file.links.original);
   const label = TEXT.table.pdfOf(file.original_filename);
   if (href)

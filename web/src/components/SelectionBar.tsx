@@ -18,7 +18,9 @@ export function SelectionBar({ files, onClear }: { files: readonly FileView[]; o
     const status = batches.get(file.batch_id)?.status;
     return status === undefined || TERMINAL.has(status);
   };
-  const again = files.filter((file) => (file.processing_status === "failed" || file.processing_status === "cancelled") && ended(file));
+  const again = files.filter(
+    (file) => (file.processing_status === "failed" || file.processing_status === "cancelled") && ended(file),
+  );
   const open = [...new Set(files.filter((file) => !ended(file)).map((file) => file.batch_id))];
   const rest = open.reduce((sum, id) => {
     const batch = batches.get(id);
@@ -31,7 +33,12 @@ export function SelectionBar({ files, onClear }: { files: readonly FileView[]; o
         <span role="status">{TEXT.table.gathering(busy.done, busy.of)}</span>
       ) : (
         <>
-          <button type="button" className="btn" disabled={!files.some((file) => file.links.text)} onClick={() => void saveArchive(files, "text")}>
+          <button
+            type="button"
+            className="btn"
+            disabled={!files.some((file) => file.links.text)}
+            onClick={() => void saveArchive(files, "text")}
+          >
             {TEXT.table.getText}
           </button>
           <button type="button" className="btn" onClick={() => void saveArchive(files, "original")}>

@@ -9,7 +9,9 @@ const SHAPE: Record<Standing, string> = { queued: "w", processing: "a", processe
 
 /** One letter a sheet, and the share of its pages that is read: equal texts are equal pictures. */
 function drawing(batch: Batch): string {
-  const shares = new Map(batch.in_flight.map(({ file_id, page, pages }) => [file_id, pages ? Math.round(((page ?? 0) / pages) * 100) : 0]));
+  const shares = new Map(
+    batch.in_flight.map(({ file_id, page, pages }) => [file_id, pages ? Math.round(((page ?? 0) / pages) * 100) : 0]),
+  );
   return standings(batch)
     .map(([standing, id]) => (standing === "processing" ? `a${shares.get(id) ?? 0}` : SHAPE[standing]))
     .join(" ");
@@ -49,7 +51,12 @@ const Strip = memo(function Strip({ drawn, label, big }: { drawn: string; label:
 
 const Leaf = memo(function Leaf({ shape }: { shape: string }) {
   const share = shape.slice(1);
-  return <i className={`leaf ${shape[0]}`} {...(share ? { style: { ["--read" as string]: `${Math.max(12, Number(share))}%` } } : {})} />;
+  return (
+    <i
+      className={`leaf ${shape[0]}`}
+      {...(share ? { style: { ["--read" as string]: `${Math.max(12, Number(share))}%` } } : {})}
+    />
+  );
 });
 
 /** The strip of a batch; fetches its files where their order is not known yet. */

@@ -46,7 +46,13 @@ export function TokenCard({ why, onUsed }: Props) {
       <form onSubmit={use}>
         <label className="field">
           <span>{TEXT.token.label}</span>
-          <input type="password" autoComplete="off" spellCheck={false} value={typed} onChange={({ target }) => type(target.value)} />
+          <input
+            type="password"
+            autoComplete="off"
+            spellCheck={false}
+            value={typed}
+            onChange={({ target }) => type(target.value)}
+          />
         </label>
         {wrong && <p className="hint bad">{TEXT.token.notOne}</p>}
         {late && <p className="hint bad">{late}</p>}
@@ -85,7 +91,9 @@ export function expired(of: Claims | null): string | null {
 }
 
 function What({ claims: { subject, scopes, collections, expires } }: { claims: Claims }) {
-  const may = [scopes.includes("quire:read") && TEXT.token.read, scopes.includes("quire:write") && TEXT.token.write].filter(Boolean).join(", ");
+  const may = [scopes.includes("quire:read") && TEXT.token.read, scopes.includes("quire:write") && TEXT.token.write]
+    .filter(Boolean)
+    .join(", ");
   const until = expires ? new Date(expires * 1000).toISOString() : null;
   return (
     <dl className="facts-list">
@@ -117,7 +125,13 @@ function What({ claims: { subject, scopes, collections, expires } }: { claims: C
       </div>
       <div>
         <dt>{TEXT.token.until}</dt>
-        <dd>{until ? <time dateTime={until}>{`${day(until, Date.now())}, ${exactly(until).split(", ")[1]}`}</time> : TEXT.token.never}</dd>
+        <dd>
+          {until ? (
+            <time dateTime={until}>{`${day(until, Date.now())}, ${exactly(until).split(", ")[1]}`}</time>
+          ) : (
+            TEXT.token.never
+          )}
+        </dd>
       </div>
     </dl>
   );

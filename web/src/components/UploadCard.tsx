@@ -1,10 +1,12 @@
-// An upload that is being read: numbers, the quires that work, the files in hand. Made once, changed in place.
+// An upload, from its first byte to its last file: how it is sent, how it is read, the quires that work, the files in hand. Made
+// once, changed in place.
 
 import { memo, useId, useState } from "react";
 import { cancelBatches } from "../commands";
 import { useNow } from "../hooks";
 import { nameOf, requests } from "../requests";
 import { Router } from "../router";
+import { dismiss, running, type Sending } from "../sending/uploads";
 import { type Batch, settled, TERMINAL } from "../state/fold";
 import { left, number } from "../state/format";
 import { useStore } from "../state/store";
@@ -12,35 +14,75 @@ import { pace, shown, type Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { Bar } from "./Bar";
 import { Question } from "./Dialog";
+import { Icon } from "./Icon";
 import { To } from "./Link";
+import { SendingPart } from "./SendingPart";
 import { Sheets } from "./Sheets";
 
 const QUIRES_SHOWN = 4;
 const FILES_SHOWN = 4;
 const SILENT_S = 45;
 
-export const UploadCard = memo(function UploadCard({ upload }: { upload: Upload }) {
+interface Props {
+  readonly sending: Sending | undefined;
+  readonly upload: Upload | undefined;
+}
+
+export const UploadCard = memo(function UploadCard({ sending, upload }: Props) {
   const title = useId();
-  const items = useStore(requests, (all) => all.items);
-  const name = nameOf(upload.request_id, upload, items);
-  const drawn = shown(upload.batches, QUIRES_SHOWN);
-  const waiting = upload.batches.filter((batch) => batch.status === "queued" && !drawn.includes(batch)).length;
-  const inHand = upload.batches.flatMap((batch) => batch.in_flight).slice(0, FILES_SHOWN);
+  const over = sending && (sending.phase === "done" || sending.phase === "stopped" || sending.phase === "refused");
   return (
     <article className="card" aria-labelledby={title}>
       <header className="card-head">
         <h3 id={title}>
-          <To href={Router.Upload({ request: upload.request_id })}>
-            <bdi>{name}</bdi>
-          </To>
+          <Title sending={sending} upload={upload} />
         </h3>
-        <span>{TEXT.now.facts(upload.total, upload.batches.length)}</span>
+        <span>{upload && told(upload, sending)}</span>
+        {over && !upload && (
+          <button type="button" className="btn ghost square small" aria-label={TEXT.dismiss} onClick={() => dismiss(sending.key)}>
+            <Icon name="close" size={16} />
+          </button>
+        )}
       </header>
+      {sending && (sending.phase !== "done" || sending.rejected.length > 0 || !upload) && <SendingPart of={sending} />}
+      {upload && <Reading upload={upload} />}
+    </article>
+  );
+});
+
+/** How many there are; while they still come, of how many. */
+function told(upload: Upload, sending: Sending | undefined): string {
+  if (sending && running(sending.phase) && upload.total < sending.count) return TEXT.now.soFar(upload.total, sending.count);
+  return TEXT.now.facts(upload.total, upload.batches.length);
+}
+
+function Title({ sending, upload }: Props) {
+  const items = useStore(requests, (all) => all.items);
+  if (upload)
+    return (
+      <To href={Router.Upload({ request: upload.request_id })}>
+        <bdi>{sending?.name || nameOf(upload.request_id, upload, items)}</bdi>
+      </To>
+    );
+  if (!sending) return null;
+  if (sending.phase === "checking") return <>{TEXT.sending.checking(sending.count)}</>;
+  return <bdi>{sending.phase === "interrupted" ? TEXT.sending.interrupted(sending.name) : sending.name}</bdi>;
+}
+
+function Reading({ upload }: { upload: Upload }) {
+  const items = useStore(requests, (all) => all.items);
+  const name = nameOf(upload.request_id, upload, items);
+  const drawn = shown(upload.batches, QUIRES_SHOWN);
+  const waiting = upload.batches.filter((batch) => batch.status === "queued" && !drawn.includes(batch)).length;
+  const next = upload.batches.find((batch) => batch.status === "queued" && !settled(batch));
+  const inHand = upload.batches.flatMap((batch) => batch.in_flight).slice(0, FILES_SHOWN);
+  return (
+    <>
       <Bar of={upload} label={TEXT.now.progressOf(name)} />
       <Facts upload={upload} />
       <div className="quires">
         {drawn.map((batch) => (
-          <Quire key={batch.batch_id} batch={batch} place={upload.batches.indexOf(batch) + 1} />
+          <Quire key={batch.batch_id} batch={batch} place={upload.batches.indexOf(batch) + 1} next={batch === next} />
         ))}
         {waiting > 0 && <p className="hint">{TEXT.now.more(waiting)}</p>}
       </div>
@@ -56,9 +98,9 @@ export const UploadCard = memo(function UploadCard({ upload }: { upload: Upload 
       )}
       <Life upload={upload} />
       <Actions upload={upload} name={name} />
-    </article>
+    </>
   );
-});
+}
 
 function Facts({ upload }: { upload: Upload }) {
   const at = pace(upload, useNow());
@@ -88,21 +130,21 @@ function Facts({ upload }: { upload: Upload }) {
 }
 
 /** A strip; `place` counts the quires of the upload from 1. */
-export function Quire({ batch, place }: { batch: Batch; place: number }) {
-  const text = TERMINAL.has(batch.status)
-    ? batch.failed + batch.cancelled && !batch.processed
-      ? TEXT.batch.status[batch.status].toLowerCase()
-      : TEXT.now.done
-    : batch.status === "queued" && !settled(batch)
-      ? TEXT.now.next
-      : `${settled(batch)}/${batch.total}`;
+export function Quire({ batch, place, next }: { batch: Batch; place: number; next: boolean }) {
   return (
     <To className="quire" href={Router.Batch({ batch: batch.batch_id })}>
       <span>{place}</span>
       <Sheets batch={batch} />
-      <span>{text}</span>
+      <span>{standing(batch, next)}</span>
     </To>
   );
+}
+
+function standing(batch: Batch, next: boolean): string {
+  if (batch.failed === batch.total || batch.cancelled) return TEXT.batch.status[batch.status].toLowerCase();
+  if (TERMINAL.has(batch.status)) return TEXT.now.done;
+  if (batch.status === "queued" && !settled(batch)) return next ? TEXT.now.next : TEXT.now.waits2;
+  return `${settled(batch)}/${batch.total}`;
 }
 
 /** The age of the last sign of life, and what is wrong where there is none. */

@@ -1,19 +1,17 @@
 // An upload: all of its quires, each drawn as its sheets, and why files of it failed.
 
-import { useEffect } from "react";
-import { batchesOf, files as askFiles } from "../api/server";
+import { useEffect, useState } from "react";
 import { knowsRequests } from "../api/older";
-import { exported } from "../api/server";
+import { files as askFiles, batchesOf, exported } from "../api/server";
 import { cancelBatches, retryUpload } from "../commands";
 import { useAsked, useNow } from "../hooks";
 import { learnBatches, live } from "../live";
 import { nameOf, requests } from "../requests";
-import { type Batch, TERMINAL } from "../state/fold";
+import { type Batch, settled, TERMINAL } from "../state/fold";
 import { between, duration, exactly } from "../state/format";
 import { useStore } from "../state/store";
 import { pace, type Upload } from "../state/uploads";
 import { TEXT } from "../texts";
-import { useState } from "react";
 import { Bar } from "./Bar";
 import { homeOf, Unknown } from "./BatchPage";
 import { Question } from "./Dialog";
@@ -33,13 +31,15 @@ export function UploadPage({ id, collection }: { id: string; collection: string 
   });
   if (upload) return <Page upload={upload} collection={collection} />;
   if (asked.is === "failed") return <Unknown error={asked.error} text={TEXT.upload.unknown} collection={collection} />;
-  if (asked.is === "there" && asked.value === 0) return <Unknown error={null} text={TEXT.upload.unknown} collection={collection} />;
+  if (asked.is === "there" && asked.value === 0)
+    return <Unknown error={null} text={TEXT.upload.unknown} collection={collection} />;
   return <p className="hint nothing">{TEXT.table.loading}</p>;
 }
 
 function Page({ upload, collection }: { upload: Upload; collection: string }) {
   const items = useStore(requests, (all) => all.items);
   const name = nameOf(upload.request_id, upload, items);
+  const next = upload.batches.find((batch) => batch.status === "queued" && !settled(batch));
   return (
     <div className="page-of">
       <nav className="crumbs" aria-label={TEXT.batch.crumb}>
@@ -65,7 +65,7 @@ function Page({ upload, collection }: { upload: Upload; collection: string }) {
         </h2>
         <div className="card quires all">
           {upload.batches.map((batch: Batch, place) => (
-            <Quire key={batch.batch_id} batch={batch} place={place + 1} />
+            <Quire key={batch.batch_id} batch={batch} place={place + 1} next={batch === next} />
           ))}
         </div>
       </section>
@@ -83,7 +83,9 @@ function Numbers({ upload }: { upload: Upload }) {
       <span>{TEXT.now.facts(upload.total, upload.batches.length)}</span>
       <span>{TEXT.now.sheets(upload.processed, upload.failed, upload.cancelled, upload.working, waiting)}</span>
       <span className="end">
-        {at ? TEXT.now.left(duration(at.left)) : `${exactly(upload.created_at)}${took === null ? "" : ` · ${TEXT.earlier.took(duration(took))}`}`}
+        {at
+          ? TEXT.now.left(duration(at.left))
+          : `${exactly(upload.created_at)}${took === null ? "" : ` · ${TEXT.earlier.took(duration(took))}`}`}
       </span>
     </p>
   );
@@ -108,7 +110,12 @@ function Commands({ upload, name, collection }: { upload: Upload; name: string; 
         </a>
       )}
       {!upload.active && again > 0 && (
-        <button type="button" className="btn" disabled={busy} onClick={() => void does(() => retryUpload(collection, upload.request_id))}>
+        <button
+          type="button"
+          className="btn"
+          disabled={busy}
+          onClick={() => void does(() => retryUpload(collection, upload.request_id))}
+        >
           {TEXT.batch.retry(again)}
         </button>
       )}
@@ -137,7 +144,9 @@ function FailedOf({ upload }: { upload: Upload }) {
   const some = upload.batches.filter((batch) => batch.failed).slice(0, MOST_ASKED);
   const key = some.map((batch) => `${batch.batch_id} ${batch.failed}`).join(" ");
   const [asked, again] = useAsked(key, async () =>
-    (await Promise.all(some.map(({ batch_id }) => askFiles({ batch_id, status: "failed", limit: 100 })))).flatMap((page) => page.items),
+    (await Promise.all(some.map(({ batch_id }) => askFiles({ batch_id, status: "failed", limit: 100 })))).flatMap(
+      (page) => page.items,
+    ),
   );
   // biome-ignore lint/correctness/useExhaustiveDependencies: once more, when it has ended
   useEffect(() => again(), [upload.active]);

@@ -1,44 +1,66 @@
 // What happens now, and what happened earlier: a card for each upload that is sent or read, a line for each that has ended.
 
-import { memo, useState } from "react";
+import { memo, useEffect, useMemo, useState } from "react";
 import type { Request } from "../api/server";
 import { retryUpload } from "../commands";
 import { useNow } from "../hooks";
 import { live } from "../live";
 import { more, nameOf, requests } from "../requests";
 import { Router } from "../router";
-import { sendings } from "../sending/uploads";
+import { dismiss, type Sending, sendings } from "../sending/uploads";
 import { between, clock, day, duration } from "../state/format";
 import { useStore } from "../state/store";
 import { outcome, type Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { To } from "./Link";
 import { Pill } from "./Name";
-import { SendingCard } from "./SendingCard";
 import { UploadCard } from "./UploadCard";
 
 export function UploadedFilesSidebar() {
   const sent = useStore(sendings);
   const uploads = useStore(live, (now) => now.uploads);
   const ready = useStore(live, (now) => now.ready);
-  const active = uploads.filter((upload) => upload.active);
+  const cards = useMemo(() => paired(sent, uploads), [sent, uploads]);
+  useEffect(() => {
+    for (const { sending, upload } of cards)
+      if (sending?.phase === "done" && !upload && !sending.rejected.length) dismiss(sending.key);
+  }, [cards]);
   return (
     <>
       <section aria-labelledby="now">
         <h2 id="now" className="section">
           {TEXT.now.title}
         </h2>
-        {sent.map((each) => (
-          <SendingCard key={each.key} of={each} />
+        {cards.map(({ key, sending, upload }) => (
+          <UploadCard key={key} sending={sending} upload={upload} />
         ))}
-        {active.map((upload) => (
-          <UploadCard key={upload.request_id} upload={upload} />
-        ))}
-        {ready && !sent.length && !active.length && <p className="hint nothing">{TEXT.now.nothing}</p>}
+        {ready && !cards.length && <p className="hint">{TEXT.now.nothing}</p>}
       </section>
       <Earlier uploads={uploads} />
     </>
   );
+}
+
+interface Card {
+  readonly key: string;
+  readonly sending: Sending | undefined;
+  readonly upload: Upload | undefined;
+}
+
+/** One card an upload, whether it is sent, or read, or both; it stays the same one all the while. */
+function paired(sent: readonly Sending[], uploads: readonly Upload[]): readonly Card[] {
+  const active = uploads.filter((upload) => upload.active);
+  const of = (sending: Sending) =>
+    active.find(
+      ({ request_id, batches }) =>
+        request_id === sending.request || batches.some(({ batch_id }) => sending.batches.includes(batch_id)),
+    );
+  const ours = sent.map((sending) => ({ key: sending.key, sending, upload: of(sending) }));
+  const taken = new Set(ours.map(({ upload }) => upload));
+  return [
+    ...ours,
+    ...active.filter((upload) => !taken.has(upload)).map((upload) => ({ key: upload.request_id, sending: undefined, upload })),
+  ];
 }
 
 export interface Past {
@@ -56,8 +78,12 @@ export interface Past {
 /** The ended ones, of the list and of what has ended since; what is known live is newer. */
 export function past(uploads: readonly Upload[], items: readonly Request[]): readonly Past[] {
   const known = new Map(uploads.map((upload) => [upload.request_id, upload]));
-  const listed = items.filter((item) => item.ended_at && !known.has(item.request_id)).map((item) => ({ ...item, ...item.files, name: nameOf(item.request_id, null, items) }));
-  const ended = uploads.filter((upload) => !upload.active).map((upload) => ({ ...upload, name: nameOf(upload.request_id, upload, items) }));
+  const listed = items
+    .filter((item) => item.ended_at && !known.has(item.request_id))
+    .map((item) => ({ ...item, ...item.files, name: nameOf(item.request_id, null, items) }));
+  const ended = uploads
+    .filter((upload) => !upload.active)
+    .map((upload) => ({ ...upload, name: nameOf(upload.request_id, upload, items) }));
   return [...listed, ...ended].sort((a, b) => ((a.ended_at ?? "") < (b.ended_at ?? "") ? 1 : -1));
 }
 
@@ -65,7 +91,7 @@ function Earlier({ uploads }: { uploads: readonly Upload[] }) {
   const { items, cursor } = useStore(requests);
   const collection = useStore(live, (now) => now.collection) ?? "";
   const now = useNow();
-  const all = past(uploads, items);
+  const all = useMemo(() => past(uploads, items), [uploads, items]);
   if (!all.length) return null;
   const days = Map.groupBy(all, (each) => day(each.ended_at ?? each.created_at, now));
   return (
@@ -110,7 +136,9 @@ const Line = memo(function Line({ of, collection }: { of: Past; collection: stri
       <Outcome of={of} />
       <span className="hint">
         {of.ended_at && clock(of.ended_at)}
-        {how === "cancelled" ? ` · ${TEXT.earlier.split(of.processed, of.cancelled)}` : took !== null && ` · ${TEXT.earlier.took(duration(took))}`}
+        {how === "cancelled"
+          ? ` · ${TEXT.earlier.split(of.processed, of.cancelled)}`
+          : took !== null && ` · ${TEXT.earlier.took(duration(took))}`}
       </span>
       {again > 0 && (
         <button type="button" className="btn link" disabled={busy} onClick={() => void retry()}>

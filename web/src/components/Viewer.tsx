@@ -47,9 +47,14 @@ export function Viewer({ id, onClose }: Props) {
     );
   }
   return (
-    <Dialog title={file ? <bdi>{file.original_filename}</bdi> : TEXT.table.loading} kind="viewer" head={file && <Tools file={file} />} onClose={onClose}>
+    <Dialog
+      title={file ? <bdi>{file.original_filename}</bdi> : TEXT.table.loading}
+      kind="viewer"
+      head={file && <Tools file={file} />}
+      onClose={onClose}
+    >
       {file && (
-        <div className="viewer">
+        <div className="viewer-columns">
           <aside className="viewer-side">
             <FirstPage file={file} />
             <Facts file={file} />
@@ -95,7 +100,10 @@ function Facts({ file }: { file: FileView }) {
     [TEXT.viewer.fact.size, bytes(file.file_size)],
     [TEXT.viewer.fact.title, file.title && <bdi>{file.title}</bdi>],
     [TEXT.viewer.fact.path, folder && <bdi>{folder}</bdi>],
-    [TEXT.viewer.fact.added, <time key="t" dateTime={file.created_at} title={exactly(file.created_at)}>{`${age(file.created_at, now)}`}</time>],
+    [
+      TEXT.viewer.fact.added,
+      <time key="t" dateTime={file.created_at} title={exactly(file.created_at)}>{`${age(file.created_at, now)}`}</time>,
+    ],
     [
       TEXT.viewer.fact.quire,
       <To key="q" href={Router.Batch({ batch: file.batch_id })}>
@@ -185,7 +193,8 @@ function hitsOf(pages: readonly PageText[], words: string): readonly Hit[] {
   if (!wanted) return found;
   for (const { page, text } of pages) {
     const low = text.toLowerCase();
-    for (let at = low.indexOf(wanted); at >= 0 && found.length < MOST_HITS; at = low.indexOf(wanted, at + wanted.length)) found.push({ page, at });
+    for (let at = low.indexOf(wanted); at >= 0 && found.length < MOST_HITS; at = low.indexOf(wanted, at + wanted.length))
+      found.push({ page, at });
   }
   return found;
 }
@@ -202,7 +211,9 @@ function Pages({ pages }: { pages: readonly PageText[] }) {
     if (!here) return;
     const index = pages.findIndex((page) => page.page === here.page);
     if (index >= room) widen(index + PAGES_AT_ONCE);
-    requestAnimationFrame(() => place.current?.querySelector(`mark[data-at="${here.page}-${here.at}"]`)?.scrollIntoView({ block: "center" }));
+    requestAnimationFrame(() =>
+      place.current?.querySelector(`mark[data-at="${here.page}-${here.at}"]`)?.scrollIntoView({ block: "center" }),
+    );
   }, [here, pages, room]);
   const step = (by: number) => move((now) => (now + by + hits.length) % Math.max(1, hits.length));
   const copy = () =>
@@ -232,16 +243,34 @@ function Pages({ pages }: { pages: readonly PageText[] }) {
         {words && (
           <>
             <span role="status">{TEXT.viewer.hits((at % Math.max(1, hits.length)) + 1, hits.length)}</span>
-            <button type="button" className="btn ghost square small" aria-label={TEXT.viewer.previous} disabled={!hits.length} onClick={() => step(-1)}>
+            <button
+              type="button"
+              className="btn ghost square small"
+              aria-label={TEXT.viewer.previous}
+              disabled={!hits.length}
+              onClick={() => step(-1)}
+            >
               <Icon name="up" />
             </button>
-            <button type="button" className="btn ghost square small" aria-label={TEXT.viewer.next} disabled={!hits.length} onClick={() => step(1)}>
+            <button
+              type="button"
+              className="btn ghost square small"
+              aria-label={TEXT.viewer.next}
+              disabled={!hits.length}
+              onClick={() => step(1)}
+            >
               <Icon name="down" />
             </button>
           </>
         )}
         {navigator.clipboard && (
-          <button type="button" className="btn ghost square small" aria-label={TEXT.viewer.copy} title={TEXT.viewer.copy} onClick={() => void copy()}>
+          <button
+            type="button"
+            className="btn ghost square small"
+            aria-label={TEXT.viewer.copy}
+            title={TEXT.viewer.copy}
+            onClick={() => void copy()}
+          >
             <Icon name="copy" />
           </button>
         )}

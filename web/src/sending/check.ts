@@ -40,7 +40,10 @@ export async function check(chosen: readonly Chosen[], limits: UploadLimits): Pr
 async function fault(file: File, limits: UploadLimits): Promise<string | null> {
   if (!file.size) return TEXT.sending.emptyFile;
   if (file.size > limits.max_file_bytes) return TEXT.sending.tooLarge(bytes(file.size), bytes(limits.max_file_bytes));
-  const head = await file.slice(0, HEAD_BYTES).arrayBuffer().catch(() => null);
+  const head = await file
+    .slice(0, HEAD_BYTES)
+    .arrayBuffer()
+    .catch(() => null);
   if (!head) return TEXT.sending.unreadable;
   const looks = /%PDF[^A-Za-z]|\b\d{1,7}\s+\d{1,5}\s+obj\b/.test(new TextDecoder("latin1").decode(head)); // as ingest
   return looks ? null : TEXT.sending.noPdf;
@@ -59,7 +62,17 @@ export const size = (chosen: readonly Chosen[]): number => chosen.reduce((sum, {
 export async function readable(chosen: readonly Chosen[]): Promise<boolean> {
   for (let at = 0; at < chosen.length; at += AT_ONCE) {
     const some = chosen.slice(at, at + AT_ONCE);
-    const heads = await Promise.all(some.map(({ file }) => file.slice(0, 1).arrayBuffer().then(() => true, () => false)));
+    const heads = await Promise.all(
+      some.map(({ file }) =>
+        file
+          .slice(0, 1)
+          .arrayBuffer()
+          .then(
+            () => true,
+            () => false,
+          ),
+      ),
+    );
     if (heads.includes(false)) return false;
   }
   return true;

@@ -28,8 +28,14 @@ export function ofDrop(data: DataTransfer): Promise<Gathered> {
   return gathered(entries, handles, flat);
 }
 
-async function gathered(entries: FileSystemEntry[], handles: Promise<FileSystemHandle | null>[], flat: File[]): Promise<Gathered> {
-  const chosen = entries.length ? (await Promise.all(entries.map(within))).flat() : flat.map((file) => ({ file, path: file.name }));
+async function gathered(
+  entries: FileSystemEntry[],
+  handles: Promise<FileSystemHandle | null>[],
+  flat: File[],
+): Promise<Gathered> {
+  const chosen = entries.length
+    ? (await Promise.all(entries.map(within))).flat()
+    : flat.map((file) => ({ file, path: file.name }));
   const found = (await Promise.all(handles)).filter((each) => each !== null);
   return { chosen: chosen.sort(byPath), handles: found };
 }

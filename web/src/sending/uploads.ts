@@ -236,12 +236,23 @@ export async function takeUp(key: string, gathering?: Promise<Gathered>): Promis
   if (!gathered) return change(key, { withHandles: false });
   const found = new Map(gathered.chosen.map((each) => [`${each.path}\n${each.file.size}`, each]));
   const named = new Map(gathered.chosen.map((each) => [`${each.path.split("/").at(-1)}\n${each.file.size}`, each]));
-  const files = kept.manifest.map(([path, bytes]) => found.get(`${path}\n${bytes}`) ?? named.get(`${path.split("/").at(-1)}\n${bytes}`));
+  const files = kept.manifest.map(
+    ([path, bytes]) => found.get(`${path}\n${bytes}`) ?? named.get(`${path.split("/").at(-1)}\n${bytes}`),
+  );
   const missing = files.filter((each) => !each).length;
   if (missing) return change(key, { why: TEXT.sending.otherFiles(missing), withHandles: false });
   const same = files.map((each, at) => ({ file: (each as Chosen).file, path: kept.manifest[at]?.[0] ?? "" }));
   const { policy, handles, manifest } = kept;
-  insides.set(key, { files: same, policy, handles, manifest, abort: nothing, wake: nothing, stopped: false, claimed: known(kept) });
+  insides.set(key, {
+    files: same,
+    policy,
+    handles,
+    manifest,
+    abort: nothing,
+    wake: nothing,
+    stopped: false,
+    claimed: known(kept),
+  });
   const over = deliver(key);
   hold(key, over);
   await over;
@@ -254,7 +265,8 @@ function known(kept: Kept): Set<number> {
   for (const { sheets } of live.get().batches.values()) {
     const first = sheets?.[0];
     const start = kept.manifest.findIndex((each, at) => !claimed.has(at) && first && matches(each, first));
-    if (start >= 0 && sheets?.every((sheet, at) => matches(kept.manifest[start + at], sheet))) sheets.forEach((_, at) => claimed.add(start + at));
+    if (start >= 0 && sheets?.every((sheet, at) => matches(kept.manifest[start + at], sheet)))
+      sheets.forEach((_, at) => claimed.add(start + at));
   }
   return claimed;
 }

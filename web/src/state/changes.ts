@@ -33,7 +33,9 @@ export const CHANGES: Table = {
       in_flight,
       waiting_for,
       last_seen_at: at,
-      ...standings(batch, ({ file_id, standing }) => (isSettled(standing) ? standing : now.has(file_id) ? "processing" : "queued")),
+      ...standings(batch, ({ file_id, standing }) =>
+        isSettled(standing) ? standing : now.has(file_id) ? "processing" : "queued",
+      ),
     };
   },
 

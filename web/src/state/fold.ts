@@ -124,5 +124,5 @@ function unknown({ batch_id, at, type }: AnyFeedMessage): Batch {
 }
 
 /** How many files are settled. */
-export const settled = (batch: Pick<Batch, "processed" | "failed" | "cancelled">) => batch.processed + batch.failed + batch.cancelled;
-
+export const settled = (batch: Pick<Batch, "processed" | "failed" | "cancelled">) =>
+  batch.processed + batch.failed + batch.cancelled;

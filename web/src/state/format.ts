@@ -58,9 +58,11 @@ const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), d
 export const between = (from: string | null, to: string | null): number | null =>
   from && to ? Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000) : null;
 
-/** A long name in two parts, so that its end, which tells files apart, stays in sight. */
+const SHORT = 32;
+const TAIL = 12;
+
+/** A long name in two parts, so that its end, which tells files apart, stays in sight. A short one is not cut: letters may join. */
 export function split(name: string): readonly [string, string] {
   const signs = [...name];
-  const tail = Math.min(12, Math.floor(signs.length / 2));
-  return [signs.slice(0, -tail || undefined).join(""), tail ? signs.slice(-tail).join("") : ""];
+  return signs.length <= SHORT ? [name, ""] : [signs.slice(0, -TAIL).join(""), signs.slice(-TAIL).join("")];
 }

@@ -36,16 +36,21 @@ export function uploads(batches: Batches, before: readonly Upload[]): readonly U
     some.sort(byAge);
     return old && same(old.batches, some) ? old : upload(id, some);
   });
-  made.sort((a, b) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : a.request_id < b.request_id ? 1 : -1));
+  made.sort((a, b) =>
+    a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : a.request_id < b.request_id ? 1 : -1,
+  );
   return same(before, made) ? before : made;
 }
 
-const byAge = (a: Batch, b: Batch) => (a.created_at === b.created_at ? (a.batch_id < b.batch_id ? -1 : 1) : a.created_at < b.created_at ? -1 : 1);
+const byAge = (a: Batch, b: Batch) =>
+  a.created_at === b.created_at ? (a.batch_id < b.batch_id ? -1 : 1) : a.created_at < b.created_at ? -1 : 1;
 
-export const same = <Item>(a: readonly Item[], b: readonly Item[]) => a.length === b.length && a.every((item, place) => item === b[place]);
+export const same = <Item>(a: readonly Item[], b: readonly Item[]) =>
+  a.length === b.length && a.every((item, place) => item === b[place]);
 
 function upload(request_id: string, batches: readonly Batch[]): Upload {
-  const sum = (field: "total" | "processed" | "failed" | "cancelled") => batches.reduce((total, batch) => total + batch[field], 0);
+  const sum = (field: "total" | "processed" | "failed" | "cancelled") =>
+    batches.reduce((total, batch) => total + batch[field], 0);
   const active = batches.some((batch) => !TERMINAL.has(batch.status));
   return {
     request_id,

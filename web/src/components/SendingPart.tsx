@@ -1,6 +1,6 @@
-// An upload that this page sends: how far, how fast, how long still; Stop asks what becomes of what is accepted.
+// How an upload is sent: how far, how fast, how long still; Stop asks what becomes of what is accepted.
 
-import { useId, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { useNow } from "../hooks";
 import { ofInput } from "../sending/gather";
 import { dismiss, running, type Sending, sendAgain, sendNow, stop, takeUp } from "../sending/uploads";
@@ -8,38 +8,24 @@ import { bytes, left, number } from "../state/format";
 import { TEXT } from "../texts";
 import { Sent } from "./Bar";
 import { Question } from "./Dialog";
-import { Icon } from "./Icon";
 
 const REJECTED_SHOWN = 50;
 
-export function SendingCard({ of }: { of: Sending }) {
-  const title = of.phase === "checking" ? TEXT.sending.checking(of.count) : of.phase === "interrupted" ? TEXT.sending.interrupted(of.name) : of.name;
-  const name = useId();
-  const over = of.phase === "done" || of.phase === "stopped" || of.phase === "refused";
+export function SendingPart({ of }: { of: Sending }) {
   return (
-    <article className={`card sending ${of.phase}`} aria-labelledby={name}>
-      <header className="card-head">
-        <h3 id={name}>
-          <bdi>{title}</bdi>
-        </h3>
-        {running(of.phase) && <span>{TEXT.sending.of(bytes(of.sent), bytes(of.bytes))}</span>}
-        {over && (
-          <button type="button" className="btn ghost square small" aria-label={TEXT.dismiss} onClick={() => dismiss(of.key)}>
-            <Icon name="close" size={16} />
-          </button>
-        )}
-      </header>
+    <div className={`sending ${of.phase}`}>
       {running(of.phase) && <Going of={of} />}
       {of.phase === "interrupted" && <Interrupted of={of} />}
       {of.phase === "done" && <p className="good">{TEXT.sending.done(of.accepted)}</p>}
       {of.phase === "stopped" && (
         <p>
-          {TEXT.sending.stopped}. {of.undone && of.accepted ? TEXT.sending.cancelled(of.accepted) : TEXT.sending.kept(of.accepted)}
+          {TEXT.sending.stopped}.{" "}
+          {of.undone && of.accepted ? TEXT.sending.cancelled(of.accepted) : TEXT.sending.kept(of.accepted)}
         </p>
       )}
       {of.phase === "refused" && <Refusal of={of} />}
       {of.rejected.length > 0 && <Rejections of={of} />}
-    </article>
+    </div>
   );
 }
 
@@ -52,6 +38,7 @@ function Going({ of }: { of: Sending }) {
     <>
       <Sent share={share} label={TEXT.now.progressOf(of.name)} />
       <p className="facts">
+        <span>{TEXT.sending.of(bytes(of.sent), bytes(of.bytes))}</span>
         {of.phase === "again" && <b className="bad">{TEXT.sending.again(Math.ceil((of.until - now) / 1000))}</b>}
         {of.phase === "storing" && <span>{TEXT.sending.storing}</span>}
         {of.phase === "sending" && of.speed !== null && (
