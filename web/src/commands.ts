@@ -36,9 +36,14 @@ export const retryBatches = (ids: readonly string[]): Promise<boolean> => each(i
 /** The failed and cancelled files of an upload. */
 export async function retryUpload(collection: string, request: string): Promise<boolean> {
   const known = live.get().uploads.find((upload) => upload.request_id === request)?.batches;
-  const views: readonly Pick<BatchView, "batch_id" | "failed" | "cancelled">[] | null =
-    known ?? (await batchesOf(collection, request).catch((error) => (say(said(error), true), null)));
-  return views !== null && retryBatches(views.filter((view) => view.failed + view.cancelled).map((view) => view.batch_id));
+  try {
+    const views: readonly Pick<BatchView, "batch_id" | "failed" | "cancelled">[] =
+      known ?? (await batchesOf(collection, request));
+    return await retryBatches(views.filter((view) => view.failed + view.cancelled).map((view) => view.batch_id));
+  } catch (error) {
+    say(said(error), true);
+    return false;
+  }
 }
 
 /** These files, batch by batch. */

@@ -122,6 +122,7 @@ export class Files {
     this.#stale.clear();
     const rows = this.store.get().items.filter((file) => ids.includes(file.file_id));
     const batches = new Set(rows.map((file) => file.batch_id));
+    let pause = SETTLED_MS;
     for (const batch_id of batches) {
       try {
         const answer = new Map((await ask({ batch_id, limit: PAGE })).items.map((file) => [file.file_id, file]));
@@ -130,10 +131,11 @@ export class Files {
           (file) => newer(file, answer.get(file.file_id)),
         );
       } catch {
+        pause = AGAIN_MS;
         for (const file of rows) if (file.batch_id === batch_id) this.#stale.add(file.file_id);
       }
     }
-    this.#timer = this.#stale.size ? setTimeout(() => void this.#renew(), ids.length && AGAIN_MS) : undefined;
+    this.#timer = this.#stale.size ? setTimeout(() => void this.#renew(), pause) : undefined;
   }
 }
 

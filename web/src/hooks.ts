@@ -28,7 +28,7 @@ const typing = (target: EventTarget | null) =>
   !/^(checkbox|radio|button)$/.test((target as HTMLInputElement).type);
 
 /** A key that stands for something, unless a person writes, or a dialog or menu is open. */
-export function useKeys(keys: Readonly<Record<string, (event: KeyboardEvent) => void>>): void {
+export function useKeys(keys: Readonly<Record<string, (event: KeyboardEvent) => unknown>>): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;

@@ -22,13 +22,21 @@ function standing(batch: Batch | undefined, fields: readonly string[]): Record<s
   return Object.fromEntries(fields.map((field) => [field, known[field]]));
 }
 
-const without = (then: Then, ...names: string[]) => Object.fromEntries(Object.entries(then).filter(([name]) => !names.includes(name)));
+const without = (then: Then, ...names: string[]) =>
+  Object.fromEntries(Object.entries(then).filter(([name]) => !names.includes(name)));
 
 const only = (batches: ReadonlyMap<string, Batch>) => [...batches.values()][0];
 
 function viewOf(then: Then, id: string): BatchView {
   const numbers = without(then, "files");
-  return { ...numbers, batch_id: id, collection_id: "invoices", request_id: "r", policy: "isolate", worker: null } as unknown as BatchView;
+  return {
+    ...numbers,
+    batch_id: id,
+    collection_id: "invoices",
+    request_id: "r",
+    policy: "isolate",
+    worker: null,
+  } as unknown as BatchView;
 }
 
 describe.each(STORIES.map((told, number) => ({ number, told })))("history $number", ({ told }) => {

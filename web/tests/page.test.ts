@@ -1,14 +1,31 @@
 // What the page says of numbers, names and uploads.
 
 import { describe, expect, test } from "vitest";
-import { age, bytes, day, duration, left, split } from "../src/state/format";
 import type { Batch } from "../src/state/fold";
+import { age, bytes, day, duration, left, split } from "../src/state/format";
 import { outcome, pace, shown, type Upload, uploads } from "../src/state/uploads";
 
 const T = "2026-11-26T12:00:00Z";
 
 const batch = (id: string, more: Partial<Batch> = {}): Batch =>
-  ({ batch_id: id, request_id: "r", status: "completed", total: 25, processed: 25, failed: 0, cancelled: 0, attempt: 1, created_at: T, started_at: T, ended_at: T, last_seen_at: T, in_flight: [], waiting_for: [], sheets: null, ...more }) as Batch;
+  ({
+    batch_id: id,
+    request_id: "r",
+    status: "completed",
+    total: 25,
+    processed: 25,
+    failed: 0,
+    cancelled: 0,
+    attempt: 1,
+    created_at: T,
+    started_at: T,
+    ended_at: T,
+    last_seen_at: T,
+    in_flight: [],
+    waiting_for: [],
+    sheets: null,
+    ...more,
+  }) as Batch;
 
 const all = (...batches: Batch[]) => new Map(batches.map((each) => [each.batch_id, each]));
 
@@ -39,7 +56,13 @@ describe("an upload", () => {
   });
 
   test("draws the quires that work, then the next that wait", () => {
-    const some = [batch("a"), batch("b"), batch("c", { status: "processing" }), batch("d", { status: "queued" }), batch("e", { status: "queued" })];
+    const some = [
+      batch("a"),
+      batch("b"),
+      batch("c", { status: "processing" }),
+      batch("d", { status: "queued" }),
+      batch("e", { status: "queued" }),
+    ];
     expect(shown(some, 3).map((each) => each.batch_id)).toEqual(["b", "c", "d"]);
   });
 });
@@ -55,7 +78,9 @@ describe("numbers and times", () => {
   });
 
   test("a long name keeps its end, and a short one is left whole", () => {
-    expect(split("a very long name of a scanned harbour ledger 1931.pdf").join("")).toBe("a very long name of a scanned harbour ledger 1931.pdf");
+    expect(split("a very long name of a scanned harbour ledger 1931.pdf").join("")).toBe(
+      "a very long name of a scanned harbour ledger 1931.pdf",
+    );
     expect(split("a very long name of a scanned harbour ledger 1931.pdf")[1]).toBe("ger 1931.pdf");
     expect(split("رسالة المحطة.pdf")).toEqual(["رسالة المحطة.pdf", ""]);
   });

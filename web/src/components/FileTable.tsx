@@ -21,6 +21,7 @@ import { SelectionBar } from "./SelectionBar";
 const WIDE_ROW = 64;
 const NARROW_ROW = 76;
 const AHEAD = 30;
+const BARS = 112; // what stays at the top covers so much
 const AGE_MS = 30_000;
 
 interface Props {
@@ -35,7 +36,7 @@ interface Props {
 export function FileTable({ files, items, more, open, active }: Props) {
   const height = useNarrow() ? NARROW_ROW : WIDE_ROW;
   const table = useRef<HTMLTableElement>(null);
-  const focused = useRef(-1);
+  const focused = useRef<string | null>(null);
   const [top, setTop] = useState(0);
   const [selected, select] = useState<ReadonlySet<string>>(new Set());
   const [menu, openMenu] = useState<{ file: FileView; anchor: HTMLElement } | null>(null);
@@ -57,15 +58,16 @@ export function FileTable({ files, items, more, open, active }: Props) {
     estimateSize: () => height,
     overscan: 10,
     scrollMargin: top,
+    scrollPaddingStart: BARS,
     getItemKey: (index) => shown[index] ?? index,
     // What has the focus stays in the table, however far it is scrolled.
     rangeExtractor: (range) => {
       const some = defaultRangeExtractor(range);
-      return focused.current >= 0 && focused.current < items.length && !some.includes(focused.current)
-        ? [...some, focused.current].sort((a, b) => a - b)
-        : some;
+      const kept = shown.indexOf(focused.current ?? "");
+      return kept < 0 || some.includes(kept) ? some : [...some, kept].sort((a, b) => a - b);
     },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows of another height
   useEffect(() => rows.measure(), [rows, height]);
   const visible = rows.getVirtualItems();
   const last = visible.at(-1)?.index ?? 0;
@@ -95,27 +97,23 @@ export function FileTable({ files, items, more, open, active }: Props) {
     [files, shown],
   );
 
-  const focusRow = (index: number) => {
-    if (index < 0 || index >= items.length) return;
-    focused.current = index;
-    rows.scrollToIndex(index, { align: "auto" });
-    requestAnimationFrame(() =>
-      table.current?.querySelector<HTMLElement>(`tr[data-index="${index}"] .file-link`)?.focus({ preventScroll: false }),
-    );
-  };
   useKeys(
     useMemo(() => {
       if (!active) return {};
-      return {
-        j: () => focusRow(focused.current + 1),
-        k: () => focusRow(Math.max(0, focused.current - 1)),
-        x: () => {
-          const id = shown[focused.current];
-          if (id) actions.select(id, false);
-        },
+      const move = (by: number) => {
+        const index = Math.max(0, shown.indexOf(focused.current ?? "") + by);
+        const id = shown[index];
+        if (!id) return;
+        focused.current = id;
+        rows.scrollToIndex(index, { align: "auto" });
+        requestAnimationFrame(() => table.current?.querySelector<HTMLElement>(`tr[data-index="${index}"] .file-link`)?.focus());
       };
-      // biome-ignore lint/correctness/useExhaustiveDependencies: focusRow is of these
-    }, [active, shown, actions]),
+      return {
+        j: () => move(1),
+        k: () => move(-1),
+        x: () => focused.current && actions.select(focused.current, false),
+      };
+    }, [active, shown, actions, rows]),
   );
 
   const chosen = items.filter((file) => selected.has(file.file_id));
@@ -130,7 +128,7 @@ export function FileTable({ files, items, more, open, active }: Props) {
         aria-rowcount={more ? -1 : items.length + 1}
         onFocus={({ target }) => {
           const row = target.closest<HTMLElement>("tr[data-index]");
-          if (row) focused.current = Number(row.dataset.index);
+          if (row) focused.current = shown[Number(row.dataset.index)] ?? null;
         }}
       >
         <caption className="hidden">{TEXT.table.title}</caption>
@@ -226,7 +224,7 @@ export function FileTable({ files, items, more, open, active }: Props) {
 }
 
 const Gap = ({ height }: { height: number }) => (
-  <tr aria-hidden="true" className="gap" style={{ height }}>
-    <td colSpan={8} />
+  <tr role="presentation" className="gap" style={{ height }}>
+    <td role="presentation" colSpan={8} />
   </tr>
 );

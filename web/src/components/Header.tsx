@@ -86,7 +86,7 @@ function Search({ view, collection, input }: { view: View | null; collection: st
           event.currentTarget.blur();
         }}
       />
-      <kbd aria-hidden="true">/</kbd>
+      <kbd>/</kbd>
     </form>
   );
 }

@@ -9,7 +9,7 @@ import { Files } from "../files";
 import { sendings } from "../sending/uploads";
 import { number } from "../state/format";
 import { useStore } from "../state/store";
-import { STANDING, TEXT } from "../texts";
+import { TEXT } from "../texts";
 import { addressOf, SORTS, STATUS_OF, TABS, type Tab, type View } from "../view";
 import { DropBar, type useChoosers } from "./Drop";
 import { Empty } from "./Empty";
@@ -177,10 +177,10 @@ function Words({ view }: { view: View }) {
 }
 
 function Nothing({ view }: { view: View }) {
-  const status = STATUS_OF[view.tab] as keyof typeof STANDING | undefined;
+  const status = STATUS_OF[view.tab] as keyof typeof TEXT.table.noneIs | undefined;
   return (
     <div className="nothing">
-      <p>{view.q ? TEXT.table.noneFound(view.q) : status ? TEXT.table.noneIs(STANDING[status]) : TEXT.table.none}</p>
+      <p>{view.q ? TEXT.table.noneFound(view.q) : status ? TEXT.table.noneIs[status] : TEXT.table.none}</p>
       {view.q && (
         <To className="btn" href={addressOf({ ...view, q: "" })}>
           {TEXT.table.clearSearch}

@@ -23,7 +23,7 @@ export function NowBar() {
       </button>
       {opened && (
         <Dialog title={TEXT.now.title} kind="sheet" onClose={() => open(false)}>
-          <UploadedFilesSidebar />
+          <UploadedFilesSidebar titled={false} />
         </Dialog>
       )}
     </>

@@ -16,7 +16,8 @@ import { To } from "./Link";
 import { Pill } from "./Name";
 import { UploadCard } from "./UploadCard";
 
-export function UploadedFilesSidebar() {
+/** `titled` is false where the dialog that it is in has the title. */
+export function UploadedFilesSidebar({ titled = true }: { titled?: boolean }) {
   const sent = useStore(sendings);
   const uploads = useStore(live, (now) => now.uploads);
   const ready = useStore(live, (now) => now.ready);
@@ -28,7 +29,7 @@ export function UploadedFilesSidebar() {
   return (
     <>
       <section aria-labelledby="now">
-        <h2 id="now" className="section">
+        <h2 id="now" className={titled ? "section" : "hidden"}>
           {TEXT.now.title}
         </h2>
         {cards.map(({ key, sending, upload }) => (

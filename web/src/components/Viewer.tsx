@@ -143,7 +143,7 @@ function Facts({ file }: { file: FileView }) {
 /** What to know, and the text. */
 function Reading({ file }: { file: FileView }) {
   return (
-    <section className="viewer-text" aria-label={TEXT.viewer.text}>
+    <div className="viewer-text">
       {file.error_code && <p className="notice bad">{REASON[file.error_code]}</p>}
       {file.notices.map((notice) => (
         <p key={notice.code} className="notice warn">
@@ -152,7 +152,7 @@ function Reading({ file }: { file: FileView }) {
         </p>
       ))}
       {file.links.text ? <Text file={file} /> : !file.error_code && <p className="hint">{TEXT.viewer.notYet}</p>}
-    </section>
+    </div>
   );
 }
 
@@ -205,7 +205,7 @@ function Pages({ pages }: { pages: readonly PageText[] }) {
   const hits = useMemo(() => hitsOf(pages, words), [pages, words]);
   const [at, move] = useState(0);
   const [room, widen] = useState(PAGES_AT_ONCE);
-  const place = useRef<HTMLDivElement>(null);
+  const place = useRef<HTMLElement>(null);
   const here = hits.length ? hits[at % hits.length] : undefined;
   useEffect(() => {
     if (!here) return;
@@ -276,7 +276,7 @@ function Pages({ pages }: { pages: readonly PageText[] }) {
         )}
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard, too */}
-      <div className="pages" ref={place} tabIndex={0} role="region" aria-label={TEXT.viewer.text}>
+      <section className="pages" ref={place} tabIndex={0} aria-label={TEXT.viewer.text}>
         {pages.slice(0, room).map((page) => (
           <section key={page.page} className="text-page" aria-label={TEXT.viewer.page(page.page)}>
             <h3>{number(page.page)}</h3>
@@ -294,7 +294,7 @@ function Pages({ pages }: { pages: readonly PageText[] }) {
             {TEXT.viewer.morePages}
           </button>
         )}
-      </div>
+      </section>
     </>
   );
 }

@@ -182,7 +182,7 @@ function claim(message: BatchCreatedMessage): void {
     const start = inside.manifest.findIndex((each, at) => !inside.claimed.has(at) && first && matches(each, first));
     const all = start >= 0 && message.files.every((file, at) => matches(inside.manifest[start + at], file));
     if (!all) continue;
-    message.files.forEach((_, at) => inside.claimed.add(start + at));
+    for (const at of message.files.keys()) inside.claimed.add(start + at);
     change(sending.key, { accepted: inside.claimed.size, batches: [...sending.batches, message.batch_id] }, false);
     if (inside.stopped && sending.undone) void cancelBatch(message.batch_id).catch(() => undefined);
     return;
@@ -266,7 +266,7 @@ function known(kept: Kept): Set<number> {
     const first = sheets?.[0];
     const start = kept.manifest.findIndex((each, at) => !claimed.has(at) && first && matches(each, first));
     if (start >= 0 && sheets?.every((sheet, at) => matches(kept.manifest[start + at], sheet)))
-      sheets.forEach((_, at) => claimed.add(start + at));
+      for (const at of sheets.keys()) claimed.add(start + at);
   }
   return claimed;
 }
