@@ -224,7 +224,8 @@ export function FileTable({ files, items, more, open, active }: Props) {
 }
 
 const Gap = ({ height }: { height: number }) => (
-  <tr role="presentation" className="gap" style={{ height }}>
-    <td role="presentation" colSpan={8} />
+  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row that holds the place of those out of sight cannot be focused
+  <tr aria-hidden="true" className="gap" style={{ height }}>
+    <td colSpan={8} />
   </tr>
 );
