@@ -4,7 +4,7 @@ import { announce } from "./announce";
 import { requests as ask, type Request } from "./api/server";
 import { live } from "./live";
 import { notify } from "./notify";
-import { sendings } from "./sending/uploads";
+import { arriving, sendings } from "./sending/uploads";
 import { Store } from "./state/store";
 import type { Upload } from "./state/uploads";
 import { TEXT } from "./texts";
@@ -23,27 +23,32 @@ const NOTHING: Requests = { collection: null, items: [], cursor: null, ready: fa
 export const requests = new Store<Requests>(NOTHING);
 
 let soon: ReturnType<typeof setTimeout> | undefined;
-let before: readonly Upload[] = [];
+/** Which uploads went on when they were looked at last. */
+let going = new Map<string, boolean>();
 let saidAt = 0;
 
-live.subscribe(() => {
+live.subscribe(watch);
+sendings.subscribe(watch);
+
+function watch(): void {
   const { collection, uploads, ready } = live.get();
   if (!collection || !ready) return;
+  const now = new Map(uploads.map((upload) => [upload.request_id, upload.active || arriving(upload)]));
+  const before = going;
+  going = now;
   if (requests.get().collection !== collection) {
     requests.set({ ...NOTHING, collection }, true);
-    before = uploads;
     void load();
     return;
   }
-  const known = new Map(before.map((upload) => [upload.request_id, upload]));
   for (const upload of uploads) {
-    const old = known.get(upload.request_id);
-    if (old?.active && !upload.active) ended(upload);
-    if (!old || old.active !== upload.active) soon ??= setTimeout(load, SOON_MS);
+    const goes = now.get(upload.request_id);
+    if (before.get(upload.request_id) === goes) continue;
+    if (before.get(upload.request_id)) ended(upload);
+    soon ??= setTimeout(load, SOON_MS);
   }
-  before = uploads;
   progress(uploads);
-});
+}
 
 async function load(): Promise<void> {
   clearTimeout(soon);

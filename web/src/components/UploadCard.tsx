@@ -96,8 +96,8 @@ function Reading({ upload }: { upload: Upload }) {
           ))}
         </ul>
       )}
-      <Life upload={upload} />
-      <Actions upload={upload} name={name} />
+      {upload.active && <Life upload={upload} />}
+      {upload.active && <Actions upload={upload} name={name} />}
     </>
   );
 }

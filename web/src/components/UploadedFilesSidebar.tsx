@@ -7,7 +7,7 @@ import { useNow } from "../hooks";
 import { live } from "../live";
 import { more, nameOf, requests } from "../requests";
 import { Router } from "../router";
-import { dismiss, type Sending, sendings } from "../sending/uploads";
+import { arriving, dismiss, partOf, type Sending, sendings } from "../sending/uploads";
 import { between, clock, day, duration } from "../state/format";
 import { useStore } from "../state/store";
 import { outcome, type Upload } from "../state/uploads";
@@ -37,7 +37,7 @@ export function UploadedFilesSidebar({ titled = true }: { titled?: boolean }) {
         ))}
         {ready && !cards.length && <p className="hint">{TEXT.now.nothing}</p>}
       </section>
-      <Earlier uploads={uploads} />
+      <Earlier uploads={uploads} sent={sent} />
     </>
   );
 }
@@ -50,12 +50,8 @@ interface Card {
 
 /** One card an upload, whether it is sent, or read, or both; it stays the same one all the while. */
 function paired(sent: readonly Sending[], uploads: readonly Upload[]): readonly Card[] {
-  const active = uploads.filter((upload) => upload.active);
-  const of = (sending: Sending) =>
-    active.find(
-      ({ request_id, batches }) =>
-        request_id === sending.request || batches.some(({ batch_id }) => sending.batches.includes(batch_id)),
-    );
+  const active = uploads.filter((upload) => upload.active || arriving(upload));
+  const of = (sending: Sending) => active.find((upload) => partOf(sending, upload));
   const ours = sent.map((sending) => ({ key: sending.key, sending, upload: of(sending) }));
   const taken = new Set(ours.map(({ upload }) => upload));
   return [
@@ -83,16 +79,17 @@ export function past(uploads: readonly Upload[], items: readonly Request[]): rea
     .filter((item) => item.ended_at && !known.has(item.request_id))
     .map((item) => ({ ...item, ...item.files, name: nameOf(item.request_id, null, items) }));
   const ended = uploads
-    .filter((upload) => !upload.active)
+    .filter((upload) => !upload.active && !arriving(upload))
     .map((upload) => ({ ...upload, name: nameOf(upload.request_id, upload, items) }));
   return [...listed, ...ended].sort((a, b) => ((a.ended_at ?? "") < (b.ended_at ?? "") ? 1 : -1));
 }
 
-function Earlier({ uploads }: { uploads: readonly Upload[] }) {
+function Earlier({ uploads, sent }: { uploads: readonly Upload[]; sent: readonly Sending[] }) {
   const { items, cursor } = useStore(requests);
   const collection = useStore(live, (now) => now.collection) ?? "";
   const now = useNow();
-  const all = useMemo(() => past(uploads, items), [uploads, items]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is still sent has not ended
+  const all = useMemo(() => past(uploads, items), [uploads, items, sent]);
   if (!all.length) return null;
   const days = Map.groupBy(all, (each) => day(each.ended_at ?? each.created_at, now));
   return (

@@ -2,10 +2,12 @@
 
 import { announce } from "../announce";
 import { said } from "../api/http";
-import { cancelBatch, config } from "../api/server";
+import { config } from "../api/server";
+import { cancelBatches } from "../commands";
 import type { Accepted, BatchCreatedMessage } from "../contract";
 import { listen, live } from "../live";
 import { Store } from "../state/store";
+import type { Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { check, type Rejected, readable, size } from "./check";
 import { type Chosen, type Gathered, nameOf, ofHandles } from "./gather";
@@ -71,6 +73,13 @@ export function dismiss(key: string): void {
 /** Whether leaving the page would end something. */
 export const busy = (): boolean => sendings.get().some(({ phase }) => phase === "checking" || running(phase));
 export const running = (phase: Sending["phase"]) => phase === "sending" || phase === "storing" || phase === "again";
+
+/** Whether files of an upload still travel from here: it has not ended, however its batches stand. */
+export const arriving = (upload: Upload): boolean =>
+  sendings.get().some((sending) => running(sending.phase) && partOf(sending, upload));
+
+export const partOf = (sending: Sending, upload: Upload): boolean =>
+  sending.request === upload.request_id || upload.batches.some(({ batch_id }) => sending.batches.includes(batch_id));
 
 const blank = (key: string, name: string, collection: string): Sending => ({
   key,
@@ -184,7 +193,7 @@ function claim(message: BatchCreatedMessage): void {
     if (!all) continue;
     for (const at of message.files.keys()) inside.claimed.add(start + at);
     change(sending.key, { accepted: inside.claimed.size, batches: [...sending.batches, message.batch_id] }, false);
-    if (inside.stopped && sending.undone) void cancelBatch(message.batch_id).catch(() => undefined);
+    if (inside.stopped && sending.undone) void cancelBatches([message.batch_id]);
     return;
   }
 }
@@ -203,7 +212,7 @@ export async function stop(key: string, undo: boolean): Promise<void> {
   inside.abort();
   inside.wake();
   void drop(key);
-  if (undo) await Promise.allSettled((find(key)?.batches ?? []).map(cancelBatch));
+  if (undo) await cancelBatches(find(key)?.batches ?? []);
 }
 
 /** Does not wait any longer. */
