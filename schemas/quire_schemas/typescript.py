@@ -1,7 +1,7 @@
 """TypeScript of what servers and pages say to each other: `web/src/contract.ts` (`python -m quire_schemas.generate` writes it).
 
-Structs become interfaces by way of their JSON Schema; a field that may be left out of a message has a question mark. What the HTTP
-API answers is always whole: its defaults are for readers of older answers.
+Structs become interfaces by way of their JSON Schema; a field that may be left out of a message has a question mark. What the
+HTTP API answers is always whole: its defaults are for readers of older answers.
 """
 
 from typing import Any, get_args
@@ -22,7 +22,9 @@ def document() -> str:
     _, definitions = components(structs, REFERENCE)
     whole = {name for name in definitions if hasattr(views, name)}
     interfaces = [_interface(name, schema, whole=name in whole) for name, schema in definitions.items()]
-    return "\n".join([HEAD, *interfaces, _union("AnyFeedMessage", messages.AnyFeedMessage), _union("Message", messages.ServerMessage)])
+    return "\n".join(
+        [HEAD, *interfaces, _union("AnyFeedMessage", messages.AnyFeedMessage), _union("Message", messages.ServerMessage)]
+    )
 
 
 def _interface(name: str, schema: Schema, *, whole: bool) -> str:

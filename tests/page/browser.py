@@ -96,7 +96,9 @@ class Visit:
         if not await self.page.evaluate("typeof axe === 'object'"):
             await self.page.evaluate(AXE.read_text("utf-8"))
         found = await self.page.evaluate("axe.run({resultTypes: ['violations']})")
-        return [f"{one['id']}: {node['html'][:160]} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]]
+        return [
+            f"{one['id']}: {node['html'][:160]} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]
+        ]
 
     async def no_wider_than_the_screen(self) -> None:
         width = await self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")

@@ -28,7 +28,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-async def client(browser: Browser, stack: Stack) -> AsyncIterator[Client]:  # noqa: F811 - the fixture
+async def client(browser: Browser, stack: Stack) -> AsyncIterator[Client]:
     async with serving(stack) as one:
         yield one
 

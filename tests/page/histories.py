@@ -1,8 +1,8 @@
 """`python -m tests.page.histories` writes web/tests/histories.json: what subscribers were told in some histories, and where the
 Python fold says that the batch stood after each message. The page's fold is held against it.
 
-Each history is of the model that the Python fold is tested with (tests/schemas/history.py). Its records are in the file, so that a
-test can tell with today's fold whether its messages and states are still the true ones.
+Each history is of the model that the Python fold is tested with (tests/schemas/history.py). Its records are in the file, so that
+a test can tell with today's fold whether its messages and states are still the true ones.
 """
 
 from __future__ import annotations
@@ -27,10 +27,23 @@ from quire_schemas.events import TYPES, Event, event_of
 FIXTURE = Path(__file__).parents[2] / "web" / "tests" / "histories.json"
 SOME = settings(max_examples=600, stateful_step_count=40, derandomize=True, database=None, phases=[Phase.generate])
 KEPT = 24
-FIELDS = (
-    "status generation attempt stage total processed failed cancelled created_at started_at ended_at last_seen_at"
-    " error_code error_message in_flight"
-).split()
+FIELDS = [
+    "status",
+    "generation",
+    "attempt",
+    "stage",
+    "total",
+    "processed",
+    "failed",
+    "cancelled",
+    "created_at",
+    "started_at",
+    "ended_at",
+    "last_seen_at",
+    "error_code",
+    "error_message",
+    "in_flight",
+]
 
 Told = dict[str, Any]
 
@@ -45,13 +58,17 @@ def told(events: Iterable[Event]) -> list[Told]:
         for number, message in enumerate(messages, 1):
             numbered = structs.replace(message, seq=len(heard) + 1)
             last = number == len(messages) and state is not None
-            heard.append({"message": msgspec.to_builtins(numbered, str_keys=True), "then": standing(state) if last and state else None})
+            heard.append(
+                {"message": msgspec.to_builtins(numbered, str_keys=True), "then": standing(state) if last and state else None}
+            )
     return json.loads(msgspec.json.encode(heard))  # type: ignore[no-any-return]
 
 
 def standing(state: BatchState) -> Told:
     view = msgspec.to_builtins(state_view(state, lambda _file, _kind: ""))
-    return {name: view[name] for name in FIELDS} | {"files": {file["file_id"]: file["processing_status"] for file in view["files"]}}
+    return {name: view[name] for name in FIELDS} | {
+        "files": {file["file_id"]: file["processing_status"] for file in view["files"]}
+    }
 
 
 def recorded() -> list[list[Event]]:
@@ -100,7 +117,8 @@ def restored(records: list[Told]) -> list[Event]:
 
 def write() -> None:
     histories = [
-        {"records": [stored(event) | {"batch_id": event.batch_id} for event in events], "told": told(events)} for events in recorded()
+        {"records": [stored(event) | {"batch_id": event.batch_id} for event in events], "told": told(events)}
+        for events in recorded()
     ]
     lines = ",\n".join(msgspec.json.encode(history).decode() for history in histories)
     FIXTURE.write_text(f"[\n{lines}\n]\n", "utf-8")

@@ -18,7 +18,9 @@ LINK_SECONDS = "2"
 
 @pytest.fixture(scope="module")
 async def closed(stack: Stack) -> AsyncIterator[Client]:
-    async with serving(stack, settings={"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": SECRET, "QUIRE_LINK_S": LINK_SECONDS}) as client:
+    async with serving(
+        stack, settings={"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": SECRET, "QUIRE_LINK_S": LINK_SECONDS}
+    ) as client:
         yield client
 
 

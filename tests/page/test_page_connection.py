@@ -139,7 +139,9 @@ async def test_a_file_that_is_not_there_is_said_so(visit: Visit, collection: str
     visit.wrong.clear()
 
 
-async def test_rows_are_true_although_they_could_not_be_fetched(visit: Visit, client: Client, collection: str, made: Made) -> None:
+async def test_rows_are_true_although_they_could_not_be_fetched(
+    visit: Visit, client: Client, collection: str, made: Made
+) -> None:
     files = [(path.name, path.read_bytes()) for path in sorted(made(3, slow=True, name="slow").iterdir())]
     [batch] = await client.accepted(files, collection_id=collection)
     await visit.open(f"/collections/{collection}")

@@ -1,4 +1,4 @@
-"""Under a person's hands: slow presses while messages come, the keyboard alone, a phone; nothing moves, nothing loses the focus."""
+"""Under a person's hands: slow presses while messages come, the keyboard alone, a phone; focus and scroll stay."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ async def test_a_slow_press_on_cancel_always_takes_effect_while_messages_come(
     visit.wrong = [wrong for wrong in visit.wrong if "409" not in wrong]  # a batch may end before its cancel comes
 
 
-async def test_focus_scroll_and_selected_text_stay_while_files_come(visit: Visit, client: Client, collection: str, made: Made) -> None:
+async def test_focus_scroll_and_selected_text_stay_while_files_come(
+    visit: Visit, client: Client, collection: str, made: Made
+) -> None:
     files = [(path.name, path.read_bytes()) for path in sorted(made(120).iterdir())]
     for batch in await client.accepted(files, collection_id=collection):
         await client.ended(batch)
@@ -100,7 +102,9 @@ async def test_everything_is_done_with_the_keyboard_alone(visit: Visit, client: 
     await expect(visit.page.get_by_role("heading", name="Drop PDFs anywhere")).to_be_visible()
 
 
-async def test_a_phone_shows_list_first_and_now_at_the_foot(browser: Browser, client: Client, collection: str, made: Made) -> None:
+async def test_a_phone_shows_list_first_and_now_at_the_foot(
+    browser: Browser, client: Client, collection: str, made: Made
+) -> None:
     files = [(path.name, path.read_bytes()) for path in sorted(made(60, slow=True, name="slow").iterdir())]
     async with visiting(browser, client.quire.notifier_url, width=320, height=640, has_touch=True, is_mobile=True) as visit:
         await visit.open(f"/collections/{collection}")

@@ -19,7 +19,7 @@ async def batch(client: Client) -> AsyncIterator[str]:
     names = [*NAMES, *(path.name for path in sorted(PDFS.iterdir()) if not path.name.isascii())]
     [one] = await client.accepted([(name, (PDFS / name).read_bytes()) for name in names], collection_id="states")
     await client.ended(one)
-    yield one
+    return one
 
 
 async def empty(visit: Visit, _batch: str) -> None:
@@ -123,7 +123,9 @@ async def phone(visit: Visit) -> None:
     await expect(visit.page.get_by_role("dialog")).to_be_visible()
 
 
-async def test_nothing_comes_from_elsewhere_and_the_policy_allows_nothing_inline(visit: Visit, client: Client, batch: str) -> None:
+async def test_nothing_comes_from_elsewhere_and_the_policy_allows_nothing_inline(
+    visit: Visit, client: Client, batch: str
+) -> None:
     asked: list[str] = []
     visit.page.on("request", lambda request: asked.append(request.url))
     await viewer(visit, batch)

@@ -189,7 +189,9 @@ async def test_ingest_killed_in_mid_upload_is_tried_again_by_itself(browser: Bro
         assert len((await client.get("/api/files", limit=500))["items"]) == 60
 
 
-async def test_two_thousand_files_are_chosen_checked_and_accepted(visit: Visit, client: Client, collection: str, made: Made) -> None:
+async def test_two_thousand_files_are_chosen_checked_and_accepted(
+    visit: Visit, client: Client, collection: str, made: Made
+) -> None:
     folder = made(2000)
     await visit.open(f"/collections/{collection}")
     await visit.live()
@@ -211,5 +213,7 @@ async def _accepted(client: Client, collection: str, count: int) -> bool:
 
 async def _rows_beyond(visit: Visit, index: int) -> bool:
     return bool(
-        await visit.page.evaluate("index => [...document.querySelectorAll('tr[data-index]')].some(r => +r.dataset.index > index)", index)
+        await visit.page.evaluate(
+            "index => [...document.querySelectorAll('tr[data-index]')].some(r => +r.dataset.index > index)", index
+        )
     )

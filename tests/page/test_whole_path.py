@@ -15,7 +15,9 @@ from tests.page.conftest import PDFS
 Made = Callable[..., Path]
 
 
-async def test_sixty_files_among_them_a_corrupt_one_an_encrypted_one_and_one_without_text(visit: Visit, collection: str, made: Made) -> None:
+async def test_sixty_files_among_them_a_corrupt_one_an_encrypted_one_and_one_without_text(
+    visit: Visit, collection: str, made: Made
+) -> None:
     folder = made(57)
     for name in ("Confidential.pdf", "Damaged on the way.pdf", "Empty page.pdf"):
         shutil.copy(PDFS / name, folder)

@@ -128,3 +128,60 @@ test("after a retry nothing of the old failure is left", () => {
   batches = take(batches, { ...base, seq: 3, type: "FILES_PROCESSED", file_id: "f1", filename: "a.pdf", status: "processed" });
   expect(only(batches)).toMatchObject({ processed: 1, failed: 0 });
 });
+
+describe("a collection of which only the numbers are known", () => {
+  const active = (batch_id: string, more: Partial<BatchView> = {}) =>
+    ({
+      batch_id,
+      request_id: "r",
+      policy: "isolate",
+      worker: null,
+      status: "processing",
+      total: 4,
+      processed: 1,
+      failed: 0,
+      cancelled: 0,
+      in_flight: [],
+      ...more,
+    }) as unknown as BatchView;
+  const message = (seq: number, type: AnyFeedMessage["type"], batch_id: string, more: object) =>
+    ({ seq, type, batch_id, collection_id: "c", at: "2026-01-01T00:00:00Z", ...more }) as AnyFeedMessage;
+  const settled = (seq: number, batch_id: string, file_id: string, status = "processed") =>
+    message(seq, "FILES_PROCESSED", batch_id, { file_id, filename: `${file_id}.pdf`, status });
+  const numbers = (batch: Batch | undefined) => batch && [batch.processed, batch.failed, batch.total];
+  const position = { file_id: "f", filename: "f.pdf", stage: "extracting", page: 1, pages: 2 } as const;
+
+  test("counts files that no snapshot names", () => {
+    let batches = begin(NONE, [active("a", { in_flight: [position] })], 3);
+    batches = take(take(batches, settled(4, "a", "f")), settled(5, "a", "g", "failed"));
+    expect([numbers(batches.get("a")), batches.get("a")?.in_flight]).toEqual([[2, 1, 4], []]);
+  });
+
+  test("asks for a batch that it was never told of, and a part of the snapshot that is older changes nothing", () => {
+    let batches = take(NONE, settled(6, "unknown", "h"));
+    expect(batches.get("unknown")?.vague).toBe(true);
+    batches = add(batches, [active("unknown"), active("b", { processed: 2 })], 8);
+    expect(numbers(batches.get("unknown"))).toEqual([1, 0, 0]);
+    expect(numbers(take(batches, settled(7, "b", "i")).get("b"))).toEqual([2, 0, 4]);
+    expect(numbers(take(batches, settled(9, "b", "j")).get("b"))).toEqual([3, 0, 4]);
+  });
+
+  test("asks where a retry leaves the numbers open; then each file is counted, whatever an older message says", () => {
+    let batches = take(
+      begin(NONE, [active("b", { processed: 3 })], 1),
+      message(2, "BATCH_RETRY_REQUESTED", "b", { file_ids: ["k"], generation: 1 }),
+    );
+    const asked = batches.get("b");
+    expect(asked?.vague).toBe(true);
+    const files = ["i", "j", "k", "l"].map((file_id) => ({
+      file_id,
+      processing_status: file_id === "i" ? "processed" : "queued",
+    }));
+    batches = answered(batches, active("b", { files } as unknown as Partial<BatchView>), asked?.told ?? 0) ?? NONE;
+    batches = take(
+      batches,
+      message(11, "BATCH_PROCESSING_PROGRESS", "b", { stage: "heartbeat", processed: 3, failed: 0, total: 4, in_flight: [] }),
+    );
+    expect([numbers(batches.get("b")), batches.get("b")?.vague]).toEqual([[1, 0, 4], false]);
+  });
+});

@@ -40,7 +40,9 @@ def page_routes(ingest_url: str, folder: Path) -> list[BaseRoute]:
     built, every address of it says so.
     """
     headers = {**_SAFE, "Content-Security-Policy": policy(ingest_url)}
-    held = {path.relative_to(folder).as_posix(): _static(path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    held = {
+        path.relative_to(folder).as_posix(): _static(path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+    }
     index = held.pop("index.html", None)
 
     def view(depth: int) -> Callable[[Request], Awaitable[Response]]:
@@ -87,5 +89,8 @@ def _answer(request: Request, static: Static, headers: Mapping[str, str]) -> Res
     known = etag in request.headers.get("if-none-match", "")
     more = {**headers, "ETag": etag, "Vary": "Accept-Encoding"} | ({} if packed is None else {"Content-Encoding": "gzip"})
     return Response(
-        None if known else packed or static.plain, 304 if known else 200, headers=more, media_type=None if known else static.media_type
+        None if known else packed or static.plain,
+        304 if known else 200,
+        headers=more,
+        media_type=None if known else static.media_type,
     )

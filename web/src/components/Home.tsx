@@ -52,6 +52,7 @@ export function Home({ view, choosers, active, blank }: Props) {
   if (blank) return <Empty collection={collection} choosers={choosers} />;
   return (
     <>
+      <h1 className="hidden">{collection}</h1>
       <DropBar {...choosers} />
       <Tabs view={view} />
       {q && <Words view={view} />}

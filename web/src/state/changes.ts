@@ -28,8 +28,7 @@ export const CHANGES: Table = {
     return {
       ...(stage === "released" ? { status: "queued" as const } : { stage }),
       total,
-      processed,
-      failed,
+      ...(batch.sheets ? {} : { processed, failed }), // each is counted: the message may be older than what was asked for
       in_flight,
       waiting_for,
       last_seen_at: at,
