@@ -30,7 +30,7 @@ async def empty(visit: Visit, _batch: str) -> None:
 async def files(visit: Visit, _batch: str) -> None:
     await visit.open("/collections/states")
     await expect(visit.row("Receipt.pdf")).to_be_visible()
-    await expect(visit.page.locator(".earlier")).to_be_visible()
+    await expect(visit.page.locator(".earlier, .now-bar")).to_be_visible()
 
 
 async def selected(visit: Visit, batch: str) -> None:

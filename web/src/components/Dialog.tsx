@@ -1,6 +1,6 @@
 // The browser's own modal dialog: it keeps the focus, closes with Escape, and gives the focus back.
 
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { TEXT } from "../texts";
 import { Icon } from "./Icon";
 
@@ -15,7 +15,7 @@ interface Props {
 export function Dialog({ title, kind = "small", head, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const name = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();

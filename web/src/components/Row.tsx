@@ -177,7 +177,7 @@ export function Original({
   children?: string;
 }) {
   const href = lasting(file.links.original);
-  const label = TEXT.table.pdfOf(file.original_filename);
+  const label = children === TEXT.table.pdf ? TEXT.table.pdfOf(file.original_filename) : undefined;
   if (href)
     return (
       <a className={className} href={href} target="_blank" rel="noopener noreferrer" aria-label={label}>

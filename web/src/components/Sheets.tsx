@@ -39,8 +39,9 @@ export function sheetsText(batch: Pick<Batch, "total" | "processed" | "failed" |
 
 const Strip = memo(function Strip({ drawn, label, big }: { drawn: string; label: string; big: boolean }) {
   const sheets = drawn ? drawn.split(" ") : [];
+  const spoken = label ? { role: "img", "aria-label": label } : { "aria-hidden": true };
   return (
-    <span className={big ? "sheets big" : "sheets"} role="img" aria-label={label}>
+    <span className={big ? "sheets big" : "sheets"} {...spoken}>
       {sheets.map((shape, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a sheet is its place
         <Leaf key={place} shape={shape} />

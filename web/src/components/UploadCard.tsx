@@ -1,7 +1,7 @@
 // An upload, from its first byte to its last file: how it is sent, how it is read, the quires that work, the files in hand. Made
 // once, changed in place.
 
-import { memo, useId, useState } from "react";
+import { memo, type PointerEvent, useId, useState } from "react";
 import { cancelBatches } from "../commands";
 import { useNow } from "../hooks";
 import { nameOf, requests } from "../requests";
@@ -20,7 +20,7 @@ import { SendingPart } from "./SendingPart";
 import { Sheets } from "./Sheets";
 
 const QUIRES_SHOWN = 4;
-const FILES_SHOWN = 4;
+const FILES_SHOWN = 3;
 const SILENT_S = 45;
 
 interface Props {
@@ -86,7 +86,7 @@ function Reading({ upload }: { upload: Upload }) {
         ))}
         {waiting > 0 && <p className="hint">{TEXT.now.more(waiting)}</p>}
       </div>
-      {inHand.length > 0 && (
+      {upload.active && (
         <ul className="in-hand">
           {inHand.map(({ file_id, filename, page, pages, stage }) => (
             <li key={file_id}>
@@ -163,13 +163,16 @@ function Life({ upload }: { upload: Upload }) {
   );
 }
 
+/** A press that began here ends here, although the card may have grown meanwhile. */
+const held = (event: PointerEvent<HTMLElement>) => event.currentTarget.setPointerCapture(event.pointerId);
+
 function Actions({ upload, name }: { upload: Upload; name: string }) {
   const [asked, ask] = useState(false);
   const rest = upload.total - upload.processed - upload.failed - upload.cancelled;
   const active = upload.batches.filter((batch) => !TERMINAL.has(batch.status)).map((batch) => batch.batch_id);
   return (
     <div className="actions">
-      <button type="button" className="btn bad" onClick={() => ask(true)}>
+      <button type="button" className="btn bad" onPointerDown={held} onClick={() => ask(true)}>
         {TEXT.now.cancelRest}
       </button>
       <To className="btn ghost" href={Router.Upload({ request: upload.request_id })}>
