@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.integration.test_access import SECRET, bearer, token
@@ -13,14 +14,10 @@ from tests.page.browser import Browser, Visit, visiting
 from tests.page.conftest import PDFS
 from tests.samples_pdf import simple_pdf
 
-LINK_SECONDS = "2"
-
 
 @pytest.fixture(scope="module")
 async def closed(stack: Stack) -> AsyncIterator[Client]:
-    async with serving(
-        stack, settings={"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": SECRET, "QUIRE_LINK_S": LINK_SECONDS}
-    ) as client:
+    async with serving(stack, settings={"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": SECRET}) as client:
         yield client
 
 
@@ -79,20 +76,29 @@ async def test_a_token_that_expires_is_renewed_where_one_is(entering: Visit) -> 
 
 
 async def test_links_are_fresh_when_they_are_clicked(entering: Visit, closed: Client) -> None:
+    """The list's own links have expired: their signatures are spoilt on the way."""
     answer = await closed.http.post(
         f"{closed.quire.ingest_url}/api/documents/process?collection_id=mine",
         headers=bearer(token()),
         files=[("f", ("Old ledger.pdf", simple_pdf("Old ledger")))],
     )
     assert answer.status_code == 202
+
+    async def spoil(route: Route) -> None:
+        listed = await route.fetch()
+        await route.fulfill(response=listed, body=(await listed.text()).replace("expires=", "expires=1"))
+
+    await entering.page.route(re.compile(r"/api/files\?"), spoil)
     await use(entering, token())
     row = entering.row("Old ledger.pdf")
     await expect(row).to_contain_text("Done")
-    await entering.page.wait_for_timeout(1000 * (float(LINK_SECONDS) * 2 + 1))
-    async with entering.page.expect_popup() as opened, entering.page.context.expect_event("response") as answered:
+    got: list[tuple[str, int]] = []
+    entering.page.context.on("response", lambda response: got.append((response.url, response.status)))
+    async with entering.page.expect_popup() as opened:
         await row.get_by_role("button", name="PDF of Old ledger.pdf").click()
     await opened.value
-    assert (await answered.value).status == 200
     async with entering.page.expect_download() as download:
         await row.get_by_role("button", name="Text of Old ledger.pdf").click()
     assert (await download.value).suggested_filename == "Old ledger.txt"
+    asked = {url.split("?")[0].rpartition("/")[2]: status for url, status in got if "/original" in url or "/text" in url}
+    assert asked == {"original": 200, "text": 200}

@@ -21,7 +21,7 @@ async def test_a_slow_press_on_cancel_always_takes_effect_while_messages_come(
 ) -> None:
     await visit.open(f"/collections/{collection}")
     await visit.live()
-    files = [(path.name, path.read_bytes()) for path in sorted(made(500).iterdir())]
+    files = [(path.name, path.read_bytes()) for path in sorted(made(200, slow=True).iterdir())]
     asking = asyncio.create_task(client.accepted(files, collection_id=collection))
     cancel = visit.button("Cancel the rest")
     dialog = visit.page.get_by_role("dialog")

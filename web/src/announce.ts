@@ -9,13 +9,26 @@ export interface Said {
 }
 
 const SHOWN_MS = 8000;
+const SPOKEN_MS = 1500;
+const waiting: string[] = [];
+let speaking: ReturnType<typeof setTimeout> | undefined;
 let last = 0;
 
 /** The sentence that is announced. */
 export const announced = new Store("");
 export const toasts = new Store<readonly Said[]>([]);
 
-export const announce = (text: string): void => announced.set(announced.get() === text ? `${text}\u00a0` : text, true);
+/** One after the other: a sentence that is replaced at once is never read. */
+export function announce(text: string): void {
+  waiting.push(text);
+  speaking ??= setTimeout(speak);
+}
+
+function speak(): void {
+  const text = waiting.shift();
+  speaking = text === undefined ? undefined : setTimeout(speak, SPOKEN_MS);
+  if (text !== undefined) announced.set(announced.get() === text ? `${text}\u00a0` : text, true);
+}
 
 /** Announced and shown. */
 export function say(text: string, bad = false): void {

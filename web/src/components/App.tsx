@@ -94,7 +94,14 @@ function Known() {
   };
   return (
     <>
-      <a className="skip" href="#main">
+      <a
+        className="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault(); // in the address it would come back with every step back
+          document.getElementById("main")?.focus();
+        }}
+      >
         {TEXT.skip}
       </a>
       <Header
