@@ -18,7 +18,15 @@ from tests.samples_pdf import simple_pdf, slow_pdf
 __all__ = ["stack"]
 
 Visiting = Callable[..., AbstractAsyncContextManager[Visit]]
+TEST_SECONDS = 300
 PDFS = Path(__file__).parents[2] / "samples" / "pdfs"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser, and what it waits for, may take longer than a test has elsewhere."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 @pytest.fixture(scope="session")

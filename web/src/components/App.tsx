@@ -52,6 +52,7 @@ function Known() {
   const collection = named ?? followed ?? sessionStorage.getItem(LAST) ?? DEFAULT_COLLECTION;
   const { token } = useStore(session);
   const { is } = useStore(link);
+  const ready = useStore(live, (now) => now.ready);
   const locked = asksForToken() && !token;
   useEffect(() => {
     if (locked) forget();
@@ -94,6 +95,7 @@ function Known() {
   };
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place of this page */}
       <a
         className="skip"
         href="#main"
@@ -120,7 +122,7 @@ function Known() {
         <div className={blank ? "columns single" : "columns"}>
           <main id="main" tabIndex={-1}>
             {is === "refused" && <Refused collection={collection} onToken={() => showToken(true)} />}
-            {given ? (
+            {given && is === "refused" && !ready ? null : given ? (
               <Home view={given} choosers={choosers} active={!file} blank={blank} />
             ) : route?.name === "Batch" ? (
               <BatchPage key={route.params.batch} id={route.params.batch} collection={collection} />
