@@ -50,11 +50,14 @@ let subscription: ReturnType<typeof subscribe> | null = null;
 let learning: ReturnType<typeof setTimeout> | undefined;
 let missed: ReturnType<typeof setTimeout> | undefined;
 let said = false;
+/** The connection, while there is one; the machine may be offline, and it outlive that. */
+let held: Link | null = null;
 
 export function follow(collection: string): void {
   if (live.get().collection === collection && subscription) return;
   subscription?.close();
   live.set({ ...NOTHING, collection }, true);
+  held = null;
   link.set({ is: "connecting" }, true);
   const mine = subscribe(ROOT.href, collection, { token: () => token() ?? "" });
   subscription = mine;
@@ -78,7 +81,7 @@ export function forget(): void {
 /** Somebody, or the machine, has reason to believe that the connection can be had, or is gone. */
 export function check(): void {
   if (!navigator.onLine) link.set({ is: "offline" }, true);
-  else if (link.get().is === "offline" || link.get().is === "lost") link.set({ is: "connecting" }, true);
+  else if (link.get().is === "offline" || link.get().is === "lost") link.set(held ?? { is: "connecting" }, true);
   subscription?.check();
 }
 
@@ -95,7 +98,8 @@ function fold(change: (batches: Batches) => Batches): void {
 
 function subscribed({ recovered, snapshot: part, seq, way }: Subscribed): void {
   clearTimeout(missed);
-  link.set({ is: "live", way }, true);
+  held = { is: "live", way };
+  link.set(held, true);
   if (said) announce(TEXT.announce.back);
   said = false;
   if (recovered || !part) return;
@@ -187,6 +191,7 @@ export async function refresh(id: string): Promise<BatchView> {
 }
 
 function lost({ final, code, reason, retryIn }: Disconnected): void {
+  held = null;
   if (final) {
     link.set({ is: "refused", code, reason }, true);
     return;
