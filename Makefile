@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-PACKAGES := schemas services/runtime services/ingest services/processor services/notifier deploy/local cli
+PACKAGES := schemas services/runtime services/ingest services/processor services/notifier deploy/local clients/python cli
 MANIFESTS := requirements/all.txt $(PACKAGES:%=%/pyproject.toml)
 PAGE := services/notifier/quire_notifier/page/index.html
 WEB := $(shell find web/src web/public clients/js -type f) $(wildcard web/*.json web/*.ts) web/index.html web/build web/with-node

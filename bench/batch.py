@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.samples_pdf import simple_pdf, slow_pdf
 
-from quire_schemas.client import subscribe
+from quire_client import subscribe
 from quire_schemas.messages import BatchCompletedMessage, BatchStartedMessage, FeedMessage
 
 ROUNDS = 12

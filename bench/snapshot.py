@@ -20,8 +20,8 @@ import asyncpg
 import psutil
 from websockets.asyncio.client import connect
 
-from quire_notifier import tables
-from quire_notifier.fold import fold
+from quire_notifier.projecting import tables
+from quire_notifier.projecting.fold import fold
 from quire_schemas.events import BatchCreated, BatchProgressed, BatchStarted, Event, EventData, FileSpec, InFlight, event_of
 
 COLLECTION = "bench-snapshot"

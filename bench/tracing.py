@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from quire_local.ports import free_ports
-from quire_notifier.feed import Feed, Message
-from quire_notifier.fold import fold
-from quire_notifier.groups import Group
-from quire_notifier.tail import Tail
-from quire_notifier.traces import Pushes, projecting
+from quire_notifier.projecting.fold import fold
+from quire_notifier.projecting.traces import projecting
+from quire_notifier.pushing.feed import Feed, Message
+from quire_notifier.pushing.groups import Group
+from quire_notifier.pushing.pushes import Pushes
+from quire_notifier.pushing.tail import Tail
 from quire_runtime import tracing
 from quire_runtime.consumer import LogRecord
 from quire_runtime.publisher import Publisher

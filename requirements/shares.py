@@ -24,9 +24,9 @@ IMAGES: Mapping[str, tuple[str, ...]] = {
 }
 """Name of the file → what it is to hold, with all that this needs. `build` is what builds our own distributions."""
 OURS: Mapping[str, Path] = {
-    f"quire-{directory.name}": directory
-    for directory in (ROOT / "schemas", ROOT / "cli", *sorted((ROOT / "services").iterdir()))
-    if (directory / "pyproject.toml").is_file()
+    tomllib.loads(project.read_text("utf-8"))["project"]["name"]: project.parent
+    for pattern in ("schemas", "services/*", "clients/python", "cli")
+    for project in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
 }
 TARGET = {
     "python_version": "3.11",

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_runtime.http import HttpServer
+from quire_runtime.http_server import HttpServer
 from quire_runtime.settings import HttpSettings
 
 PATIENCE_SECONDS = 30.0

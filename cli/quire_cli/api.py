@@ -1,4 +1,4 @@
-"""Quire's HTTP API (DESIGN §6) as the commands need it."""
+"""Quire's HTTP API (docs/design.md, "Contracts") as the commands need it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from quire_cli.errors import NOT_ALL, USAGE, CliError
 from quire_cli.target import Target
 from quire_schemas.messages import Subscribed
 from quire_schemas.text import scrub
-from quire_schemas.views import BatchView, CommandAccepted, Config, Page
+from quire_schemas.views import BatchView, CommandAccepted, Config, FileView, Page, RequestCommandAccepted, RequestView
 
 T = TypeVar("T")
+Each = TypeVar("Each")
 TIMEOUT = httpx.Timeout(30, connect=10)
 PASSING = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses after which the same request may succeed."""
@@ -84,16 +85,27 @@ class Api:
     async def collections(self) -> list[str]:
         return [each.collection_id for each in (await self._get("/api/collections", Page[Collection], limit=PAGE)).items]
 
+    async def request(self, request_id: str) -> RequestView:
+        return await self._get(f"/api/requests/{path_safe(request_id)}", RequestView)
+
+    async def requests(self, *, limit: int, **filters: str | None) -> list[RequestView]:
+        """The newest first, `limit` at most, as many pages as it takes."""
+        return await self._listed("/api/requests", Page[RequestView], limit, filters)
+
+    async def file(self, file_id: str) -> FileView:
+        return await self._get(f"/api/files/{path_safe(file_id)}", FileView)
+
+    async def files(self, **filters: str | None) -> list[FileView]:
+        """The newest page of them."""
+        return (await self._get("/api/files", Page[FileView], limit=PAGE, **filters)).items
+
+    async def search(self, words: str, *, limit: int, collection_id: str | None) -> Page[FileView]:
+        within = {"in": "text", "collection_id": collection_id}
+        return await self._get("/api/files", Page[FileView], q=words, limit=limit, **within)
+
     async def batches(self, *, limit: int, **filters: str | None) -> list[BatchView]:
         """The newest first, `limit` at most, as many pages as it takes."""
-        found: list[BatchView] = []
-        cursor: str | None = None
-        while len(found) < limit:
-            page = await self._get("/api/batches", Page[BatchView], limit=min(PAGE, limit - len(found)), cursor=cursor, **filters)
-            found += page.items
-            if (cursor := page.next_cursor) is None:
-                break
-        return found[:limit]
+        return await self._listed("/api/batches", Page[BatchView], limit, filters)
 
     async def stuck(self, older_than: float) -> list[BatchView]:
         return (await self._get("/api/stuck", Page[BatchView], older_than=older_than)).items
@@ -103,6 +115,12 @@ class Api:
 
     async def retry(self, batch_id: str, file_ids: list[str], *, force: bool) -> CommandAccepted:
         return await self._command(batch_id, "retry", {"force": force, **({"file_ids": file_ids} if file_ids else {})})
+
+    async def cancel_request(self, request_id: str, reason: str | None) -> RequestCommandAccepted:
+        return await self._request_command(request_id, "cancel", {} if reason is None else {"reason": reason})
+
+    async def retry_request(self, request_id: str, file_ids: list[str]) -> RequestCommandAccepted:
+        return await self._request_command(request_id, "retry", {"file_ids": file_ids} if file_ids else {})
 
     async def send(self, method: str, url: str, **request: Any) -> httpx.Response:
         """The answer whatever its status; raises Unreachable."""
@@ -117,6 +135,20 @@ class Api:
         url = f"{self.target.notifier}{path}"
         present = {name: value for name, value in params.items() if value is not None}
         return read(await self.send("GET", url, params=present), kind)
+
+    async def _listed(self, path: str, kind: type[Page[Each]], limit: int, filters: dict[str, str | None]) -> list[Each]:
+        found: list[Each] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            page = await self._get(path, kind, limit=min(PAGE, limit - len(found)), cursor=cursor, **filters)
+            found += page.items
+            if (cursor := page.next_cursor) is None:
+                break
+        return found[:limit]
+
+    async def _request_command(self, request_id: str, command: str, body: dict[str, Any]) -> RequestCommandAccepted:
+        url = f"{await self.ingest_url()}/api/requests/{path_safe(request_id)}/{command}"
+        return read(await self.send("POST", url, json=body), RequestCommandAccepted)
 
     async def _command(self, batch_id: str, command: str, body: dict[str, Any]) -> CommandAccepted:
         url = f"{await self.ingest_url()}/api/batches/{path_safe(batch_id)}/{command}"

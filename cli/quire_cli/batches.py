@@ -14,6 +14,7 @@ from quire_cli.console import json_line, output, say, warn
 from quire_cli.errors import NOT_ALL, CliError
 from quire_cli.ids import collections, whole
 from quire_cli.target import Target
+from quire_cli.uploads import line_of
 from quire_schemas.events import STATUSES
 from quire_schemas.views import BatchView
 
@@ -58,11 +59,12 @@ def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: option
     if as_json:
         json_line(found)
         return
-    counts = f"{found.processed} of {found.total} processed, {found.failed} failed"
-    say(f"{found.batch_id} in {found.collection_id}: {found.status}, {counts}")
+    say(f"{found.batch_id} in {found.collection_id}")
+    say(line_of(found).partition(": ")[2])
     if found.error_code:
         say(f"{found.error_code}: {found.error_message or ''}")
-    output().print(tables.contents(found))
+    for part in tables.contents(found):
+        output().print(part, soft_wrap=False)
 
 
 def stuck(
@@ -78,15 +80,20 @@ def stuck(
             return await api.stuck(older_than)
 
     found = options.run(lambda: ask(options.here(url)))
-    show(found, as_json=as_json, nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.")
+    show(
+        found,
+        as_json=as_json,
+        nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.",
+        stuck=True,
+    )
     raise typer.Exit(NOT_ALL if found else 0)
 
 
-def show(found: Sequence[BatchView], *, as_json: bool, nothing: str) -> None:
+def show(found: Sequence[BatchView], *, as_json: bool, nothing: str, stuck: bool = False) -> None:
     if as_json:
         for each in found:
             json_line(each)
     elif found:
-        output().print(tables.listing(found, datetime.now(UTC)))
+        output().print(tables.listing(found, datetime.now(UTC), stuck=stuck))
     else:
         warn(nothing)

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from quire_cli import options
+from quire_cli import options, words
 from quire_cli.api import Api, connect
 from quire_cli.console import json_line, say
 from quire_cli.errors import CliError
-from quire_cli.ids import whole
+from quire_cli.ids import meant
 from quire_cli.target import Target
-from quire_schemas.views import CommandAccepted
+from quire_schemas.views import CommandAccepted, RequestCommandAccepted
+
+Accepted = CommandAccepted | RequestCommandAccepted
+ACCEPTED = 202
 
 
 def cancel(
@@ -23,13 +26,14 @@ def cancel(
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:
-    """Cancel a batch; files that are processed stay so."""
+    """Cancel an upload or a batch; files that are processed stay so."""
 
-    async def ask(target: Target) -> CommandAccepted:
+    async def ask(target: Target) -> Accepted:
         async with connect(target) as api:
-            return await api.cancel(await whole(api, batch_id), reason)
+            found = await meant(api, batch_id)
+            return await (api.cancel_request if found.kind == "request" else api.cancel)(found.id, reason)
 
-    tell(options.run(lambda: ask(options.here(url))), "The batch is being cancelled", as_json=as_json)
+    tell(options.run(lambda: ask(options.here(url))), "is being cancelled", as_json=as_json)
 
 
 def retry(
@@ -40,15 +44,20 @@ def retry(
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:
-    """Process the failed and cancelled files of a batch again."""
+    """Process the failed and cancelled files of an upload or a batch again."""
 
-    async def ask(target: Target) -> CommandAccepted:
+    async def ask(target: Target) -> Accepted:
         async with connect(target) as api:
-            meant = await whole(api, batch_id)
-            return await api.retry(meant, await file_ids(api, meant, file or ()), force=force)
+            found = await meant(api, batch_id)
+            if found.kind == "request" and (file or force):
+                raise CliError("--file and --force are for one batch: `quire batches` lists those of the upload.")
+            if found.kind == "request":
+                return await api.retry_request(found.id, [])
+            return await api.retry(found.id, await file_ids(api, found.id, file or ()), force=force)
 
     accepted = options.run(lambda: ask(options.here(url)))
-    tell(accepted, f"The batch is queued again, generation {accepted.generation}", as_json=as_json)
+    again = f", generation {accepted.generation}" if isinstance(accepted, CommandAccepted) else ""
+    tell(accepted, f"is queued again{again}", as_json=as_json)
 
 
 async def file_ids(api: Api, batch_id: str, wanted: Sequence[str]) -> list[str]:
@@ -65,8 +74,14 @@ async def file_ids(api: Api, batch_id: str, wanted: Sequence[str]) -> list[str]:
     return found
 
 
-def tell(accepted: CommandAccepted, sentence: str, *, as_json: bool) -> None:
+def tell(accepted: Accepted, what: str, *, as_json: bool) -> None:
     if as_json:
         json_line(accepted)
+    elif isinstance(accepted, CommandAccepted):
+        say(f"The batch {what}. See `quire batch {accepted.batch_id}`.")
     else:
-        say(f"{sentence}. See `quire batch {accepted.batch_id}`.")
+        others = [each for each in accepted.batches if each.status != ACCEPTED]
+        but = (
+            f"; {words.batches(len(others))} said no ({', '.join(sorted({str(each.code) for each in others}))})" if others else ""
+        )
+        say(f"The upload {what}: {words.batches(len(accepted.batches) - len(others))}{but}. See `quire requests`.")

@@ -12,8 +12,7 @@ from msgspec import UNSET
 
 from quire_cli.api import Answered, Api, patiently
 from quire_cli.errors import CliError
-from quire_cli.tracking import Tracker
-from quire_schemas.client import Item, NotifierAway, Refused, subscribe
+from quire_client import Item, NotifierAway, Refused, Tracker, subscribe
 from quire_schemas.messages import Snapshot, Subscribed
 from quire_schemas.views import BatchView
 

@@ -6,12 +6,13 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 from uuid import UUID
 
 import httpx
 
 from quire_cli import words
-from quire_cli.api import Api, connect
+from quire_cli.api import Answered, Api, connect
 from quire_cli.errors import CliError
 from quire_cli.target import target
 
@@ -35,6 +36,42 @@ async def whole(api: Api, given: str) -> str:
     if len(found) > 1:
         raise CliError(f"{given} is how several batches begin: {', '.join(found)}. Give more of the one that you mean.")
     return found[0]
+
+
+class Meant(NamedTuple):
+    """An upload or a batch, by its whole id; `kind` is request or batch."""
+
+    kind: str
+    id: str
+    name: str
+
+
+async def meant(api: Api, given: str) -> Meant:
+    """What is meant by an id, or by how one begins; an upload goes before its batches. Raises CliError."""
+    given = given.strip().lower()
+    try:
+        return await _known(api, str(UUID(given)))
+    except ValueError:
+        if not BEGINNING.fullmatch(given):
+            raise CliError(f"{given!r} is no id. `quire requests` and `quire batches` list them.") from None
+    views = [view for view in await api.requests(limit=SEARCHED) if view.request_id.startswith(given)]
+    if len(views) > 1:
+        several = ", ".join(view.request_id for view in views)
+        raise CliError(f"{given} is how several uploads begin: {several}. Give more of the one that you mean.")
+    if views:
+        return Meant("request", views[0].request_id, views[0].name)
+    batch_id = await whole(api, given)
+    return Meant("batch", batch_id, batch_id)
+
+
+async def _known(api: Api, whole_id: str) -> Meant:
+    try:
+        view = await api.request(whole_id)
+    except Answered as error:
+        if error.status != 404:
+            raise
+        return Meant("batch", (await api.batch(whole_id)).batch_id, whole_id)
+    return Meant("request", view.request_id, view.name)
 
 
 def recent() -> list[tuple[str, str]]:

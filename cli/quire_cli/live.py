@@ -19,8 +19,8 @@ from quire_cli.gather import Chosen
 from quire_cli.interrupts import typed_line
 from quire_cli.results import Result, file_line, rejections, summary
 from quire_cli.submission import Submission
-from quire_cli.tracking import Batch, File
 from quire_cli.views import ENDS, TELL_ABOUT_LOSS_AFTER_S, PlainView
+from quire_client import Batch, File
 from quire_schemas.messages import AnyFeedMessage, FileMessage
 from quire_schemas.views import Accepted
 

@@ -1,4 +1,4 @@
-"""The `quire` command (DESIGN §6)."""
+"""The `quire` command (docs/design.md, "Contracts")."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from quire_cli import batches, commands, services, submit, token, watch
+from quire_cli import batches, commands, services, submit, taken, token, uploads, watch
 from quire_cli.console import say, warn
 from quire_cli.errors import INTERRUPTED, USAGE, CliError
 
@@ -43,6 +43,23 @@ LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ("quire batches", "quire batches -c invoices --status failed", "quire batches --json | jq -r .batch_id"),
     ),
     "batch": (batches.batch, ("quire batch 0190e3a4", "quire batch 0190e3a4 --json | jq '.files[].processing_status'")),
+    "requests": (
+        uploads.requests,
+        ("quire requests", "quire requests -c invoices --status failed", "quire requests --json | jq -r .request_id"),
+    ),
+    "get": (
+        taken.get,
+        (
+            "quire get 3f2a91bc",
+            "quire get 3f2a91bc -o texts/",
+            "quire get 3f2a91bc --original -o march.zip",
+            "quire get 3f2a91bc -o - | jq -r '.pages[].text'",
+        ),
+    ),
+    "text": (taken.text, ("quire text report.pdf", "quire text 0190e3a4-0000-4000-8000-000000000001 | wc -w")),
+    "search": (taken.search, ("quire search harbour office", "quire search '\"harbour office\" -draft' -c letters")),
+    "wait": (uploads.wait, ("quire wait 3f2a91bc && quire get 3f2a91bc", "quire wait 3f2a91bc --timeout 600")),
+    "open": (uploads.open_page, ("quire open 3f2a91bc",)),
     "cancel": (commands.cancel, ("quire cancel 0190e3a4 --reason 'wrong folder'",)),
     "retry": (commands.retry, ("quire retry 0190e3a4", "quire retry 0190e3a4 --file report.pdf", "quire retry 0190e3a4 --force")),
     "stuck": (batches.stuck, ("quire stuck", "quire stuck --older-than 120 --json")),
@@ -51,7 +68,15 @@ LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ("quire check-config", "quire check-config --connect", "quire check-config ingest --json | jq .problems"),
     ),
     "rebuild": (services.rebuild, ("quire rebuild", "quire rebuild --data /var/lib/quire")),
-    "events": (services.events, ("quire events", "quire events --invalid", "quire events --json | jq -r .type | sort | uniq -c")),
+    "events": (
+        services.events,
+        (
+            "quire events",
+            "quire events --batch 0190e3a4-0000-4000-8000-000000000001 -f",
+            "quire events --invalid",
+            "quire events --json | jq -r .type | sort | uniq -c",
+        ),
+    ),
     "token": (token.token, ("export QUIRE_TOKEN=$(quire token)", "quire token -c 'invoices-*' --scope read --expires-in 3600")),
     "sweep": (services.sweep, ("quire sweep --dry-run", "quire sweep --older-than 604800")),
 }

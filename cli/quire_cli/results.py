@@ -9,7 +9,7 @@ from msgspec import Struct
 from quire_cli import words
 from quire_cli.errors import NOT_ALL, PROCESSED
 from quire_cli.gather import Gathered
-from quire_cli.tracking import Batch, File
+from quire_client import Batch, File
 from quire_schemas.events import Standing
 from quire_schemas.views import Accepted, RejectedFile
 

@@ -77,11 +77,15 @@ def events(
     invalid: Annotated[
         bool, typer.Option("--invalid", help="Only records that could not be decoded or do not belong there.")
     ] = False,
+    batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Only of this batch; by its whole id.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is appended, until Ctrl-C.")] = False,
     data: Data = DATA,
     as_json: options.Json = False,
 ) -> None:
     """Print the log's events."""
-    raise typer.Exit(delegate(data, "notifier", "events", *given("--invalid", invalid), *given("--json", as_json)))
+    only = () if batch is None else ("--batch", batch)
+    flags = [*given("--invalid", invalid), *given("--follow", follow), *given("--json", as_json)]
+    raise typer.Exit(delegate(data, "notifier", "events", *only, *flags))
 
 
 def sweep(

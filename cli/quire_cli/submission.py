@@ -16,9 +16,8 @@ from quire_cli.following import GOES_ON, Following
 from quire_cli.gather import Chosen, Gathered
 from quire_cli.interrupts import Pressed, Presses
 from quire_cli.results import Result
-from quire_cli.tracking import Batch
 from quire_cli.upload import Order, upload
-from quire_schemas.client import Item
+from quire_client import Batch, Item
 from quire_schemas.messages import AnyFeedMessage, Subscribed
 from quire_schemas.text import scrub, shorten_filename
 from quire_schemas.views import Accepted, RejectedFile

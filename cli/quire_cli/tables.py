@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable
 from datetime import datetime
 
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from quire_cli import words
 from quire_cli.console import coloured
-from quire_cli.tracking import Batch
-from quire_schemas.views import BatchView, FilePosition
+from quire_client import Batch
+from quire_schemas.views import BatchView, FilePosition, RequestView
 
 QUIET_S = 30.0
 """Without a sign of life for so long, one has to be told: heartbeats come every 15 s."""
@@ -59,43 +62,82 @@ def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
     return f"{first.stage} {name}{page}{more}"
 
 
-def listing(batches: Iterable[BatchView], now: datetime) -> Table:
-    table = _plain_table(
-        "batch", "collection", "status", "files", "processed", "failed", "cancelled", "age", "last sign of life", "worker"
-    )
+def listing(batches: Iterable[BatchView], now: datetime, *, stuck: bool = False) -> Table:
+    """`stuck`: who has them is what matters, and not how long they took."""
+    table = _plain_table("batch", "collection", "status", "files", "done", "failed", "age", "seen", "worker" if stuck else "took")
+    _shorten(table, 1, 71)
     for batch in batches:
         table.add_row(
-            batch.batch_id,
+            _id(batch.batch_id),
             batch.collection_id,
-            coloured(batch.status, words.COLOURS[batch.status]),
+            coloured(words.status(batch.status), words.COLOURS[batch.status]),
             str(batch.total),
             str(batch.processed),
-            str(batch.failed),
-            str(batch.cancelled),
+            str(batch.failed or ""),
             words.age(batch.created_at, now),
-            words.age(batch.last_seen_at, now),
-            coloured(batch.worker or "", ""),
+            "" if batch.ended_at else words.age(batch.last_seen_at, now),
+            coloured(batch.worker or "", "") if stuck else _took(batch.started_at, batch.ended_at),
         )
     return table
 
 
-def contents(batch: BatchView) -> Table:
-    table = _plain_table("file", "name", "size", "status", "pages", "what happened")
+def contents(batch: BatchView) -> Iterable[Table | Text | Padding]:
+    """The files, a line each; below, what is to be said of some, at the length that it has."""
+    table = _plain_table("file", "name", "size", "status", "pages", "took")
+    _shorten(table, 1, 50)
     for file in batch.files or ():
-        failed = f"{file.error_code}: {file.error_message or ''}".rstrip(": ") if file.error_code else ""
         table.add_row(
-            file.file_id,
+            _id(file.file_id),
             coloured(file.original_filename, ""),
             words.size(file.file_size),
             coloured(file.processing_status, words.COLOURS[file.processing_status]),
             "" if file.page_count is None else str(file.page_count),
-            coloured(failed or words.noticed(file.notices) or file.title or "", ""),
+            "" if file.duration_ms is None else words.duration(file.duration_ms / 1000),
+        )
+    yield table
+    for file in batch.files or ():
+        failed = f"{file.error_code}: {file.error_message or ''}".rstrip(": ") if file.error_code else ""
+        if said := failed or words.noticed(file.notices):
+            yield coloured(file.original_filename, "bold")
+            yield Padding(coloured(said, ""), (0, 0, 0, 2))
+
+
+def uploads(found: Iterable[RequestView], now: datetime) -> Table:
+    table = _plain_table("upload", "name", "status", "files", "failed", "age", "time")
+    _shorten(table, 1, 63)
+    for view in found:
+        settled = view.files.total - view.files.queued - view.files.processing
+        table.add_row(
+            _id(view.request_id),
+            coloured(view.name, ""),
+            coloured(words.status(view.status), words.COLOURS[view.status]),
+            f"{settled}/{view.files.total}" if view.ended_at is None else str(view.files.total),
+            str(view.files.failed or ""),
+            words.age(view.created_at, now),
+            _took(view.started_at, view.ended_at) if view.eta_seconds is None else f"{words.duration(view.eta_seconds)} left",
         )
     return table
+
+
+def _took(started: datetime | None, ended: datetime | None) -> str:
+    return "" if started is None or ended is None else words.duration((ended - started).total_seconds())
+
+
+def _id(whole: str) -> str:
+    """Eight letters are enough for people, and for every command; a program gets all of it."""
+    return words.short(whole) if sys.stdout.isatty() else whole
+
+
+def _shorten(table: Table, column: int, others: int) -> None:
+    """On a terminal the column takes what the others, which may need so many letters, leave of a line."""
+    if sys.stdout.isatty():
+        meant = table.columns[column]
+        meant.no_wrap, meant.overflow = True, "ellipsis"
+        meant.max_width = max(8, shutil.get_terminal_size().columns - others)
 
 
 def _plain_table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in names:
-        table.add_column(name, no_wrap=name in {"batch", "file", "status"}, overflow="fold")
+        table.add_column(name, no_wrap=name not in {"name", "collection"}, overflow="fold")
     return table

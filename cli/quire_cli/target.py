@@ -23,7 +23,7 @@ class S3Place(Struct, frozen=True):
 
 
 class StackFile(Struct, frozen=True):
-    """What `quire up` writes when it is ready (DESIGN §6)."""
+    """What `quire up` writes when it is ready (docs/design.md, "Contracts")."""
 
     ingest_url: str
     notifier_url: str

@@ -9,7 +9,7 @@ from quire_cli.console import json_line, say, warn
 from quire_cli.gather import Chosen
 from quire_cli.results import Result, file_line, rejections, result_json, summary
 from quire_cli.submission import Submission
-from quire_cli.tracking import Batch
+from quire_client import Batch
 from quire_schemas.messages import AnyFeedMessage, BatchCancelledMessage, BatchCompletedMessage, BatchFailedMessage, FileMessage
 from quire_schemas.views import Accepted
 

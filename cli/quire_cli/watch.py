@@ -21,7 +21,7 @@ from quire_cli.following import GOES_ON, Following
 from quire_cli.interrupts import Pressed, presses
 from quire_cli.target import Target
 from quire_cli.views import TELL_ABOUT_LOSS_AFTER_S, PlainView
-from quire_schemas.client import Item
+from quire_client import Item
 from quire_schemas.messages import BatchCreatedMessage, BatchRetryMessage, BatchStartedMessage, Subscribed
 
 REFRESH_S = 0.125

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from quire_cli.tracking import Batch, File
+from quire_client import Batch, File
 from quire_schemas.events import Notice
 from quire_schemas.text import scrub
 
@@ -47,6 +47,11 @@ def age(then: datetime | None, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def status(name: str) -> str:
+    """Of a batch or an upload, in few letters."""
+    return name.replace("completed_with_errors", "with errors")
 
 
 def files(count: int) -> str:

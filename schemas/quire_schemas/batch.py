@@ -1,4 +1,4 @@
-"""The meaning of the log: `evolve` folds one event into the state of its batch (DESIGN §2).
+"""The meaning of the log: `evolve` folds one event into the state of its batch (docs/design.md, "The fold").
 
 The order of the log is the only lock. Processor, notifier and every other reader use this function and nothing else to
 know where a batch stands, so all of them agree at each offset. An event that is not accepted returns the very same
@@ -6,7 +6,7 @@ object: it is history without effect.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, structs
@@ -38,7 +38,7 @@ from quire_schemas.events import (
     Status,
 )
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Bump it with every change of a state's fields or of their meaning. Whoever reads a state that an older version has stored
 upcasts it (`quire_schemas.stored`).
 """
@@ -50,7 +50,8 @@ folded anew, as events mean something else. The notifier does that by itself.
 
 class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file of a batch; `size` in bytes, `updated_at` the time of the event that changed it last. `suspected` counts the runs
-    of this generation that were taken over while the file was in work: their processor died, perhaps of it.
+    of this generation that were taken over while the file was in work: their processor died, perhaps of it. `started_at` is when
+    it came into work last, `duration_ms` how long it was settled after that, where its run says so.
     """
 
     file_id: str
@@ -75,6 +76,8 @@ class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     notices: tuple[Notice, ...] = ()
     suspected: int = 0
     path: str | None = None
+    started_at: datetime | None = None
+    duration_ms: int | None = None
 
     @property
     def settled(self) -> bool:
@@ -113,6 +116,7 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error_code: BatchCode | None = None
     error_message: str | None = None
     cancel_reason: str | None = None
+    request_name: str | None = None
 
     def artefact_keys(self) -> frozenset[str]:
         """The artefacts that the accepted outcomes name."""
@@ -184,6 +188,7 @@ def _created(event: Event, data: BatchCreated, offset: int) -> BatchState:
         offset=offset,
         start_offset=offset,
         created_at=event.time,
+        request_name=data.request_name,
     )
 
 
@@ -205,6 +210,7 @@ def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, 
         created_at=state.created_at,
         generation=state.generation + 1,
         attempt=state.attempt,
+        request_name=state.request_name,
     )
 
 
@@ -225,6 +231,7 @@ def _from_carried(event: Event, data: BatchRetryRequested) -> BatchState:
         created_at=data.created_at,
         generation=data.generation,
         attempt=data.attempt,
+        request_name=data.request_name,
     )
 
 
@@ -261,7 +268,13 @@ def _progressed(state: BatchState, data: BatchProgressed, time: datetime) -> Cha
             continue
         if (position := positions.get(key)) is not None:
             files[key] = structs.replace(
-                file, standing="processing", stage=position.stage, page=position.page, pages=position.pages, updated_at=time
+                file,
+                standing="processing",
+                stage=position.stage,
+                page=position.page,
+                pages=position.pages,
+                updated_at=time,
+                started_at=file.started_at or time,
             )
         elif file.standing == "processing":
             files[key] = _again(file, time, file.suspected)
@@ -294,6 +307,8 @@ def _file_processed(state: BatchState, data: FileProcessed, time: datetime) -> C
         pages_read=data.pages_read,
         characters=data.characters,
         notices=data.notices,
+        started_at=_began(file, data, time),
+        duration_ms=data.duration_ms,
     )
     return _settled(state, processed, time)
 
@@ -301,7 +316,13 @@ def _file_processed(state: BatchState, data: FileProcessed, time: datetime) -> C
 def _file_failed(state: BatchState, data: FileFailed, time: datetime) -> Changes:
     if (file := _open_file(state, data.run_id, data.file_id)) is None:
         return None
-    return _settled(state, _failed_file(file, data.code, data.message, time), time)
+    failed = _failed_file(file, data.code, data.message, time)
+    return _settled(state, structs.replace(failed, started_at=_began(file, data, time), duration_ms=data.duration_ms), time)
+
+
+def _began(file: FileState, outcome: FileProcessed | FileFailed, time: datetime) -> datetime | None:
+    """What its run says of it; a file that is soon done was never told to be in work."""
+    return file.started_at if outcome.duration_ms is None else time - timedelta(milliseconds=outcome.duration_ms)
 
 
 def _completed(state: BatchState, data: BatchCompleted, time: datetime) -> Changes:

@@ -1,4 +1,4 @@
-"""Events as Kafka records: CloudEvents 1.0, Kafka protocol binding, binary mode (DESIGN §2).
+"""Events as Kafka records: CloudEvents 1.0, Kafka protocol binding, binary mode (docs/design.md, "The log").
 
 Attributes are `ce_…` headers, the value is the JSON of one struct, the key is the batch id.
 """

@@ -1,4 +1,4 @@
-"""What can be said in the log: one frozen struct per event type (DESIGN §2).
+"""What can be said in the log: one frozen struct per event type (docs/design.md, "Events").
 
 An event is history, not a command that must succeed: what it does to a batch, and whether it does anything,
 is decided by `quire_schemas.batch.evolve` alone.
@@ -73,6 +73,7 @@ Filename = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, desc
 RelativePath = Annotated[
     str, Meta(min_length=1, max_length=MAX_PATH_BYTES, description="At most 1,024 UTF-8 bytes; components parted by slashes.")
 ]
+RequestName = Annotated[str, Meta(min_length=1, max_length=MAX_FILENAME_BYTES, description="At most 255 UTF-8 bytes.")]
 Title = Annotated[str, Meta(max_length=MAX_TITLE_BYTES, description="At most 255 UTF-8 bytes.")]
 Reason = Annotated[str, Meta(max_length=MAX_REASON_BYTES, description="A sentence for people, at most 1 KiB.")]
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="A key in the object store's bucket.")]
@@ -109,12 +110,13 @@ class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchCreated(Struct, frozen=True, kw_only=True):
-    """Up to 100 originals are in object storage and wait for a processor."""
+    """Up to 100 originals are in object storage and wait for a processor. All batches of a request say the same name of it."""
 
     collection_id: CollectionId
     request_id: Id
     policy: Policy = "isolate"
     files: Annotated[tuple[FileSpec, ...], Meta(min_length=1, max_length=MAX_BATCH_SIZE)]
+    request_name: RequestName | None = None
 
     def __post_init__(self) -> None:
         _refuse_repeated(spec.file_id for spec in self.files)
@@ -178,6 +180,7 @@ class FileFailed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     file_id: Id
     code: FileCode
     message: Reason
+    duration_ms: Count | None = None
 
 
 class BatchCompleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -223,6 +226,8 @@ class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     characters: Count | None = None
     notices: Notices = ()
     path: RelativePath | None = None
+    started_at: Time | None = None
+    duration_ms: Count | None = None
 
 
 class BatchRetryRequested(Struct, frozen=True, kw_only=True):
@@ -242,6 +247,7 @@ class BatchRetryRequested(Struct, frozen=True, kw_only=True):
     attempt: Number
     created_at: Time
     files: Annotated[tuple[CarriedFile, ...], Meta(min_length=1, max_length=MAX_BATCH_SIZE)]
+    request_name: RequestName | None = None
 
     def __post_init__(self) -> None:
         _refuse_repeated(carried.file_id for carried in self.files)

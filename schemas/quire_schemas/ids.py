@@ -1,4 +1,4 @@
-"""Deterministic event ids: UUIDv5 of what makes an event unique, so that a repeated send is the same event (DESIGN §2)."""
+"""Event ids: the UUIDv5 of what makes an event unique, so that an event sent twice has one id (docs/design.md, "The log")."""
 
 from collections.abc import Iterable
 from uuid import UUID, uuid5

@@ -1,4 +1,4 @@
-"""WebSocket messages, JSON text frames with their name in `type` (DESIGN §6).
+"""WebSocket messages, JSON text frames with their name in `type` (docs/api.md, "WebSocket").
 
 Feed messages carry `collection_id`, `seq` (contiguous from 1 within a collection and epoch), `batch_id` and `at`.
 """
@@ -94,9 +94,11 @@ class FeedMessage(Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class BatchCreatedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_CREATED"):
-    """A batch was accepted and waits for a processor."""
+    """A batch was accepted and waits for a processor; `request_name` where its request has one."""
 
     files: list[CreatedFile]
+    request_id: str | UnsetType = UNSET
+    request_name: str | UnsetType = UNSET
 
 
 class BatchStartedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PROCESSING_STARTED"):
@@ -118,7 +120,9 @@ class BatchProgressMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PR
 
 
 class FileMessage(FeedMessage, frozen=True, kw_only=True, tag="FILES_PROCESSED"):
-    """A file became settled; a later one for the same file supersedes it. `notices` say what of it is not in its text."""
+    """A file became settled, so long after it came into work; a later one for the same file supersedes it. `notices` say what of
+    it is not in its text.
+    """
 
     file_id: str
     filename: str
@@ -128,6 +132,7 @@ class FileMessage(FeedMessage, frozen=True, kw_only=True, tag="FILES_PROCESSED")
     pages_read: int | UnsetType = UNSET
     characters: int | UnsetType = UNSET
     notices: tuple[Notice, ...] | UnsetType = UNSET
+    duration_ms: int | UnsetType = UNSET
     error_code: FileCode | UnsetType = UNSET
     error_message: str | UnsetType = UNSET
 

@@ -1,4 +1,4 @@
-"""What a retry carries: the whole description of the batch, in a record of at most 64 KiB (DESIGN §2)."""
+"""What a retry carries: the whole description of the batch, in a record of at most 64 KiB (docs/design.md, "The log")."""
 
 from typing import Any
 
@@ -13,7 +13,15 @@ from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
 # 91 bytes; bytes of a record beside its files. Without what `_SPARED` names and the requester: a test fills every other field.
 _CARRIED_BYTES = 540
 _RECORD_BYTES = 400
-_SPARED: dict[str, Any] = {"title": None, "message": None, "pages_read": None, "characters": None, "notices": ()}
+_SPARED: dict[str, Any] = {
+    "title": None,
+    "message": None,
+    "pages_read": None,
+    "characters": None,
+    "notices": (),
+    "started_at": None,
+    "duration_ms": None,
+}
 _CARRIED_FIELDS = CarriedFile.__struct_fields__
 
 
@@ -22,7 +30,8 @@ def retry_requested(
 ) -> BatchRetryRequested:
     """The retry of the batch as it stands; ids in `file_ids` that are none of its files' are left out.
 
-    So is what `_SPARED` names, and the requester, where the record would be too large: no decision rests on them.
+    So is what `_SPARED` names, the requester, and the request's name, where the record would be too large: no decision rests on
+    them.
     """
     whole = BatchRetryRequested(
         generation=state.generation,
@@ -34,12 +43,13 @@ def retry_requested(
         policy=state.policy,
         attempt=state.attempt,
         created_at=state.created_at,
+        request_name=state.request_name,
         files=tuple(_carried(file) for file in state.files.values()),
     )
     if len(msgspec.json.encode(whole)) <= MAX_RECORD_BYTES:
         return whole
     bare = tuple(structs.replace(file, **_SPARED) for file in whole.files)
-    return structs.replace(whole, by=None, files=bare)
+    return structs.replace(whole, by=None, request_name=None, files=bare)
 
 
 def record_bytes(file: FileSpec) -> int:

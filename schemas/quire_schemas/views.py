@@ -1,4 +1,4 @@
-"""What the HTTP API answers (DESIGN §6): field order and names are the contract. Times are RFC 3339 UTC."""
+"""What the HTTP API answers (docs/design.md, "Contracts"): field order and names are the contract. Times are RFC 3339 UTC."""
 
 from typing import Generic, TypeVar
 
@@ -46,11 +46,22 @@ class Links(Struct, frozen=True, kw_only=True):
     thumbnail: str | None
 
 
+class Match(Struct, frozen=True, kw_only=True):
+    """Where a file's text holds what was looked for. `hits` are stretches of the snippet, which is plain text: from its first
+    character to the one after its last, counted in code points from 0.
+    """
+
+    page: int
+    snippet: str
+    hits: list[tuple[int, int]]
+
+
 class FileView(Struct, frozen=True, kw_only=True):
     """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage. `position` is its place
     in the batch, from 0; `path` where it lay in the folder that was uploaded.
 
-    `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it.
+    `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it. `started_at` is when it
+    came into work, `duration_ms` how long it then took; null where that is not known, or not yet.
     """
 
     file_id: str
@@ -73,17 +84,21 @@ class FileView(Struct, frozen=True, kw_only=True):
     sha256: str
     created_at: Time
     updated_at: Time
+    started_at: Time | None = None
+    duration_ms: int | None = None
     links: Links
+    matches: list[Match] | UnsetType = UNSET
 
 
 class FilePosition(Struct, frozen=True, kw_only=True):
-    """What is being worked on right now; `page` of `pages` while text is extracted."""
+    """What is being worked on right now, since `started_at`; `page` of `pages` while text is extracted."""
 
     file_id: str
     stage: FileStage
     page: int | None
     pages: int | None
     filename: str | UnsetType = UNSET
+    started_at: Time | UnsetType = UNSET
 
 
 class BatchView(Struct, frozen=True, kw_only=True):
@@ -113,10 +128,75 @@ class BatchView(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, Generic[Item], frozen=True, kw_only=True):
-    """One page of a list; `next_cursor` is null on the last."""
+    """One page of a list; `next_cursor` is null on the last. `unindexed`, of a search in texts: files whose text is there and
+    cannot be found yet.
+    """
 
     items: list[Item]
     next_cursor: str | None
+    unindexed: int | UnsetType = UNSET
+
+
+class BatchCounts(Struct, frozen=True, kw_only=True):
+    """Batches of a request; all of them, once the answer to the upload is there."""
+
+    total: int
+    ended: int
+
+
+class FileCounts(Struct, frozen=True, kw_only=True):
+    """How many files stand where; `total` is their sum."""
+
+    total: int
+    queued: int
+    processing: int
+    processed: int
+    failed: int
+    cancelled: int
+
+
+class RequestView(Struct, frozen=True, kw_only=True):
+    """An upload: all its batches as one. `bytes` are those of its files, `pages` those of the processed ones.
+
+    `files_per_second` is that of the last 20 s while it works, and of all its time once it has ended. `eta_seconds` at this pace.
+    """
+
+    request_id: str
+    collection_id: str
+    name: str
+    status: Status
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    batches: BatchCounts
+    files: FileCounts
+    bytes: int
+    pages: int
+    files_per_second: float | None
+    eta_seconds: float | None
+
+
+class FailureView(Struct, frozen=True, kw_only=True):
+    """The files of a request that failed for one reason; `message` is the sentence that most of them have."""
+
+    code: FileCode
+    count: int
+    message: str
+
+
+class BatchAnswer(Struct, frozen=True, kw_only=True):
+    """What one batch answered to a command to its request: 202, or the status and code of a problem."""
+
+    batch_id: str
+    status: int
+    code: str | UnsetType = UNSET
+
+
+class RequestCommandAccepted(Struct, frozen=True, kw_only=True):
+    """The 202 of a command to a request: at least one batch took it. Batches that it is not about are left out."""
+
+    request_id: str
+    batches: list[BatchAnswer]
 
 
 class CreatedFile(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from tests.folding import folded
 
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import Event
+from quire_schemas.object_keys import ARTEFACTS
 
 
 @dataclass
@@ -113,7 +114,7 @@ def misstored(facts: Facts, states: Mapping[str, BatchState]) -> Iterator[str]:
     if rows != processed:
         yield f"{len(processed - rows)} processed files have no rows, {len(rows - processed)} others have some"
     named = {key for file in files for key in (file.text_key, file.thumbnail_key) if key is not None}
-    there = {key for key in facts.objects if key.startswith("artefacts/")}
+    there = {key for key in facts.objects if key.startswith(ARTEFACTS)}
     if there != named:
         yield f"{len(named - there)} artefacts are missing, {len(there - named)} are there that nobody names"
     originals = {file.object_key for file in files}

@@ -22,10 +22,10 @@ from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, simple_pdf, slow_pdf
 
+from quire_client import subscribe
 from quire_local.services import Service
 from quire_runtime.settings import S3Settings
 from quire_runtime.storage import ObjectStore
-from quire_schemas.client import subscribe
 from quire_schemas.messages import FeedMessage, Subscribed
 
 SECONDS = float(os.environ.get("QUIRE_CHAOS_SECONDS", "25"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import msgspec
 import pytest
-from tests.cli.feed import BATCH, view
+from tests.client.feed import BATCH, view
 
 from quire_cli.api import Answered, Api, patiently
 from quire_cli.commands import file_ids

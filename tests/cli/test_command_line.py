@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from tests.cli.feed import view
 from tests.cli.test_target import STACK
+from tests.client.feed import view
 
 from quire_cli.main import LIGHT, main
 from quire_cli.services import tell_unknown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cli.feed import BATCH, completed, created, processed, started, view
+from tests.client.feed import BATCH, completed, created, processed, started, view
 
 from quire_cli.following import Following
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schemas.test_client_fallback import front, streaming
+from tests.client.test_fallback import front, streaming
 
 from quire_cli import upload as uploading
 from quire_cli.api import Answered, BrokenOff, connect

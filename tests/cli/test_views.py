@@ -13,13 +13,13 @@ from typing import Any, TextIO
 
 import pytest
 from rich.console import Console
-from tests.cli.feed import BATCH, completed, created, failed, processed, started
+from tests.client.feed import BATCH, completed, created, failed, processed, started
 
 from quire_cli.gather import Chosen, Gathered, Unreadable
 from quire_cli.live import LiveView
 from quire_cli.results import Result
-from quire_cli.tracking import Tracker
 from quire_cli.views import JsonView, PlainView
+from quire_client import Tracker
 from quire_schemas.views import Accepted, CreatedBatch, CreatedFile, RejectedFile
 
 STORY = (created("a.pdf", "b.pdf"), started(), processed("a.pdf"), failed("b.pdf"), completed())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import msgspec
 import pytest
 from rich.console import Console
-from tests.cli.feed import (
+from tests.client.feed import (
     ATTACHED,
     BATCH,
     NOW,
@@ -18,6 +19,7 @@ from tests.cli.feed import (
     failed,
     file_view,
     processed,
+    request_view,
     started,
     view,
     working,
@@ -26,8 +28,8 @@ from tests.cli.feed import (
 from quire_cli import tables, words
 from quire_cli.live import pace
 from quire_cli.results import file_line
-from quire_cli.tracking import Batch, Tracker
-from quire_schemas.client import Item
+from quire_client import Batch, Item, Tracker
+from quire_schemas.views import FilePosition
 
 
 def told(*items: Item) -> Batch:
@@ -109,11 +111,47 @@ def test_a_batch_without_a_sign_of_life_is_said_to_be_silent() -> None:
 def test_a_name_cannot_steer_the_terminal() -> None:
     name = "a\x1b]0;title\x07\u202e[bold]\udcff\x9b31m.pdf"
     file = msgspec.structs.replace(file_view("id", BATCH, "processed"), original_filename=name)
-    shown = printed(tables.contents(msgspec.structs.replace(view(), files=[file])), 200)[1]
-    assert shown.split()[1] == "a]0;title[bold]?31m.pdf"
+    [table] = tables.contents(msgspec.structs.replace(view(), files=[file]))
+    assert printed(table, 200)[1].split()[1] == "a]0;title[bold]?31m.pdf"
 
 
 def test_batches_are_listed_with_all_their_numbers() -> None:
     head, row = printed(tables.listing([view(a="processed", b="failed", c="queued")], NOW + timedelta(seconds=9)), 140)
     assert head.split("  ")[0] == "batch"
-    assert row.split() == [BATCH, "default", "processing", "3", "1", "1", "0", "9", "s", "9", "s", "w"]
+    assert row.split() == [BATCH, "default", "processing", "3", "1", "1", "9", "s", "9", "s"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_ids_have_eight_letters_on_a_terminal_where_80_columns_hold_every_list(
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,  # noqa: FBT001 -- a parameter of pytest
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    batch = msgspec.structs.replace(view(**{"a" * 90: "processed", "b": "failed"}), status="completed_with_errors", ended_at=NOW)
+    upload = request_view("Invoices of " + "many " * 20 + "months", "processing")
+    for table, whole in (
+        (tables.listing([batch], NOW), BATCH),
+        (tables.uploads([upload], NOW), upload.request_id),
+        (next(iter(tables.contents(batch))), "a" * 8),
+    ):
+        head, *rows = printed(table, 80 if terminal else 4_000)
+        assert ("…" in " ".join(rows)) is (terminal and whole != BATCH)
+        assert rows[0].startswith(f"{whole[:8]} " if terminal else whole)
+        assert all(len(line) <= 80 for line in (head, *rows)) or not terminal
+        assert len(rows) == (2 if whole.startswith("aa") else 1)
+        assert head.split()[0] in {"batch", "upload", "file"}
+
+
+def test_what_is_to_be_said_of_a_file_stands_below_at_full_length() -> None:
+    batch = view(a="processed", b="failed")
+    broken = msgspec.structs.replace(batch.files[1], error_code="corrupt", error_message="The file is broken.")
+    batch = msgspec.structs.replace(batch, files=[batch.files[0], broken])
+    _, name, said = tables.contents(batch)
+    assert printed(name, 80) == ["b"]
+    assert " ".join(printed(said, 30)).split() == ["corrupt:", "The", "file", "is", "broken."]
+
+
+def test_where_a_batch_is_names_file_and_page() -> None:
+    position = FilePosition(file_id="a", stage="extracting", page=1, pages=2, filename="a.pdf")
+    assert tables.now_at(told(created("a", "b"), started()), [position]) == "extracting a.pdf, page 1 of 2"

@@ -13,6 +13,8 @@ DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 JWT = ROOT / "deploy" / "compose" / "jwt.yaml"
 STANDINS = ROOT / "tests" / "deploy" / "standins"
+DEEDS = ROOT / "tests" / "processor" / "deeds.py"
+"""What a worker may not do; it is also run inside of the processor's image."""
 SERVICES = ("ingest", "processor", "notifier")
 IMAGES = (*SERVICES, "cli")
 

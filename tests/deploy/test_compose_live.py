@@ -21,7 +21,7 @@ from tests.deploy.dockerfiles import COMPOSE, IMAGES, JWT, ROOT
 from tests.deploy.engine import docker, foreign_images_missing, run
 from tests.samples_pdf import simple_pdf, slow_pdf
 
-from quire_schemas.client import subscribe
+from quire_client import subscribe
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 

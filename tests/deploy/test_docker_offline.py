@@ -1,16 +1,18 @@
 """What can be known of the images and of Compose without a Docker engine; test_images_live and test_compose_live see the rest."""
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.deploy.dockerfiles import COMPOSE, DOCKERFILE, IMAGES, JWT, ROOT, SERVICES, STANDINS, compose, seconds, stages
+from tests.deploy.dockerfiles import COMPOSE, DEEDS, DOCKERFILE, IMAGES, JWT, ROOT, SERVICES, STANDINS, compose, seconds, stages
 
 from quire_ingest.settings import IngestSettings
 from quire_notifier.settings import NotifierSettings
@@ -83,6 +85,19 @@ def test_an_image_installs_its_share_of_the_pins_and_nothing_else(image: str, sh
 def test_only_the_processor_brings_pdf_libraries(image: str, shares: ModuleType) -> None:
     brought = shares.closure(shares.IMAGES[image]) & {"pypdf", "pypdfium2", "pillow"}
     assert bool(brought) == (image == "processor")
+
+
+def test_what_is_tried_inside_of_the_processor_s_image_imports_only_what_is_installed_there(shares: ModuleType) -> None:
+    imported: set[str] = set()
+    for statement in ast.walk(ast.parse(DEEDS.read_text("utf-8"))):
+        if isinstance(statement, ast.ImportFrom):
+            imported.add(str(statement.module))
+        elif isinstance(statement, ast.Import):
+            imported |= {alias.name for alias in statement.names}
+    foreign = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"quire_processor"}
+    brings = packages_distributions()
+    distributions = {distribution.lower() for name in foreign for distribution in brings.get(name, [name])}
+    assert distributions <= shares.closure(shares.IMAGES["processor"])
 
 
 def test_no_image_is_named_without_a_version() -> None:

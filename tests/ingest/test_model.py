@@ -92,6 +92,7 @@ class World:
             return leaves_at is not None
 
         ask = Ask(
+            name=None,
             request_id=request_id_of("somebody", "c", KEY) if keyed else str(uuid4()),
             collection_id="c",
             policy="isolate",

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 SECRET = "0123456789abcdef0123456789abcdef"
 BATCH = "/api/batches/{batch}"
+REQUEST = "/api/requests/{request}"
 READING = [
     "/api/collections",
     "/api/collections/mine/feed",
@@ -29,9 +30,25 @@ READING = [
     "/api/files/{file}/thumbnail",
     "/api/stuck",
     "/api/waiting",
+    "/api/requests",
+    REQUEST,
+    "/api/requests/{request}/failures",
+    "/api/feed?batch_id={batch}",
+    "/api/files?in=text&q=Quire",
+    "/api/export?collection_id=mine",
+    "/api/export?request_id={request}",
+    "/api/export?batch_id={batch}",
+    "/api/export/link?batch_id={batch}",
 ]
+STATES = "/api/requests/{request}/states"
 STATE = f"{BATCH}/state"
-WRITING = ["/api/documents/process?collection_id=mine", "/api/batches/{batch}/cancel", "/api/batches/{batch}/retry"]
+WRITING = [
+    "/api/documents/process?collection_id=mine",
+    "/api/batches/{batch}/cancel",
+    "/api/batches/{batch}/retry",
+    "/api/requests/{request}/cancel",
+    "/api/requests/{request}/retry",
+]
 
 
 def token(scope: str = "quire:read quire:write", collections: Any = ("mine",), seconds: float = 600) -> str:
@@ -46,14 +63,16 @@ def bearer(value: str) -> dict[str, str]:
 class Known:
     """Services under jwt, and a batch of the collection `mine`."""
 
-    def __init__(self, client: Client, batch: str, file: dict[str, Any]) -> None:
-        self.client, self.batch, self.file = client, batch, file
+    def __init__(self, client: Client, batch: dict[str, Any]) -> None:
+        self.client, self.batch, self.request = client, batch["batch_id"], batch["request_id"]
+        [self.file] = batch["files"]
 
     def url(self, path: str) -> str:
-        return self.client.quire.notifier_url + path.format(batch=self.batch, file=self.file["file_id"])
+        ids = {"batch": self.batch, "request": self.request, "file": self.file["file_id"]}
+        return self.client.quire.notifier_url + path.format(**ids)
 
     async def write(self, path: str, headers: dict[str, str]) -> tuple[int, str]:
-        url = self.client.quire.ingest_url + path.format(batch=self.batch)
+        url = self.client.quire.ingest_url + path.format(batch=self.batch, request=self.request)
         content: dict[str, Any] = {"files": [("f", ("a.pdf", simple_pdf()))]} if "process" in path else {"json": {}}
         answer = await self.client.http.post(url, headers=headers, **content)
         return answer.status_code, answer.json()["code"]
@@ -69,31 +88,32 @@ async def known(stack: Stack) -> AsyncIterator[Known]:
     async with serving(stack, settings=settings) as client:
         client.http.headers.update(bearer(token()))
         [batch] = await client.accepted([("a.pdf", simple_pdf())], collection_id="mine")
-        [file] = (await client.ended(batch))["files"]
+        ended = await client.ended(batch)
         client.http.headers.pop("Authorization")
-        yield Known(client, batch, file)
+        yield Known(client, ended)
 
 
-@pytest.mark.parametrize("path", [*READING, STATE])
+@pytest.mark.parametrize("path", [*READING, STATE, STATES])
 async def test_without_a_token_nothing_is_read(known: Known, path: str) -> None:
     assert await known.read(path, {}) == (401, "unauthenticated")
     assert await known.read(path, bearer("nonsense")) == (401, "unauthenticated")
     assert await known.read(path, bearer(token(seconds=-5))) == (401, "unauthenticated")
 
 
-@pytest.mark.parametrize("path", [path for path in READING if path != BATCH])
+@pytest.mark.parametrize("path", [path for path in READING if path not in {BATCH, REQUEST}])
 async def test_who_may_only_write_does_not_read(known: Known, path: str) -> None:
     assert await known.read(path, bearer(token("quire:write"))) == (403, "forbidden")
 
 
-@pytest.mark.parametrize("path", [BATCH, STATE])
+@pytest.mark.parametrize("path", [BATCH, STATE, REQUEST, STATES])
 async def test_who_may_write_may_read_where_a_batch_stands_but_no_contents(known: Known, path: str) -> None:
     answer = await known.client.http.get(known.url(path), headers=bearer(token("quire:write")))
-    assert (answer.status_code, answer.json()["batch_id"]) == (200, known.batch)
+    assert answer.status_code == 200
+    assert (known.request if path == REQUEST else known.batch) in answer.text
     assert "signature" not in answer.text
 
 
-@pytest.mark.parametrize("path", [path for path in [*READING, STATE] if "{" in path])
+@pytest.mark.parametrize("path", [path for path in [*READING, STATE, STATES] if "{" in path])
 async def test_anothers_batch_or_file_is_as_if_it_were_not_there(known: Known, path: str) -> None:
     assert await known.read(path, bearer(token(collections=["other", "mine2*"]))) == (404, "not_found")
 
@@ -101,9 +121,12 @@ async def test_anothers_batch_or_file_is_as_if_it_were_not_there(known: Known, p
 async def test_anothers_collection_is_refused_by_name_and_left_out_of_lists(known: Known) -> None:
     other = bearer(token(collections=["other", "m"]))
     named = ("/api/collections/mine/feed", "/api/collections/mine/events")
-    for path in (*named, "/api/batches?collection_id=mine", "/api/files?collection_id=mine"):
+    lists = [f"/api/{what}?collection_id=mine" for what in ("batches", "files", "requests", "export", "export/link")]
+    for path in (*named, *lists, "/api/files?collection_id=mine&in=text&q=Quire"):
         assert await known.read(path, other) == (403, "forbidden")
-    for path in ("/api/collections", "/api/batches", f"/api/files?batch_id={known.batch}", "/api/stuck?older_than=0"):
+    inside = [f"/api/files?batch_id={known.batch}", f"/api/files?request_id={known.request}", "/api/files?in=text&q=Quire"]
+    inside += [f"/api/batches?request_id={known.request}", "/api/requests", "/api/stuck?older_than=0"]
+    for path in ("/api/collections", "/api/batches", *inside):
         answer = await known.client.http.get(known.url(path), headers=other)
         assert (answer.status_code, answer.json()["items"]) == (200, [])
     for allowed in (["mine"], ["mi*"], ["*"]):
@@ -128,6 +151,16 @@ async def test_links_to_contents_are_signed_and_good_for_a_while(known: Known) -
         assert await known.read(f"/{forged}", {}) == (403, "invalid_link")
     elsewhere = links["original"].replace("/original", "/text")
     assert await known.read(f"/{elsewhere}", {}) == (403, "invalid_link")
+
+
+async def test_a_link_to_an_export_is_signed_for_just_that_export(known: Known) -> None:
+    asked = known.url("/api/export/link?request_id={request}&kind=original&format=zip")
+    link = (await known.client.http.get(asked, headers=bearer(token()))).json()["link"]
+    answer = await known.client.http.get(known.url(f"/{link}"))
+    assert (answer.status_code, answer.content[:2]) == (200, b"PK")
+    assert await known.read("/" + link.replace("kind=original", "kind=text"), {}) == (403, "invalid_link")
+    assert await known.read("/" + link.replace("request_id=", "collection_id=mine&x="), {}) == (403, "invalid_link")
+    assert await known.read("/" + link.replace("expires=", "expires=1"), {}) == (403, "invalid_link")
 
 
 def socket_url(known: Known, query: str = "") -> str:

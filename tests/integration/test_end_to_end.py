@@ -23,7 +23,7 @@ from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
 
-from quire_schemas.client import subscribe
+from quire_client import subscribe
 from quire_schemas.events import BatchProgressed
 from quire_schemas.messages import BatchCompletedMessage, FeedMessage
 
@@ -342,6 +342,11 @@ async def read_model(client: Client) -> dict[str, list[dict[str, Any]]]:
     return {
         "batch": [{name: value for name, value in batch.items() if name != "heard_at"} for batch in batches],
         "file_metadata": await client.rows("SELECT * FROM notifier.file_metadata ORDER BY batch_id, id"),
+        "request": await client.rows("SELECT * FROM notifier.request ORDER BY request_id, collection_id"),
+        "collection": await client.rows(
+            "SELECT collection_id, queued, processing, processed, failed, cancelled FROM notifier.collection "
+            "JOIN notifier.epoch ON epoch = epoch.id AND live ORDER BY collection_id"
+        ),
     }
 
 

@@ -16,8 +16,7 @@ from tests.integration.fronts import Route, passing
 from tests.integration.stack import Stack
 from tests.samples_pdf import simple_pdf
 
-from quire_schemas import client_http
-from quire_schemas.client import subscribe
+from quire_client import over_http, subscribe
 from quire_schemas.messages import FeedMessage, Subscribed
 
 FILES = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(30)]
@@ -40,7 +39,7 @@ WAYS = [[b"upgrade: websocket"], [b"upgrade: websocket", b"/events"]]
 
 @pytest.mark.parametrize("refused", WAYS, ids=["event stream", "polling"])
 async def test_python_sees_every_message_once(client: Client, refused: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_http, "POLL_S", 0.1)
+    monkeypatch.setattr(over_http, "POLL_S", 0.1)
     name, told, seqs = f"python{len(refused)}", list[str](), list[int]()
     async with (
         passing(refusing(client.quire.notifier_url, refused)) as url,

@@ -20,7 +20,7 @@ from tests.samples_pdf import simple_pdf, slow_pdf
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from quire_schemas.client import subscribe
+from quire_client import subscribe
 from quire_schemas.messages import FeedMessage, Subscribed
 
 FILES = [(f"{number}.pdf", simple_pdf(f"{number}")) for number in range(30)]

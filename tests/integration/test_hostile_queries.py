@@ -7,6 +7,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -21,6 +22,13 @@ Headers = list[tuple[bytes, bytes]]
 
 COLLECTION = "/api/collections/default"
 FILES = [f"/api/files/FILE/{kind}" for kind in ("original", "text", "thumbnail")]
+TO_ASK = [
+    "/api/feed?batch_id=BATCH",
+    "/api/export?request_id=REQUEST",
+    "/api/export?collection_id=default&format=zip",
+    "/api/export/link?batch_id=BATCH",
+    "/api/files?in=text&q=Quire",
+]
 ROUTES = [
     "/",
     "/quire.js",
@@ -38,9 +46,14 @@ ROUTES = [
     "/api/files/FILE",
     "/api/stuck",
     "/api/waiting",
+    "/api/requests",
+    "/api/requests/REQUEST",
+    "/api/requests/REQUEST/failures",
+    "/api/requests/REQUEST/states",
+    *TO_ASK,
     *FILES,
 ]
-"""BATCH and FILE stand for the ids of those that are there."""
+"""BATCH, FILE and REQUEST stand for the ids of those that are there."""
 PATH = [
     "/",
     "//",
@@ -63,14 +76,20 @@ PATH = [
 NAMES = [
     "after",
     "batch_id",
+    "code",
     "collection_id",
     "cursor",
     "download",
     "epoch",
     "expires",
+    "format",
+    "in",
+    "kind",
     "limit",
     "name",
     "older_than",
+    "q",
+    "request_id",
     "signature",
     "status",
 ]
@@ -91,6 +110,19 @@ TEXTS = [
     "%",
     "+",
     "&=",
+    "text",
+    "zip",
+    "csv",
+    "jsonl",
+    "original",
+    "report",
+    "REQUEST",
+    "%22",
+    "-a",
+    "%3C-%3E",
+    "a:*",
+    "(%7C!%26",
+    "%E5%B1%B1",
 ]
 TIMES = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00", "2026-11-26T00:00:00Z", 0, None]
 IDS = ["00000000-0000-4000-8000-000000000000", "", None]
@@ -169,10 +201,11 @@ class Asked(NamedTuple):
     client: Client
     batch: str
     file: str
+    request: str
 
     async def ask(self, target: str, headers: Headers, method: str = "GET", body: bytes = b"") -> Answer:
         """As it stands: nothing of it is made well-formed on the way. Of a stream only the head is waited for."""
-        whole = target.replace("BATCH", self.batch).replace("FILE", self.file).encode()
+        whole = target.replace("BATCH", self.batch).replace("FILE", self.file).replace("REQUEST", self.request).encode()
         usual = {b"host": b"localhost", b"authorization": bearer(token(collections=["*"]))["Authorization"].encode()}
         request = httpx.Request(
             method,
@@ -195,8 +228,9 @@ async def asked(stack: Stack) -> AsyncIterator[Asked]:
     async with serving(stack, settings={"QUIRE_AUTH": "jwt", "QUIRE_AUTH_SECRET": SECRET}) as client:
         client.http.headers.update(bearer(token(collections=["*"])))
         [batch_id] = await client.accepted([("a.pdf", simple_pdf())])
-        [file] = (await client.ended(batch_id))["files"]
-        yield Asked(client, batch_id, file["file_id"])
+        batch = await client.ended(batch_id)
+        [file] = batch["files"]
+        yield Asked(client, batch_id, file["file_id"], batch["request_id"])
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route != "/ws"])
@@ -206,10 +240,18 @@ async def test_what_is_well_formed_is_answered(asked: Asked, route: str) -> None
 
 @given(path=of(PATH).map("/".__add__) | st.sampled_from(ROUTES), query=QUERIES)
 async def test_no_path_or_query_is_an_error_of_ours(asked: Asked, path: str, query: str) -> None:
-    assert (answer := await asked.ask(f"{path}?{query}", [])).is_honest(), answer
+    assert (answer := await asked.ask(f"{path}{'&' if '?' in path else '?'}{query}", [])).is_honest(), answer
 
 
-@given(route=st.sampled_from(["/api/batches", "/api/files", "/api/waiting", f"{COLLECTION}/snapshot"]), query=GOING_ON)
+CONTINUED = ["/api/batches", "/api/files", "/api/waiting", f"{COLLECTION}/snapshot", "/api/requests", "/api/export"]
+
+
+@given(words=of(TEXTS) | st.text(max_size=40).map(quote))
+async def test_nor_are_words_that_are_looked_for(asked: Asked, words: str) -> None:
+    assert (answer := await asked.ask(f"/api/files?in=text&q={words}", [])).is_honest(), answer
+
+
+@given(route=st.sampled_from([*CONTINUED, "/api/requests/REQUEST/states"]), query=GOING_ON)
 async def test_nor_is_a_cursor_that_is_none_of_ours(asked: Asked, route: str, query: str) -> None:
     assert (answer := await asked.ask(f"{route}?{query}", [])).is_honest(), answer
 

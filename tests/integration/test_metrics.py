@@ -15,8 +15,8 @@ from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_page_pdf, slow_pdf
 from websockets.asyncio.client import connect
 
-from quire_notifier.epochs import SCHEMA
-from quire_notifier.unfinished import GOOD_SECONDS, Unfinished
+from quire_notifier.projecting.epochs import SCHEMA
+from quire_notifier.projecting.unfinished import GOOD_SECONDS, Unfinished
 from quire_runtime.postgres import connect_pool
 from quire_runtime.settings import PostgresSettings
 

@@ -18,8 +18,8 @@ from tests.integration.client import Client, serving
 from tests.integration.stack import Quire, Stack
 from tests.samples_pdf import simple_pdf
 
+from quire_client import subscribe
 from quire_local.ports import free_ports
-from quire_schemas.client import subscribe
 from quire_schemas.messages import BatchCompletedMessage
 
 PATIENCE = 60.0

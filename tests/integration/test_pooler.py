@@ -69,8 +69,9 @@ async def test_pooled_sessions_will_do(stack: Any, tmp_path: Path, tmp_path_fact
 
 
 @needs_pgbouncer
-async def test_pooled_transactions_are_refused(stack: Any, tmp_path: Path) -> None:
-    async with pooled(stack.backing.postgres, "transaction", tmp_path) as dsn:
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+async def test_pooled_transactions_and_statements_are_refused(stack: Any, tmp_path: Path, mode: str) -> None:
+    async with pooled(stack.backing.postgres, mode, tmp_path) as dsn:
         with pytest.raises(SessionsShared, match="Set pool_mode = session"):
             await migrate(dsn, "pooled", tmp_path)
 

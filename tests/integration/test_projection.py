@@ -18,14 +18,14 @@ from msgspec import UNSET, structs
 from tests.integration.stack import Stack
 from tests.schemas import story
 
-from quire_notifier import tables
-from quire_notifier.epochs import SCHEMA, ensure_epoch
-from quire_notifier.feed import Feed
-from quire_notifier.fold import fold
-from quire_notifier.paging import file_place_of, onward_of
-from quire_notifier.projection import Projection
-from quire_notifier.queries import Queries, Scope
-from quire_notifier.snapshots import read_snapshot
+from quire_notifier.projecting import tables
+from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
+from quire_notifier.projecting.fold import fold
+from quire_notifier.projecting.projection import Projection
+from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.snapshots import read_snapshot
+from quire_notifier.web.paging import file_place_of, onward_of
+from quire_notifier.web.queries import Queries, Scope, Within
 from quire_runtime import postgres
 from quire_runtime.handler import LogRecord, SeekTo
 from quire_runtime.migrations import migrate
@@ -44,7 +44,7 @@ Log = list[list[Event]]
 @pytest.fixture
 async def pool(stack: Stack) -> AsyncIterator[asyncpg.Pool]:
     dsn = (await stack.fresh()).postgres
-    with as_file(files("quire_notifier") / "sql" / "migrations") as sql:
+    with as_file(files("quire_notifier.projecting") / "sql" / "migrations") as sql:
         await migrate(dsn, SCHEMA, sql)
     pool = await postgres.connect_pool(PostgresSettings(dsn=dsn, pool_size=4), SCHEMA)
     await ensure_epoch(pool)
@@ -218,7 +218,8 @@ async def test_a_snapshot_has_500_batches_at_most_and_its_cursor_leads_to_the_ot
     assert {batch.batch_id for batch in found} == {story.uid(f"{number}") for number in range(1_100) if number != 1}
     [first] = [batch for batch in found if batch.in_flight]
     assert (first.batch_id, first.files) == (story.uid("0"), UNSET)
-    assert first.in_flight == [FilePosition(file_id=story.uid("b"), stage="extracting", page=2, pages=3, filename="b.pdf")]
+    at = FilePosition(file_id=story.uid("b"), stage="extracting", page=2, pages=3, filename="b.pdf", started_at=story.START)
+    assert first.in_flight == [at]
 
 
 NAMES = ["r\u00e9sum\u00e9.pdf", "STRASSE.pdf", "\u0394\u03b5\u03bb\u03c4\u03ac.pdf", "100%.pdf", "same.pdf", "same.pdf"]
@@ -241,13 +242,13 @@ async def with_names(pool: asyncpg.Pool, batches: int = 1) -> Queries:
     return Queries(pool, lambda *_: "")
 
 
-async def listed(queries: Queries, limit: int, **wanted: Any) -> list[FileView]:
+async def listed(queries: Queries, limit: int, name: str | None = None, **wanted: Any) -> list[FileView]:
     """Page by page."""
     found: list[FileView] = []
     cursor: str | None = None
     while cursor is not None or not found:
         place = file_place_of(cursor)
-        page = await queries.files(Scope(None, None), place, limit, **{"batch_id": None, "statuses": None, "name": None} | wanted)
+        page = await queries.files(Scope(None, None), place, limit, Within(**wanted), name)
         found += page.items
         if (cursor := page.next_cursor) is None:
             break
@@ -281,21 +282,67 @@ async def test_a_name_is_found_however_it_is_written(pool: asyncpg.Pool, sought:
     assert [file.position for file in await listed(queries, 50, name=sought)] == [found]
 
 
+ID = story.uid("any")
+
+
 @pytest.mark.parametrize(
-    ("module", "name", "asked"),
+    ("package", "module", "name", "asked"),
     [
-        ("queries", "batches", (None, None, None, None, None, 51)),
-        ("queries", "batches", (None, "default", None, None, None, 51)),
-        ("queries", "waiting", (None, None, None, None, 51)),
-        ("queries", "files", (None, "default", None, None, None, None, None, None, None, 51)),
-        ("feed", "active", ("default", None, None, 501)),
+        ("web", "queries", "batches", (None, None, None, None, None, 51)),
+        ("web", "queries", "batches", (None, "default", None, None, None, 51)),
+        ("web", "queries", "waiting", (None, None, None, None, 51)),
+        ("web", "queries", "files", (None, "default", None, None, None, None, None, None, None, 51, None)),
+        ("web", "queries", "batches_of", (None, None, None, None, None, 51, ID)),
+        ("web", "requests", "requests", (None, None, None, None, None, 51)),
+        ("web", "requests", "requests", (None, "default", None, None, None, 51)),
+        ("web", "requests", "states", (ID, "default", None, None, 51)),
+        ("pushing", "feed", "active", ("default", None, None, 501)),
     ],
 )
 async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
-    pool: asyncpg.Pool, module: str, name: str, asked: tuple[object, ...]
+    pool: asyncpg.Pool, package: str, module: str, name: str, asked: tuple[object, ...]
 ) -> None:
     """However long the list is, then: nothing of it is sorted but what is asked for."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")  # where it can
-        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier', module)[name]}", *asked)
+        asking = statements(f"quire_notifier.{package}", module)[name]
+        plan = await connection.fetch(f"EXPLAIN {asking}", *asked)
     assert "Sort" not in "\n".join(line[0] for line in plan)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "asked", "by"),
+    [
+        (("web", "queries"), "files_of", (*(None,) * 9, 51, None, ID), "Presorted Key: b.created_at, b.batch_id"),
+        (
+            ("web", "exports"),
+            "of_request",
+            (None, None, ID, story.START, ID, 0, ID, 11),
+            "batch_request_id_created_at_batch_id_idx",
+        ),
+        (
+            ("web", "exports"),
+            "of_collection",
+            (None, "c", None, story.START, ID, 0, ID, 11),
+            "batch_collection_id_created_at_batch_id_idx",
+        ),
+        (("pushing", "feed"), "of_batch", (ID, 0, 51), "feed_batch_id_seq_idx"),
+    ],
+)
+async def test_what_is_asked_of_one_upload_or_batch_is_found_by_an_index_and_sorted_a_batch_at_a_time(
+    pool: asyncpg.Pool, place: tuple[str, str], name: str, asked: tuple[object, ...], by: str
+) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        plan = await connection.fetch(f"EXPLAIN {statements(f'quire_notifier.{place[0]}', place[1])[name]}", *asked)
+    assert by in "\n".join(line[0] for line in plan)
+
+
+async def test_words_are_looked_up_in_an_index_and_their_files_in_another(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")  # where it can
+        asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour")
+        plan = await connection.fetch(f"EXPLAIN {statements('quire_notifier.web', 'search')['files']}", *asked)
+    text = "\n".join(line[0] for line in plan)
+    assert "Seq Scan" not in text
+    assert "indexed_page_words_idx" in text

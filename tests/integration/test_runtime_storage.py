@@ -19,7 +19,6 @@ from quire_runtime.storage import (
     ObjectStore,
     RangeOutside,
     StorageUnavailable,
-    content_disposition,
 )
 
 
@@ -211,7 +210,3 @@ async def test_a_store_that_hangs_is_unavailable(tmp_path: Path):
             async with asyncio.timeout(20):
                 with pytest.raises(StorageUnavailable):
                     await ask
-
-
-def test_a_file_name_survives_the_header():
-    assert content_disposition('a\r\nb"ü.pdf') == "inline; filename=\"a__b__.pdf\"; filename*=UTF-8''a%0D%0Ab%22%C3%BC.pdf"

@@ -14,8 +14,8 @@ from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, simple_pdf
 
+from quire_client import subscribe
 from quire_local.ports import free_ports
-from quire_schemas.client import subscribe
 from quire_schemas.messages import FeedMessage
 
 FILES = [("good.pdf", simple_pdf("good")), ("also good.pdf", simple_pdf("also good")), ("bad.pdf", corrupt_pdf())]

@@ -20,8 +20,8 @@ from tests.integration.fronts import passing
 from tests.integration.stack import Quire, Stack
 from tests.samples_pdf import simple_pdf
 
+from quire_client import subscribe
 from quire_local.ports import free_ports
-from quire_schemas.client import subscribe
 from quire_schemas.messages import BatchCompletedMessage, Subscribed
 
 ROOT = Path(__file__).parents[2]

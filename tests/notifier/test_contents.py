@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_notifier.contents import Contents, content_of
 from quire_notifier.plain import BETWEEN_PAGES, PagesText, plain
+from quire_notifier.web.contents import Contents, content_disposition, content_of
 from quire_runtime.http import exception_handlers
 
 PAGES = [{"page": 1, "text": 'One "quoted" \\ line\nand 降雨量'}, {"page": 2, "text": ""}, {"page": 3, "text": "\x01 😀"}]
@@ -200,3 +200,7 @@ async def test_no_more_is_read_at_once_than_the_store_has_connections_for() -> N
 def test_a_thumbnail_is_what_the_version_that_made_it_makes(key: str, kind: str) -> None:
     content = content_of(MagicMock(original_filename="Report.PDF", thumbnail_key=key), "thumbnail", as_plain=False)
     assert (content.media_type, content.filename) == (kind, f"Report.{key[4:]}")
+
+
+def test_a_file_name_survives_the_header() -> None:
+    assert content_disposition('a\r\nb"ü.pdf') == "inline; filename=\"a__b__.pdf\"; filename*=UTF-8''a%0D%0Ab%22%C3%BC.pdf"

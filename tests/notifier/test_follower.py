@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from quire_notifier import follower
-from quire_notifier.epochs import Epoch, NeedsRebuild
-from quire_notifier.follower import Follower
+from quire_notifier.projecting import follower
+from quire_notifier.projecting.epochs import Epoch, NeedsRebuild
+from quire_notifier.projecting.follower import Follower
 from quire_schemas.batch import FOLD_VERSION
 
 

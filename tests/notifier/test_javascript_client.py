@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schemas.test_client_fallback import PROBLEM, Feed, cut, front, no, streaming
+from tests.client.test_fallback import PROBLEM, Feed, cut, front, no, streaming
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js" / "quire.js"
 

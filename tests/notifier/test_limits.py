@@ -26,16 +26,18 @@ from tests.runtime.test_jwks import KEY, provider
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from quire_notifier import centrifuge_protocol, wire
-from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
-from quire_notifier.sockets import Sockets
-from quire_notifier.sse import Streams
-from quire_notifier.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
+from quire_client import subscribe
+from quire_notifier.pushing.admission import Admission
+from quire_notifier.sockets import centrifuge_protocol, wire
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.open_sockets import Sockets
+from quire_notifier.sockets.wire import TOO_MANY, TRY_AGAIN, UNAUTHENTICATED, Wire
+from quire_notifier.web.sse import Streams
 from quire_runtime.auth import EVERYBODY, Authenticator
-from quire_runtime.http import HttpServer, exception_handlers
+from quire_runtime.http import exception_handlers
+from quire_runtime.http_server import HttpServer
 from quire_runtime.metrics import CATALOGUE
 from quire_runtime.settings import AuthSettings, HttpSettings
-from quire_schemas.client import subscribe
 
 SECRET = "0123456789abcdef0123456789abcdef"
 NOWHERE = "http://127.0.0.1:9/jwks"
@@ -54,7 +56,7 @@ class Most(NamedTuple):
 
 class Notifier(NamedTuple):
     port: int
-    sockets: Sockets
+    admission: Admission
 
     def address(self, path: str = "/ws") -> str:
         return f"ws://127.0.0.1:{self.port}{path}"
@@ -75,10 +77,10 @@ async def notifier(
     settings = auth or AuthSettings()
     authenticator = Authenticator(settings)
     hub = DeafHub(feed or MemoryFeed(random.Random(1)), "")  # type: ignore[arg-type]  # noqa: S311
-    sockets = Sockets(most or Most())
-    streams = Streams(hub, sockets)
+    admission = Admission(most or Most())
+    streams = Streams(hub, admission)
     terms = Terms(origins, authenticate_seconds, 200, 25.0, settings.mode == "none")
-    gateway = Gateway(hub, sockets, authenticator, terms)
+    gateway = Gateway(hub, Sockets(admission), admission, authenticator, terms)
 
     async def events(request: Request) -> Response:
         subject = request.query_params.get("subject")
@@ -96,7 +98,7 @@ async def notifier(
         group.create_task(hub.run(stop))
         await asyncio.sleep(0.1)
         try:
-            yield Notifier(server.port, sockets)
+            yield Notifier(server.port, admission)
         finally:
             streams.drain()
             server.stop()
@@ -280,7 +282,7 @@ async def test_what_a_stranger_says_of_addresses_is_not_believed() -> None:
             async with connect(quire.address(), additional_headers=through("203.0.113.1")) as one:
                 await one.send('{"type":"PING"}')
                 assert (await told(one))["type"] == "PONG"
-        assert not quire.sockets._addresses["203.0.113.1"]
+        assert not quire.admission._addresses["203.0.113.1"]
 
 
 async def test_with_a_star_a_page_of_any_origin_may_open_a_socket() -> None:
@@ -305,7 +307,7 @@ async def test_a_subject_with_too_many_sockets_may_come_back() -> None:
                 await third.send(json.dumps({"id": 1, "connect": {"token": token()}}))
                 assert await close_code(third) == TOO_MANY
         async with asyncio.timeout(PATIENCE):
-            while quire.sockets._subjects["ann"]:
+            while quire.admission._subjects["ann"]:
                 await asyncio.sleep(0.01)
         async with connect(quire.address("/ws?collection_id=c"), additional_headers=headers) as again:
             assert (await told(again))["type"] == "SUBSCRIBED"
@@ -324,7 +326,7 @@ async def test_event_streams_are_counted_with_the_sockets_until_they_end(most: M
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_sockets")
         await streams.aclose()
         async with asyncio.timeout(PATIENCE):
-            while quire.sockets._addresses.total() + quire.sockets._subjects.total():
+            while quire.admission._addresses.total() + quire.admission._subjects.total():
                 await asyncio.sleep(0.01)
         async with client.stream("GET", url) as again:
             assert again.status_code == 200

@@ -12,11 +12,11 @@ import pytest
 from tests.notifier.world import DeafHub, MemoryFeed, line
 from tests.virtual import VirtualLoop, run
 
-from quire_notifier.centrifuge import CentrifugeSession
-from quire_notifier.feed import Active
-from quire_notifier.paging import Onward
-from quire_notifier.session import Session
-from quire_notifier.sockets import Sockets
+from quire_notifier.pushing.admission import Admission
+from quire_notifier.pushing.cursors import Onward
+from quire_notifier.pushing.feed import Active
+from quire_notifier.sockets.centrifuge import CentrifugeSession
+from quire_notifier.sockets.session import Session
 from quire_runtime.auth import EVERYBODY
 
 SUBSCRIBE = '{"type":"SUBSCRIBE","collection_id":"%s"}'
@@ -64,7 +64,7 @@ class Client:
         self._inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         wire: Any = self.wire
         nobody: Any = None
-        session = Session(wire, hub, Sockets(NoLimits()), nobody, authenticate_seconds=9, max_subscriptions=9)
+        session = Session(wire, hub, Admission(NoLimits()), nobody, authenticate_seconds=9, max_subscriptions=9)
         self.task = asyncio.create_task(session.run(self._inbox.get, EVERYBODY, []))
 
     def say(self, text: str) -> None:
@@ -106,18 +106,18 @@ class Subjects(NoLimits):
 
 
 def test_a_connection_that_changes_its_subject_is_counted_where_it_is_now() -> None:
-    sockets, wire = Sockets(Subjects()), Wire()
+    admission, wire = Admission(Subjects()), Wire()
     anything: Any = wire
     session = CentrifugeSession(
-        anything, anything, sockets, anything, authenticate_seconds=9, ping_seconds=9, max_subscriptions=9
+        anything, anything, admission, anything, authenticate_seconds=9, ping_seconds=9, max_subscriptions=9
     )
 
     async def told() -> None:
         for subject in ("ada", "ada", "eve"):
             assert session._enter(replace(EVERYBODY, subject=subject, expires_at=datetime.now(UTC) + timedelta(hours=1)))
-        assert sockets.enter("ada")
-        assert not sockets.enter("eve")
+        assert admission.enter("ada")
+        assert not admission.enter("eve")
         session._leave()
-        assert sockets.enter("eve")
+        assert admission.enter("eve")
 
     asyncio.run(told())

@@ -14,12 +14,13 @@ import pytest
 from tests.notifier.test_limits import PATIENCE, notifier
 from tests.notifier.world import MemoryFeed
 
-from quire_notifier import pace, wire
-from quire_notifier.feed import Active
-from quire_notifier.pace import Pace
-from quire_notifier.paging import Onward
-from quire_notifier.rows import BatchRow
-from quire_notifier.wire import TOO_SLOW
+from quire_notifier.projecting.rows import BatchRow
+from quire_notifier.pushing import pace
+from quire_notifier.pushing.cursors import Onward
+from quire_notifier.pushing.feed import Active
+from quire_notifier.pushing.pace import Pace
+from quire_notifier.sockets import wire
+from quire_notifier.sockets.wire import TOO_SLOW
 
 MESSAGES = 500
 PAD = "x" * 4_000

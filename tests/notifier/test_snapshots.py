@@ -16,15 +16,17 @@ from tests.notifier.world import NAME, DeafHub, MemoryFeed, line
 from tests.schemas import story
 from tests.virtual import VirtualLoop, run
 
-from quire_cli.tracking import Tracker, of_view
-from quire_notifier import snapshots
-from quire_notifier.feed import Active, Head
-from quire_notifier.fold import fold
-from quire_notifier.hub import Hub
-from quire_notifier.paging import Onward, onward_of
-from quire_notifier.rows import batch_row, state_view
-from quire_notifier.snapshots import SnapshotMessages, read_snapshot
-from quire_notifier.tables import number
+from quire_client.tracking import Tracker, of_view
+from quire_notifier.projecting.fold import fold
+from quire_notifier.projecting.rows import batch_row
+from quire_notifier.projecting.tables import number
+from quire_notifier.pushing import snapshots
+from quire_notifier.pushing.cursors import Onward
+from quire_notifier.pushing.feed import Active, Head
+from quire_notifier.pushing.hub import Hub
+from quire_notifier.pushing.snapshots import SnapshotMessages, read_snapshot
+from quire_notifier.web.paging import onward_of
+from quire_notifier.web.row_views import state_view
 from quire_schemas.batch import BatchState
 from quire_schemas.events import Event
 from quire_schemas.messages import AnyFeedMessage, Subscribed
@@ -34,7 +36,7 @@ COLLECTION = story.COLLECTION
 
 
 class Projected:
-    """What the tables hold, and the feed: as `quire_notifier.feed.Feed`, at whatever place it stands just now."""
+    """What the tables hold, and the feed: as `quire_notifier.pushing.feed.Feed`, at whatever place it stands just now."""
 
     def __init__(self) -> None:
         self.states: dict[str, BatchState] = {}
@@ -182,7 +184,8 @@ async def test_a_snapshot_has_so_many_batches_at_most_says_how_many_there_are_an
         assert b'"files"' not in messages.texts[0]
         cursor = cursor_of([part])
     assert (sizes, totals) == ([3, 3, 1], [7, 7, 7])
-    assert position == [FilePosition(file_id=story.uid("c"), stage="extracting", page=4, pages=9, filename="c.pdf")]
+    at = FilePosition(file_id=story.uid("c"), stage="extracting", page=4, pages=9, filename="c.pdf", started_at=story.START)
+    assert position == [at]
 
 
 class Counting(MemoryFeed):

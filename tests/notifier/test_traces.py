@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from tests.collector import Collector, collecting
 
-from quire_notifier.fold import fold
-from quire_notifier.tables import Heads, notify
-from quire_notifier.traces import Pushes, projecting
+from quire_notifier.projecting.fold import fold
+from quire_notifier.projecting.tables import Heads, notify
+from quire_notifier.projecting.traces import projecting
+from quire_notifier.pushing.pushes import Pushes
 from quire_runtime import tracing
 from quire_runtime.consumer import LogRecord
 from quire_runtime.settings import TracesSettings

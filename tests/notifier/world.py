@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import UNSET, Raw
 
-from quire_notifier.feed import Active, Head, Message, Stretch
-from quire_notifier.groups import Encoding
-from quire_notifier.hub import Hub
-from quire_notifier.paging import Onward
-from quire_notifier.snapshots import SnapshotMessages
-from quire_notifier.subscription import Subscription
-from quire_notifier.wire import TooSlow
+from quire_notifier.pushing.cursors import Onward
+from quire_notifier.pushing.feed import Active, Head, Message, Stretch
+from quire_notifier.pushing.groups import Encoding
+from quire_notifier.pushing.hub import Hub
+from quire_notifier.pushing.snapshots import SnapshotMessages
+from quire_notifier.pushing.subscription import Subscription, TooSlow
 from quire_schemas.messages import ServerMessage, Subscribed
 
 NAME = "c"
@@ -29,7 +28,7 @@ def line(text: bytes) -> bytes:
 
 
 class MemoryFeed:
-    """As `quire_notifier.feed.Feed`: each answer is of one moment, and comes late."""
+    """As `quire_notifier.pushing.feed.Feed`: each answer is of one moment, and comes late."""
 
     def __init__(self, chance: random.Random) -> None:
         self.epoch = 0

@@ -19,8 +19,8 @@ from msgspec import structs
 from tests.schemas.history import History
 from tests.schemas.story import at
 
-from quire_notifier.feed_messages import feed_messages
-from quire_notifier.rows import state_view
+from quire_notifier.projecting.feed_messages import feed_messages
+from quire_notifier.web.row_views import state_view
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import TYPES, Event, event_of
 

@@ -1,6 +1,7 @@
 """What a worker process may try that a file has taken over.
 
 It is a real one, started by WorkerPool: only that it reads no PDF, but does the deeds that its file names.
+test_images_live runs this file alone inside the processor's image, so it imports only what is installed there.
 """
 
 import codecs
@@ -28,14 +29,15 @@ from typing import Any
 import PIL
 import pypdf
 import pypdfium2
-from tests.processor.pdf import whole
 
-from quire_processor import landlock, seccomp, worker
+from quire_processor import landlock, seccomp, spawning, worker
+from quire_processor.evidence import File
 from quire_processor.extracted import Extracted
 from quire_processor.kernel import call
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
 from quire_processor.reading import Reading
+from quire_processor.rows import SpilledRows
 from quire_processor.workplace import Workplace
 
 Scene = dict[str, Any]
@@ -81,32 +83,36 @@ async def outcomes(names: Collection[str], main: Callable[..., None], where: Pat
     """How the deeds end that one worker tries, one after the other. Raises NotConfined."""
     where.mkdir(exist_ok=True)
     with others(where, names) as scene:
-        script = json.dumps({**scene, "deeds": list(names)}).encode()
-        before, worker.main = worker.main, main
+        script = where / "script"
+        script.write_text(json.dumps({**scene, "deeds": list(names)}))
+        before, spawning.work = spawning.work, main
         try:
             async with WorkerPool(1, Limits(memory_bytes=MEMORY), where / "scratch", sandbox="require") as pool:
                 extracted = await pool.extract(script, Workplace(where))
         finally:
-            worker.main = before
+            spawning.work = before
     return {name: (how, what) for name, (how, what) in json.loads(told(extracted)).items()}
 
 
 def told(extracted: Extracted) -> str:
     """The text of the one page."""
-    text: str = json.loads(whole(extracted.text))["pages"][0]["text"]
+    made = extracted.text
+    text: str = json.loads(made if isinstance(made, bytes) else made.read_bytes())["pages"][0]["text"]
     return text
 
 
-def wrote(target: Path, text: str) -> Reading:
-    """Writes the text as that of a page."""
+def wrote(rows: SpilledRows, text: str) -> tuple[Reading, None]:
+    """Writes the text as that of a page, into the file."""
     row = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
-    (target / "pages.tsv").write_text(f"1\t{row}\n")
-    return Reading(page_count=1, rows=1, pages_read=1, characters=len(text), truncated=False, title=None, metadata={}, notices=())
+    rows.path.write_text(f"1\t{row}\n")
+    return Reading(
+        page_count=1, rows=1, pages_read=1, characters=len(text), truncated=False, title=None, metadata={}, notices=()
+    ), None
 
 
 def confined_main(pipe: socket.socket, *arguments: Any) -> None:
-    """In the place of worker.main."""
-    worker.extract = commit
+    """In the place of spawning.work."""
+    worker.read = commit
     worker.main(pipe, *arguments)
 
 
@@ -127,11 +133,12 @@ def free_main(pipe: socket.socket, *arguments: Any) -> None:
     confined_main(pipe, *arguments)
 
 
-def commit(source: Path, target: Path, *_: object) -> Reading:
+def commit(source: File, rows: SpilledRows, *_: object) -> tuple[Reading, None]:
     """Writes down how each deed of the scene ended: done, refused or failed, and what came of it."""
-    scene = json.loads(source.read_bytes())
-    scene.update(original=source, own=target, scratch=target.parent, files=Path(scene["elsewhere"]))
-    return wrote(target, json.dumps({name: committed(name, scene) for name in scene["deeds"]}))
+    own = rows.path.parent
+    scene = json.loads(source if isinstance(source, bytes) else source.read_bytes())
+    scene.update(original=source, own=own, scratch=own.parent, files=Path(scene["elsewhere"]))
+    return wrote(rows, json.dumps({name: committed(name, scene) for name in scene["deeds"]}))
 
 
 def here(name: str, scene: Scene) -> Outcome:

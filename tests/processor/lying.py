@@ -29,10 +29,10 @@ NOTICE = {"code": "xfa", "message": "m"}
 
 
 class Liar:
-    def __init__(self, pipe: socket.socket, request: worker.Request) -> None:
+    def __init__(self, pipe: socket.socket, number: int, rows: Path) -> None:
         self._pipe = pipe
-        self._number = request.number
-        self._rows = Path(request.target) / "pages.tsv"
+        self._number = number
+        self._rows = rows
         self.rows(b"1\tx\n")
 
     def rows(self, content: bytes) -> None:
@@ -55,6 +55,11 @@ class Liar:
 
     def read(self, **what: Any) -> None:
         self.say("read", reading=READING | what)
+
+    def read_short(self, rows: bytes, size: int | None = None) -> None:
+        """The rows follow."""
+        self.say("read", reading=READING, size=len(rows) if size is None else size)
+        self._pipe.sendall(rows)
 
     def done(self, **what: Any) -> None:
         self.say("done", reading=READING | what)
@@ -112,6 +117,14 @@ DEEDS: dict[str, Callable[[Liar], Any]] = {
     "rows with an escape": lambda liar: (liar.rows(b"1\t\\x00\n"), liar.done(characters=4)),
     "rows with a forged line": lambda liar: (liar.rows(b"1\tx\r2\ty\n"), liar.done()),
     "more text than it says": lambda liar: (liar.rows(b"1\t" + b"x" * 100_000 + b"\n"), liar.done()),
+    "short rows of another page": lambda liar: (liar.read_short(b"-5\tx\n"), liar.done()),
+    "short rows of more text than it says": lambda liar: (liar.read_short(b"1\t" + b"x" * 50_000 + b"\n"), liar.done()),
+    "short rows of 4 GB": lambda liar: (liar.read_short(b"", size=2**32), liar.sleep()),
+    "short rows of less than nothing": lambda liar: (liar.read_short(b"", size=-1), liar.sleep()),
+    "short rows that do not come": lambda liar: (liar.read_short(b"1", size=4), liar.sleep()),
+    "short rows that break off": lambda liar: (liar.read_short(b"1", size=4), liar.end(signal.SIGSEGV)),
+    "short rows that are the truth": lambda liar: (liar.read_short(b"1\tx\n"), liar.done()),
+    "a picture of 4 GB": lambda liar: (liar.read_short(b"1\tx\n"), liar.say("done", reading=READING, size=2**32)),
     "an unknown code": lambda liar: liar.failed("hello"),
     "a code that is not its own": lambda liar: liar.failed("batch_failed"),
     "a long message": lambda liar: liar.failed("corrupt", "m" * 100_000),
@@ -135,10 +148,11 @@ DEEDS: dict[str, Callable[[Liar], Any]] = {
 }
 
 
-def main(pipe: socket.socket, *_: Any) -> None:
-    """Stands for `quire_processor.worker.main`."""
+def main(pipe: socket.socket, _limits: Any, directory: Path, *_: Any) -> None:
+    """Stands for `quire_processor.spawning.work`."""
     worker._send(pipe, worker.Confined({}))
     while (frame := worker._receive(pipe)) is not None:
         request = msgspec.json.decode(frame, type=worker.Request)
-        deed = Path(request.source).read_text()
-        DEEDS[deed](Liar(pipe, request))
+        assert request.size is not None
+        deed = pipe.recv(request.size, socket.MSG_WAITALL).decode()
+        DEEDS[deed](Liar(pipe, request.number, directory / "pages.tsv"))

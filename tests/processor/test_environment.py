@@ -52,7 +52,7 @@ async def test_a_forkserver_that_multiprocessing_started_by_itself_is_replaced_b
         if len(found) > 1:
             ensure()
 
-    monkeypatch.setattr(worker_process, "ensure_forkserver", ensure_too_early_once)
+    monkeypatch.setattr(spawning, "ensure_forkserver", ensure_too_early_once)
     inherited = await environment(tmp_path)
     assert found[:1] == [None]
     assert found[1] is not None, "multiprocessing started one"
@@ -62,7 +62,7 @@ async def test_a_forkserver_that_multiprocessing_started_by_itself_is_replaced_b
 
 async def test_a_worker_that_was_born_with_credentials_takes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spawning, "_PRELOAD", [])  # as where multiprocessing cannot import it so early
-    monkeypatch.setattr(worker_process, "ensure_forkserver", lambda: None)
+    monkeypatch.setattr(spawning, "ensure_forkserver", lambda: None)
     with pytest.raises(worker_process.CannotStart, match="BornWithCredentials"):
         async with WorkerPool(1, Limits(), tmp_path, patience=0.0):
             pass

@@ -114,6 +114,16 @@ def test_nor_for_many_where_bombs_come_from_several_collections() -> None:
         assert run(beside.loop, healthy_beside(beside, 51, 5.0, collections=3)) <= 2 * (without + BOMB_SECONDS)
 
 
+@pytest.mark.parametrize("collections", [5, 10])
+def test_nor_where_there_are_more_such_collections_than_batches_may_be_open(collections: int) -> None:
+    """A newcomer is level with whoever has had nothing yet: it may wait for the first bomb of each, after those in work."""
+    for seed in range(3):
+        alone, beside = world(seed, Bombs), world(seed, Bombs)
+        without = run(alone.loop, healthy_beside(alone, 0, 5.0))
+        rounds = (collections + PLACES) / WORKERS + 2
+        assert run(beside.loop, healthy_beside(beside, 17 * collections, 5.0, collections)) <= 2 * without + rounds * BOMB_SECONDS
+
+
 async def few_beside_many(one: World) -> float:
     one.join()
     for _ in range(40):

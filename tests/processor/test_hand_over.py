@@ -2,9 +2,11 @@
 
 import asyncio
 
-from tests.processor.model.world import World
+import pytest
+from tests.processor.model.world import PLACES, WORKERS, Files, World
 from tests.virtual import VirtualLoop, run
 
+from quire_processor.pipeline import Job
 from quire_schemas.batch import BatchState
 from quire_schemas.events import BatchReleased, FileFailed, FileProcessed
 
@@ -38,6 +40,28 @@ def test_no_file_is_begun_once_the_processor_is_told_to_stop():
 def test_without_time_to_finish_everything_is_handed_over_at_once():
     histories = [run(loop := VirtualLoop(), stopped_while_working(World(loop, seed, hand_over=0.0))) for seed in range(5)]
     assert any(isinstance(history[-1][1], BatchReleased) for history in histories)
+
+
+class Slow(Files):
+    def seconds(self, job: Job) -> float:
+        return 20.0
+
+
+async def seconds_to_leave(world: World) -> float:
+    world.submit(16, "isolate")
+    world.join()
+    await asyncio.sleep(10.0)
+    began = world.loop.now
+    await world.leave(next(iter(world.nodes)))
+    return world.loop.now - began
+
+
+def test_files_that_wait_for_a_worker_are_handed_over_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(World, "files", Slow)
+    assert PLACES > WORKERS
+    for seed in range(5):
+        world = World(VirtualLoop(), seed, hand_over=3_600.0)
+        assert run(world.loop, seconds_to_leave(world)) < 20.0
 
 
 def settled(history: list[tuple[BatchState, object]]) -> int:

@@ -18,7 +18,7 @@ class Worker:
     def __init__(self, *, knows_cpu: bool = True) -> None:
         self.now, self.cpu, self.page, self.text_read = 1_000.0, 5.0, 0, False
         self._knows_cpu = knows_cpu
-        self._patience = Patience(LIMITS, self._told, self.now)
+        self._patience = Patience(LIMITS, self.now)
 
     @property
     def _told(self) -> float | None:

@@ -20,7 +20,7 @@ import asyncio, json, os, sys
 from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 from tests.processor import deeds
-from quire_processor import worker
+from quire_processor import spawning
 from quire_processor.confine import keep_secrets
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
@@ -28,7 +28,7 @@ from quire_processor.workplace import Workplace
 
 async def main(where, main, *names):
     keep_secrets()
-    worker.main = getattr(deeds, main)
+    spawning.work = getattr(deeds, main)
     async with WorkerPool(1, Limits(), where / "scratch") as pool:
         scene = {"elsewhere": str(where), "parent": os.getpid(), "forkserver": _forkserver._forkserver_pid, "deeds": names}
         extracted = await pool.extract(json.dumps(scene).encode(), Workplace(where))
@@ -82,3 +82,9 @@ def until(true: Callable[[], T]) -> T:
             return result
         time.sleep(0.1)
     pytest.fail("it did not come about within a minute")
+
+
+def test_the_processor_itself_brings_no_pdf_library() -> None:
+    """Only those that fork workers and are workers do: it starts sooner, and what a file does to a library cannot reach it."""
+    asked = "import sys, quire_processor.main; print(*sorted({'pypdf', 'pypdfium2', 'PIL'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "\n"

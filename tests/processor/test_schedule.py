@@ -178,3 +178,46 @@ async def test_a_file_that_wants_to_be_alone_waits_until_nothing_else_is_in_work
     assert desk.schedule.next(may_open=True) == Work("b", "3", alone=True)
     desk.schedule.done("suspect")
     assert desk.turns() == ["4", "5"]
+
+
+async def two_of_which_one_is_far_ahead(seconds: float) -> Desk:
+    """`ahead` has two batches open and has had so many seconds of a worker; `behind` has one that is not open."""
+    desk = Desk()
+    desk.offer("ahead 1", "ahead")
+    desk.offer("ahead 2", "ahead")
+    desk.all_opened({"ahead 1": ["a"], "ahead 2": ["b"]})
+    desk.offer("behind", "behind")
+    async with desk.shares.charged("ahead"):
+        desk.clock.seconds += seconds
+    return desk
+
+
+async def test_an_open_batch_gives_way_to_a_collection_that_is_far_behind_and_has_none_open():
+    desk = await two_of_which_one_is_far_ahead(60.0)
+    assert desk.schedule.displace() == "ahead 2"
+    assert desk.schedule.displace() is None  # one for each that waits
+    assert desk.turns() == ["a"]
+    assert desk.schedule.next(may_open=True) == Open("behind")
+    desk.schedule.ready("behind", ())
+    assert desk.schedule.next(may_open=True) is None  # it is still open, until it is said to be closed
+    desk.schedule.closed("ahead 2")
+    assert desk.schedule.next(may_open=True) == Open("ahead 2")
+
+
+async def test_none_gives_way_to_one_that_is_a_little_behind():
+    desk = await two_of_which_one_is_far_ahead(5.0)
+    assert desk.schedule.displace() is None
+
+
+async def test_nor_to_one_that_has_a_batch_open():
+    desk = await two_of_which_one_is_far_ahead(60.0)
+    desk.opened("behind", "c")
+    assert desk.schedule.displace() is None
+
+
+async def test_a_batch_that_is_lost_while_it_gives_way_is_forgotten():
+    desk = await two_of_which_one_is_far_ahead(60.0)
+    assert desk.schedule.displace() == "ahead 2"
+    desk.schedule.withdraw("ahead 2")
+    desk.schedule.closed("ahead 2")
+    assert len(desk.schedule) == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.processor import deeds
 
-from quire_processor import confine, worker
+from quire_processor import confine, spawning, worker
 from quire_processor.limits import Limits
 from quire_processor.pool import WorkerPool
 from quire_processor.trial import TEXT, CannotRead, read_a_page
@@ -23,7 +23,7 @@ def without_opening(pipe: socket.socket, *arguments: Any) -> None:
 
 
 def without_pictures(pipe: socket.socket, *arguments: Any) -> None:
-    worker.extract = lambda _source, target, *_: deeds.wrote(target, TEXT)
+    worker.read = lambda _source, rows, *_: deeds.wrote(rows, TEXT)
     worker.main(pipe, *arguments)
 
 
@@ -36,7 +36,7 @@ async def test_a_page_is_read(tmp_path: Path) -> None:
     ("main", "found"), [(without_opening, "worker_crashed"), (without_pictures, "text or picture is missing")]
 )
 async def test_a_page_that_is_not_read_ends_the_processor(main: Any, found: str, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(worker, "main", main)
+    monkeypatch.setattr(spawning, "work", main)
     async with WorkerPool(1, Limits(), tmp_path) as workers:
         if "seccomp" in workers._idle[0].lacking and main is without_opening:
             pytest.skip("there is no seccomp here that could refuse a call")

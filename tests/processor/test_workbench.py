@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from quire_processor.workbench import RESULTS, ResultLost, Workbench
+from quire_processor.workbench import RowsLost, Workbench
 
 
 @pytest.fixture
@@ -25,28 +25,22 @@ def test_a_file_lies_on_it_as_long_as_it_is_worked_on(bench: Workbench, source: 
         assert bench.original.read_bytes() == b"%PDF"
         assert not source.exists()
     assert source.read_bytes() == b"%PDF"
-    assert sorted(path.name for path in bench.directory.iterdir()) == sorted(RESULTS)
+    assert [*bench.directory.iterdir()] == [bench.rows]
 
 
-def test_what_comes_from_memory_lies_on_it_as_long(bench: Workbench) -> None:
-    with bench.holding(b"%PDF"):
-        assert bench.original.read_bytes() == b"%PDF"
-    assert sorted(path.name for path in bench.directory.iterdir()) == sorted(RESULTS)
+def test_a_text_of_the_file_before_is_not_taken_for_that_of_this_one(bench: Workbench) -> None:
+    bench.rows.write_text("of the file before")
+    bench.clear()
+    with bench.written() as rows:
+        assert (rows.file.read(), rows.size) == (b"", 0)
 
 
-def test_no_link_is_followed_that_a_worker_has_put_in_the_place_of_the_next_original(bench: Workbench, source: Path) -> None:
-    bench.original.symlink_to(source)
-    with bench.holding(b"another"):
-        assert bench.original.read_bytes() == b"another"
+def test_clearing_follows_no_link(bench: Workbench, source: Path) -> None:
+    bench.rows.unlink()
+    bench.rows.symlink_to(source)
+    with pytest.raises(RowsLost, match=r"pages\.tsv"):
+        bench.clear()
     assert source.read_bytes() == b"%PDF"
-
-
-def test_results_of_the_file_before_are_not_taken_for_those_of_this_one(bench: Workbench) -> None:
-    bench.results[0].write_text("of the file before")
-    with bench.holding(b"%PDF"):
-        for name in RESULTS:
-            with bench.result(name) as result:
-                assert (result.file.read(), result.size) == (b"", 0)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +48,10 @@ def test_results_of_the_file_before_are_not_taken_for_those_of_this_one(bench: W
     [lambda path: path.symlink_to("/proc/self/environ"), os.mkfifo, Path.mkdir, lambda _path: None],
     ids=["a link", "a pipe", "a directory", "nothing"],
 )
-def test_what_a_worker_puts_in_the_place_of_a_result_is_not_followed(bench: Workbench, instead: object) -> None:
-    bench.results[0].unlink()
-    instead(bench.results[0])  # type: ignore[operator]
-    with pytest.raises(ResultLost, match=r"pages\.tsv"), bench.result(RESULTS[0]):
+def test_what_a_worker_puts_in_the_place_of_its_text_is_not_followed(bench: Workbench, instead: object) -> None:
+    bench.rows.unlink()
+    instead(bench.rows)  # type: ignore[operator]
+    with pytest.raises(RowsLost, match=r"pages\.tsv"), bench.written():
         pass
 
 

@@ -8,7 +8,7 @@ SERVICE = """
 import asyncio, sys
 from msgspec import Struct
 from quire_runtime.command import run
-from quire_runtime.http import HttpServer
+from quire_runtime.http_server import HttpServer
 from quire_runtime.ops import OpsServer
 from quire_runtime.signals import stop_event
 from quire_runtime.settings import OpsSettings

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from quire_runtime.http import HttpServer, exception_handlers
+from quire_runtime.http import exception_handlers
+from quire_runtime.http_server import HttpServer
 from quire_runtime.ops import OpsServer
 from quire_runtime.settings import HttpSettings
 

@@ -14,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quire_runtime.http import CannotListen, HttpServer, KnownHosts, Problem, cors, exception_handlers, json_response, problem
+from quire_runtime.http import Problem, cors, exception_handlers, json_response, problem
+from quire_runtime.http_server import CannotListen, HttpServer
+from quire_runtime.middleware import KnownHosts
 from quire_runtime.ops import OpsServer
 from quire_runtime.settings import HttpSettings
 

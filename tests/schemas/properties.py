@@ -1,6 +1,6 @@
 """What must hold of the fold at every record of a log about one batch.
 
-`accepts` is the table of DESIGN §2, written once more as plainly as can be; `Evolve` is what is tested, and can be a broken one.
+`accepts` is the table of docs/design.md, "The fold", written once more. `Evolve` is what is tested, and can be a broken one.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ SAW_THE_END = "one who saw the end"  # `by` of a retry whose description is that
 
 
 def accepts(state: BatchState | None, event: Event) -> bool:  # noqa: PLR0911 - a line for each row of the table
-    """The column *accepted when* of DESIGN §2."""
+    """The column *is accepted when* of docs/design.md, "The fold"."""
     data = event.data
     if state is None:
         return isinstance(data, BatchCreated | BatchRetryRequested)
@@ -145,7 +145,7 @@ def check_step(before: BatchState, event: Event, after: BatchState) -> None:
 
 
 def check_file(old: FileState, event: Event, new: FileState, *, whole: bool) -> None:
-    """The column *then* of DESIGN §2 for one file; `whole`: the policy is all_or_nothing."""
+    """The column *then* of docs/design.md, "The fold", for one file; `whole`: the policy is all_or_nothing."""
     match event.data:
         case BatchRetryRequested(file_ids=named):
             again = whole or (old.standing != "processed" and (not old.settled or named is None or old.file_id in named))

@@ -1,4 +1,4 @@
-"""One group per row of the table of DESIGN §2: what is accepted and what it does, and what is not accepted."""
+"""One group per row of the table of docs/design.md, "The fold": what is accepted and what it does, and what is not accepted."""
 
 import pytest
 from tests.schemas.story import (

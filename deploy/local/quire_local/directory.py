@@ -56,7 +56,7 @@ class DataDirectory:
 
     @property
     def stack_file(self) -> Path:
-        """What others read to find this stack (DESIGN §6); there only while it is ready."""
+        """What others read to find this stack (docs/design.md, "Contracts"); there only while it is ready."""
         return self.path / "stack.json"
 
     @property

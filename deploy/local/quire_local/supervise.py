@@ -46,7 +46,7 @@ class Running:
         return {part.name: part.pid for part in (*self.stack.parts, *self.services) if part.alive}
 
     def publish(self) -> None:
-        """Writes stack.json: where everything is (DESIGN §6), and notes the processes for the next start."""
+        """Writes stack.json: where everything is (docs/design.md, "Contracts"), and notes the processes for the next start."""
         backing = self.stack.backing
         content = {
             "ingest_url": self.addresses.ingest,

@@ -1,4 +1,4 @@
-"""The HTTP side of ingest (DESIGN §6): requests in, answers out; nothing is decided here."""
+"""The HTTP side of ingest (docs/design.md, "Contracts"): requests in, answers out; nothing is decided here."""
 
 import asyncio
 import json
@@ -19,6 +19,7 @@ from quire_ingest.answers import away
 from quire_ingest.body import ClientLeft, Limits, boundary_of, file_events, refuse_length
 from quire_ingest.commands import Caller, Cancel, Commands, Retry
 from quire_ingest.records import request_id_of
+from quire_ingest.request_commands import RequestCommands, RetryFiles
 from quire_ingest.submission import Ask, Parts, Submission
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Forbidden
@@ -26,25 +27,32 @@ from quire_runtime.http import Problem, answered, cors, exception_handlers, json
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import EVERY_ORIGIN
-from quire_schemas.events import POLICIES, CollectionId, Policy
-from quire_schemas.views import CommandAccepted
+from quire_schemas.events import MAX_FILENAME_BYTES, POLICIES, CollectionId, Policy
+from quire_schemas.text import scrub, shorten, undeceptive
+from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 
 log = get_logger(__name__)
 
 MAX_KEY_BYTES = 255
-MAX_COMMAND_BYTES = 65_536
+MAX_COMMAND_BYTES = 512 * 1024
+"""Room for the ids of all files that an upload may have."""
 
-B = TypeVar("B", Cancel, Retry)
+B = TypeVar("B", Cancel, Retry, RetryFiles)
 
 
 class Api:
     """The routes, and what they need."""
 
     def __init__(
-        self, parts: Parts, commands: Commands, authenticator: Authenticator, limits: Limits, origins: tuple[str, ...]
+        self,
+        parts: Parts,
+        commands: tuple[Commands, RequestCommands],
+        authenticator: Authenticator,
+        limits: Limits,
+        origins: tuple[str, ...],
     ) -> None:
         self._parts = parts
-        self._commands = commands
+        self._commands, self._request_commands = commands
         self._authenticator = authenticator
         self._limits = limits
         self._origins = frozenset(origins)
@@ -61,6 +69,8 @@ class Api:
             self._route("/api/documents/process", "upload", self._upload),
             self._route("/api/batches/{batch_id}/cancel", "cancel", self._cancel),
             self._route("/api/batches/{batch_id}/retry", "retry", self._retry),
+            self._route("/api/requests/{request_id}/cancel", "cancel_request", self._cancel_request),
+            self._route("/api/requests/{request_id}/retry", "retry_request", self._retry_request),
         ]
         app = Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
         app.router.redirect_slashes = False  # it would lead away from the path that a proxy in front has taken off
@@ -82,6 +92,7 @@ class Api:
             request_id=str(uuid4()) if key is None else request_id_of(principal.subject, collection_id, key),
             collection_id=collection_id,
             policy=policy,
+            name=_name(request),
             keyed=key is not None,
             traceparent=tracing.current(),
             left=request.is_disconnected,
@@ -92,26 +103,37 @@ class Api:
         return json_response(answer, 202)
 
     async def _cancel(self, request: Request) -> Response:
-        return await self._command(request, Cancel, self._commands.cancel)
+        return await self._command(request, "batch", Cancel, self._commands.cancel)
 
     async def _retry(self, request: Request) -> Response:
-        return await self._command(request, Retry, self._commands.retry)
+        return await self._command(request, "batch", Retry, self._commands.retry)
+
+    async def _cancel_request(self, request: Request) -> Response:
+        return await self._command(request, "request", Cancel, self._request_commands.cancel)
+
+    async def _retry_request(self, request: Request) -> Response:
+        return await self._command(request, "request", RetryFiles, self._request_commands.retry)
 
     async def _command(
-        self, request: Request, kind: type[B], carry_out: Callable[[str, Caller, B], Awaitable[CommandAccepted]]
+        self,
+        request: Request,
+        of: str,
+        kind: type[B],
+        carry_out: Callable[[str, Caller, B], Awaitable[CommandAccepted | RequestCommandAccepted]],
     ) -> Response:
         caller = Caller(
             principal=await self._authenticator.of_headers(request.headers),
             authorization=request.headers.get("authorization"),
             traceparent=tracing.current(),
         )
-        batch_id = _batch_id(request)
+        name = f"{of}_id"
+        id_of = _id(request, name)
         body = await _body(request, kind, self._limits.command_seconds)
         try:
-            accepted = await carry_out(batch_id, caller, body)
+            accepted = await carry_out(id_of, caller, body)
         except LogUnavailable as error:
             raise away(error) from error
-        log.info("appended", command=kind.__name__.lower(), batch_id=batch_id, generation=accepted.generation)
+        log.info("appended", command=request.url.path.rpartition("/")[2], **{name: id_of})
         return json_response(accepted, 202)
 
     def _route(self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -191,11 +213,18 @@ def _idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _batch_id(request: Request) -> str:
+def _name(request: Request) -> str | None:
+    """What the upload is to be called; None: after its first file."""
+    name = undeceptive(scrub(request.query_params.get("name", ""))).strip()
+    return shorten(name, MAX_FILENAME_BYTES) if name else None
+
+
+def _id(request: Request, name: str) -> str:
     try:
-        return str(UUID(request.path_params["batch_id"]))
+        return str(UUID(request.path_params[name]))
     except ValueError:
-        raise Problem(404, "not_found", "There is no such batch: a batch id is a UUID.") from None
+        what = "batch" if name == "batch_id" else "upload"
+        raise Problem(404, "not_found", f"There is no such {what}: its id is a UUID.") from None
 
 
 async def _body(request: Request, kind: type[B], seconds: float) -> B:

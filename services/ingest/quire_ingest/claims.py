@@ -5,9 +5,10 @@ from typing import TypeVar
 
 import msgspec
 
-from quire_ingest.records import Manifest, RequestRecord, record_key
+from quire_ingest.records import Manifest, RequestRecord
 from quire_runtime.retry import retrying
 from quire_runtime.storage import AlreadyThere, ObjectMissing, ObjectStore, is_away
+from quire_schemas.object_keys import record_key
 
 T = TypeVar("T", Manifest, RequestRecord)
 R = TypeVar("R")

@@ -55,17 +55,23 @@ class Commands:
         self._clock = clock
 
     async def cancel(self, batch_id: str, caller: Caller, body: Cancel) -> CommandAccepted:
-        state = await self._state(batch_id, caller)
-        event_id = cancel_id(batch_id, state.generation)
+        return await self.cancel_known(await self._state(batch_id, caller), caller, body)
+
+    async def cancel_known(self, state: BatchState, caller: Caller, body: Cancel) -> CommandAccepted:
+        """Of a batch whose collection the caller may write to."""
+        event_id = cancel_id(state.batch_id, state.generation)
         await self._append(state, caller, event_id, cancel_requested(state, caller.name, body))
-        return CommandAccepted(batch_id=batch_id, event_id=event_id, generation=state.generation)
+        return CommandAccepted(batch_id=state.batch_id, event_id=event_id, generation=state.generation)
 
     async def retry(self, batch_id: str, caller: Caller, body: Retry) -> CommandAccepted:
-        state = await self._state(batch_id, caller)
+        return await self.retry_known(await self._state(batch_id, caller), caller, body)
+
+    async def retry_known(self, state: BatchState, caller: Caller, body: Retry) -> CommandAccepted:
+        """Of a batch whose collection the caller may write to."""
         wanted = retry_wanted(state, caller.name, body)
-        event_id = retry_id(batch_id, state.generation, force=wanted.force, file_ids=wanted.file_ids)
+        event_id = retry_id(state.batch_id, state.generation, force=wanted.force, file_ids=wanted.file_ids)
         await self._append(state, caller, event_id, wanted)
-        return CommandAccepted(batch_id=batch_id, event_id=event_id, generation=state.generation + 1)
+        return CommandAccepted(batch_id=state.batch_id, event_id=event_id, generation=state.generation + 1)
 
     async def _state(self, batch_id: str, caller: Caller) -> BatchState:
         if not caller.principal.can_write:

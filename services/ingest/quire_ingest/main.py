@@ -10,6 +10,7 @@ from quire_ingest.body import Limits
 from quire_ingest.commands import Commands
 from quire_ingest.malloc import return_large_blocks
 from quire_ingest.prepare import prepared
+from quire_ingest.request_commands import RequestCommands
 from quire_ingest.segments import Memory
 from quire_ingest.settings import IngestSettings
 from quire_ingest.standings import Standings
@@ -18,7 +19,7 @@ from quire_ingest.uploads import Terms
 from quire_runtime import files, logs, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.clock import SystemClock
-from quire_runtime.http import HttpServer
+from quire_runtime.http_server import HttpServer
 from quire_runtime.logs import get_logger
 from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
@@ -78,6 +79,8 @@ def _api(
     authenticator: Authenticator,
 ) -> Api:
     clock = SystemClock()
+    standings = Standings(notifier, clock)
+    commands = Commands(standings, publisher, clock)
     return Api(
         Parts(
             store=store,
@@ -93,7 +96,7 @@ def _api(
             batch_size=settings.batch_size,
             max_file_bytes=settings.max_file_mib * MIB,
         ),
-        Commands(Standings(notifier, clock), publisher, clock),
+        (commands, RequestCommands(standings, commands)),
         authenticator,
         Limits(
             request_bytes=settings.max_request_mib * MIB,

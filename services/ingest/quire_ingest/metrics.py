@@ -7,7 +7,7 @@ from quire_runtime.metrics import built, counter, gauge, histogram
 
 built("ingest")
 
-OPERATIONS = ("upload", "cancel", "retry")
+OPERATIONS = ("upload", "cancel", "retry", "cancel_request", "retry_request")
 RECEIVED_BYTES = counter("quire_ingest_received_bytes_total", "Bytes of files received, those of rejected files too.")
 FILES = counter(
     "quire_ingest_files_total",

@@ -1,12 +1,12 @@
 """What has to be there before anything can be accepted."""
 
 from quire_ingest.settings import IngestSettings
-from quire_ingest.sweep import ORIGINALS
 from quire_runtime import connecting
 from quire_runtime.command import Connection
 from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
+from quire_schemas.object_keys import ORIGINALS
 
 
 async def prepared(settings: IngestSettings, store: ObjectStore, give_up_after: float | None = None) -> None:

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from quire_ingest.receiver import Received
 from quire_ingest.verdict import Rejection
 from quire_schemas.events import BatchCreated, Event, Policy, event_of
 from quire_schemas.ids import created_id, derived
+from quire_schemas.object_keys import manifest_key
 from quire_schemas.views import Accepted, CreatedBatch, CreatedFile, RejectedFile
 
 SOURCE = "/quire/ingest"
@@ -24,7 +24,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        return f"manifests/{self.batch_id}.json"
+        return manifest_key(self.batch_id)
 
     def event(self) -> Event:
         return event_of(
@@ -86,10 +86,6 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
         )
 
 
-def record_key(request_id: str) -> str:
-    return f"requests/{request_id}.json"
-
-
 def request_id_of(subject: str, collection_id: str, key: str) -> str:
     """The id of every request that this principal sends to this collection under this Idempotency-Key."""
     return derived("request", subject, collection_id, key)
@@ -101,10 +97,6 @@ def batch_id_of(request_id: str, number: int) -> str:
 
 def file_id_of(request_id: str, number: int) -> str:
     return derived("file", request_id, number)
-
-
-def part_of(file: Received) -> Part:
-    return Part(filename=file.filename, size=file.size, sha256=file.sha256, rejection=file.rejection)
 
 
 def _content(created: BatchCreated) -> tuple[object, ...]:

@@ -1,11 +1,13 @@
-"""Where a batch stands, as the notifier's projection has it (DESIGN §3: ingest has no database)."""
+"""Where a batch stands, as the notifier's projection has it (docs/design.md, "Cancel and retry")."""
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import httpx
 import msgspec
+from msgspec import Raw, Struct
 
 from quire_ingest.answers import RETRY_AFTER
 from quire_runtime import tracing
@@ -17,6 +19,7 @@ from quire_schemas.stored import decode_state
 ASK_AGAIN_SECONDS = 0.1
 LAG_SECONDS = 2.0
 """How long the projection may lag before its answer is taken as it is."""
+STATES_AT_ONCE = 100
 REMEMBERED = 10_000
 _PORTS = {"http": 80, "https": 443}
 
@@ -26,6 +29,16 @@ class _Command(NamedTuple):
 
     offset: int
     at: float
+
+
+class _States(Struct):
+    """States as they are stored, and where the next ones are."""
+
+    items: list[Raw]
+    next_cursor: str | None
+
+
+_decode_states = msgspec.json.Decoder(_States).decode
 
 
 class Standings:
@@ -52,6 +65,27 @@ class Standings:
                 raise state
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
+    async def of_request(self, request_id: str, subject: str, authorization: str | None) -> AsyncIterator[list[BatchState]]:
+        """The states of every batch of a request that the notifier knows, some at a time. Raises Problem, as `of`."""
+        cursor: str | None = None
+        deadline = self._clock.monotonic() + LAG_SECONDS
+        while True:
+            page = await self._ask_states(request_id, cursor, authorization)
+            if isinstance(page, Problem):
+                if cursor is not None or page.status != 404 or self._clock.monotonic() >= deadline:
+                    raise page
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+                continue
+            states = [decode_state(state) for state in page.items]
+            yield [
+                state
+                if state.offset >= self._last_offset(state.batch_id, subject)
+                else await self.of(state.batch_id, subject, authorization)
+                for state in states
+            ]
+            if (cursor := page.next_cursor) is None:
+                return
+
     def appended(self, batch_id: str, subject: str, offset: int) -> None:
         """Remembers the caller's last command to this batch."""
         self._commands[batch_id, subject] = _Command(offset, self._clock.monotonic())
@@ -68,18 +102,32 @@ class Standings:
         return command.offset if command is not None and recent else -1
 
     async def _ask(self, batch_id: str, authorization: str | None) -> BatchState | Problem:
+        answer = await self._answer(f"/api/batches/{batch_id}/state", {}, authorization)
+        try:
+            return _passed_on(answer) if answer.is_error else decode_state(answer.content)
+        except msgspec.DecodeError as error:
+            raise _away() from error
+
+    async def _ask_states(self, request_id: str, cursor: str | None, authorization: str | None) -> "_States | Problem":
+        params = {"limit": str(STATES_AT_ONCE)} | ({} if cursor is None else {"cursor": cursor})
+        answer = await self._answer(f"/api/requests/{request_id}/states", params, authorization)
+        try:
+            return _passed_on(answer) if answer.is_error else _decode_states(answer.content)
+        except msgspec.DecodeError as error:
+            raise _away() from error
+
+    async def _answer(self, path: str, params: dict[str, str], authorization: str | None) -> httpx.Response:
+        """A success, or a refusal that is the caller's to know. Raises Problem 503 for all else."""
         headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}  # the bytes as they came
         try:
-            answer = await self._get(f"/api/batches/{batch_id}/state", headers)
-            if answer.status_code == 200:
-                return decode_state(answer.content)
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
+            answer = await self._get(path, params, headers)
+        except httpx.HTTPError as error:
             raise _away() from error
-        if answer.status_code in {401, 403, 404}:
-            return _passed_on(answer)
-        raise _away()
+        if answer.status_code not in {200, 401, 403, 404}:
+            raise _away()
+        return answer
 
-    async def _get(self, path: str, headers: dict[bytes, bytes]) -> httpx.Response:
+    async def _get(self, path: str, params: dict[str, str], headers: dict[bytes, bytes]) -> httpx.Response:
         """In the trace of the caller's request."""
         address = self._client.base_url
         attributes: tracing.Attributes = {
@@ -91,7 +139,7 @@ class Standings:
         with tracing.span("GET", attributes, kind="client") as span:
             trace = span.traceparent or tracing.current()
             answer = await self._client.get(
-                path, headers=headers if trace is None else {**headers, b"traceparent": trace.encode()}
+                path, params=params, headers=headers if trace is None else {**headers, b"traceparent": trace.encode()}
             )
             span.set({"http.response.status_code": answer.status_code})
             return answer

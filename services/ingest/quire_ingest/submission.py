@@ -1,4 +1,4 @@
-"""One upload from its first byte to its answer (DESIGN §3)."""
+"""One upload from its first byte to its answer (docs/design.md, "Upload")."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -14,7 +14,7 @@ from quire_ingest.finishing import finishing
 from quire_ingest.gathering import Gatherer
 from quire_ingest.launch import Launch
 from quire_ingest.receiver import Received, Receiver
-from quire_ingest.records import Manifest, Part, RequestRecord, batch_id_of, file_id_of, part_of
+from quire_ingest.records import Manifest, Part, RequestRecord, batch_id_of, file_id_of
 from quire_ingest.uploads import Terms, Uploads, uploading
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
@@ -22,6 +22,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.publisher import Publisher
 from quire_runtime.storage import ObjectStore, StorageUnavailable
 from quire_schemas.events import BatchCreated, FileSpec, Policy
+from quire_schemas.object_keys import original_key, upload_prefix
 from quire_schemas.views import Accepted
 
 log = get_logger(__name__)
@@ -32,12 +33,13 @@ Events = AsyncIterator[FileStarts | bytes | None]
 
 class Ask(NamedTuple):
     """What is asked for, beside the files. `keyed`: an Idempotency-Key was given, and `request_id` derives from it. `left` says
-    whether the client has hung up.
+    whether the client has hung up. `name`: None for that of the first file, or of the folder it is in.
     """
 
     request_id: str
     collection_id: str
     policy: Policy
+    name: str | None
     keyed: bool
     traceparent: str | None
     left: Callable[[], Awaitable[bool]]
@@ -63,11 +65,12 @@ class Submission:
         self._claims = Claims(parts.store, parts.terms.patience)
         self._launch = Launch(parts.publisher, self._claims)
         self._gatherer = Gatherer(parts.batch_size)
-        self._prefix = f"originals/{uuid4()}"
+        self._upload_id = str(uuid4())
         self._uploads: Uploads | None = None
         self._received: list[Part] = []
         self._stored: dict[str, asyncio.Task[None]] = {}
         self._manifests: list[Manifest] = []
+        self._name = ask.name
 
     async def take(self, events: Events) -> Accepted:
         """The answer of a 202: every batch of it is in the log. Raises Problem for every other answer, and ClientLeft."""
@@ -129,7 +132,7 @@ class Submission:
         try:
             async for event in events:
                 if isinstance(event, FileStarts):
-                    key = f"{self._prefix}/{len(self._received)}.pdf"
+                    key = original_key(self._upload_id, len(self._received))
                     receiver = Receiver(event.name, key, self._parts.max_file_bytes, uploads)
                     nameless = not event.name
                 elif receiver is not None and event is not None:
@@ -137,7 +140,7 @@ class Submission:
                 elif receiver is not None:
                     file, receiver = await receiver.end(), None
                     if not (nameless and file.size == 0):  # what a browser sends for a form field left empty
-                        self._received.append(part_of(file))
+                        self._received.append(_part_of(file))
                         metrics.FILES.labels("accepted" if file.rejection is None else file.rejection.code).inc()
                         yield file
         except Exception:
@@ -169,11 +172,18 @@ class Submission:
         if not files:
             return None
         ask = self._ask
+        self._name = self._name or _name_of(files[0])
         manifest = Manifest(
             batch_id=batch_id_of(ask.request_id, len(self._manifests)),
             time=self._parts.clock.now(),
             traceparent=ask.traceparent,
-            created=BatchCreated(collection_id=ask.collection_id, request_id=ask.request_id, policy=ask.policy, files=files),
+            created=BatchCreated(
+                collection_id=ask.collection_id,
+                request_id=ask.request_id,
+                policy=ask.policy,
+                files=files,
+                request_name=self._name,
+            ),
         )
         self._manifests.append(manifest)
         return manifest
@@ -210,4 +220,15 @@ class Submission:
                 await self._claims.delete(keys)
         except (StorageUnavailable, TimeoutError) as error:
             metrics.LEFT_BEHIND.inc(len(keys))
-            log.warning("objects of a request without effect stay until a sweep", prefix=self._prefix, error=str(error))
+            log.warning(
+                "objects of a request without effect stay until a sweep", prefix=upload_prefix(self._upload_id), error=str(error)
+            )
+
+
+def _name_of(file: FileSpec) -> str:
+    """What a request that begins with this file is called."""
+    return file.path.partition("/")[0] if file.path else file.filename
+
+
+def _part_of(file: Received) -> Part:
+    return Part(filename=file.filename, size=file.size, sha256=file.sha256, rejection=file.rejection)

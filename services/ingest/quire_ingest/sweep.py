@@ -1,4 +1,4 @@
-"""`quire sweep`: removes from the object store what no event names (DESIGN §3, §4). Safe while everything runs.
+"""`quire sweep`: removes from the object store what no event names (docs/design.md, "Cleaning up"). Safe while everything runs.
 
 What is there is decided by the log alone: so it must be whole. A log that was cut, that is another one, or that was made anew is
 refused, as it begins after 0, lacks a batch that the notifier lists, or lacks one whose artefacts are there (they come after the
@@ -21,11 +21,11 @@ from quire_runtime.scan import LogScan
 from quire_runtime.storage import DELETE_AT_ONCE, ObjectInfo, ObjectMissing, ObjectStore
 from quire_schemas.batch import BatchState, evolve
 from quire_schemas.events import Event
+from quire_schemas.object_keys import ARTEFACTS, MANIFESTS, ORIGINALS, batch_of_artefact, batch_of_manifest
 from quire_schemas.stored import decode_state, encode_state
 
 log = get_logger(__name__)
 
-ORIGINALS, ARTEFACTS, MANIFESTS = "originals/", "artefacts/", "manifests/"
 CLOCKS_DIFFER = timedelta(seconds=10)
 """By how much the store's clock may be ahead of ours."""
 
@@ -123,18 +123,14 @@ async def _named(scan: LogScan, *, whole: bool) -> Named:
 
 
 def _require_known(named: Named, some: Sequence[ObjectInfo]) -> None:
-    unknown = {batch_id for item in some if not named.knows(batch_id := _batch_of(item.key))}
+    unknown = {batch_id for item in some if not named.knows(batch_id := batch_of_artefact(item.key))}
     if unknown:
         raise LogNotWhole(f"there are artefacts of the batch {min(unknown)}, and the log does not know it")
 
 
-def _batch_of(artefact: str) -> str:
-    return artefact.removeprefix(ARTEFACTS).partition("/")[0]
-
-
 def _is_garbage(key: str, named: Named) -> bool:
     """An artefact of a batch that the log does not know is garbage, too, where the log is taken as it is."""
-    artefacts = named.artefacts(_batch_of(key))
+    artefacts = named.artefacts(batch_of_artefact(key))
     return artefacts is not None and key not in artefacts
 
 
@@ -143,7 +139,7 @@ async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: 
     promised: set[str] = set()
     async for item in store.list(MANIFESTS):
         swept.looked_at += 1
-        if named.knows(item.key.removeprefix(MANIFESTS).removesuffix(".json")):
+        if named.knows(batch_of_manifest(item.key)):
             continue
         try:
             promised |= msgspec.json.decode(await store.get(item.key), type=Manifest).object_keys()

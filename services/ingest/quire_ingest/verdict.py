@@ -1,4 +1,4 @@
-"""Whether a file is taken at all (DESIGN §3). What is inside it is the processor's to judge."""
+"""Whether a file is taken at all (docs/design.md, "Upload"). What is inside it is the processor's to judge."""
 
 import re
 from typing import Literal

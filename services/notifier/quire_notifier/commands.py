@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from quire_notifier.prepare import migrated
-from quire_notifier.rebuild import Busy, rebuild
+from quire_notifier.projecting.rebuild import Busy, rebuild
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import logs
 from quire_runtime.kafka import LogUnavailable

@@ -1,50 +1,94 @@
 """`quire events`: the log as people, or programs, read it."""
 
+import argparse
+import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.handler import LogRecord
-from quire_runtime.kafka import LogUnavailable
+from quire_runtime.kafka import LogUnavailable, partition_of
 from quire_runtime.logs import setup
 from quire_runtime.scan import LogScan
 from quire_schemas.cloudevents import UnknownType
 from quire_schemas.events import Event
 
 _SHOWN_BYTES = 2_000
+FOLLOW_SECONDS = 0.5
 _LONG = frozenset({"files", "in_flight"})
 
 
 async def events(settings: NotifierSettings, argv: Sequence[str]) -> int:
     """Prints every record of the log, in the order of time as far as partitions allow; `--invalid`: only what is none of ours."""
-    if unknown := set(argv) - {"--invalid", "--json"}:
-        sys.stderr.write(f"unknown arguments {' '.join(sorted(unknown))}. events takes --invalid and --json\n")
+    try:
+        wanted = _wanted(argv)
+    except ValueError as error:
+        sys.stderr.write(f"{error}. events takes --batch ID, --follow, --invalid and --json\n")
         return 2
     setup(msgspec.structs.replace(settings.log, level="critical"), "notifier")
     try:
-        found = await _print(settings, only_invalid="--invalid" in argv, shown=as_json if "--json" in argv else as_line)
+        found = await _print(settings, wanted)
     except LogUnavailable as error:
         sys.stderr.write(f"quire events: {error}. Try again when it answers.\n")
         return 2
-    if "--invalid" in argv and "--json" not in argv:
+    if wanted.only_invalid and not wanted.as_json:
         sys.stderr.write(f"{found} records of the log are none of Quire's events.\n")
     return 0
 
 
-async def _print(settings: NotifierSettings, *, only_invalid: bool, shown: Callable[[LogRecord], str]) -> int:
+class _Wanted(NamedTuple):
+    """What is printed: of one batch (None: of all), and on and on with `follow`."""
+
+    batch_id: str | None
+    follow: bool
+    only_invalid: bool
+    as_json: bool
+
+    def has(self, record: LogRecord) -> bool:
+        if self.batch_id is not None and (record.event is None or record.event.batch_id != self.batch_id):
+            return False
+        return record.invalid is not None or not self.only_invalid
+
+
+def _wanted(argv: Sequence[str]) -> _Wanted:
+    """Raises ValueError."""
+    parser = argparse.ArgumentParser("quire events", add_help=False, exit_on_error=False)
+    parser.add_argument("--batch", type=UUID)
+    for flag in ("--follow", "--invalid", "--json"):
+        parser.add_argument(flag, action="store_true")
+    try:
+        options, unknown = parser.parse_known_args(argv)
+    except argparse.ArgumentError as error:
+        raise ValueError(str(error)) from None
+    if unknown:
+        raise ValueError(f"unknown arguments {' '.join(sorted(unknown))}")
+    return _Wanted(str(options.batch) if options.batch else None, options.follow, options.invalid, options.json)
+
+
+async def _print(settings: NotifierSettings, wanted: _Wanted) -> int:
     """How many lines were printed; raises LogUnavailable."""
-    found = 0
+    found, shown = 0, as_json if wanted.as_json else as_line
     async with LogScan(settings.kafka, "events") as scan:
-        async for records in scan.read(await scan.begins(), await scan.ends()):
-            for record in sorted(records, key=lambda record: record.timestamp_ms):
-                if record.invalid is not None or not only_invalid:
+        following = await scan.begins()
+        if wanted.batch_id is not None:
+            partition = partition_of(wanted.batch_id.encode(), settings.kafka.partitions)
+            following = {partition: following[partition]}
+        while True:
+            ends = await scan.ends()
+            async for records in scan.read(following, ends):
+                for record in sorted(filter(wanted.has, records), key=lambda record: record.timestamp_ms):
                     found += 1
                     sys.stdout.write(shown(record) + "\n")
-    return found
+            sys.stdout.flush()
+            if not wanted.follow:
+                return found
+            following = {partition: max(offset, ends[partition]) for partition, offset in following.items()}
+            await asyncio.sleep(FOLLOW_SECONDS)
 
 
 def as_json(record: LogRecord) -> str:

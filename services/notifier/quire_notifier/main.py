@@ -10,30 +10,37 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
-from quire_notifier.api import Api
-from quire_notifier.contents import Contents
-from quire_notifier.epochs import check_tables
-from quire_notifier.feed import Feed
-from quire_notifier.follower import Follower
-from quire_notifier.gateway import CENTRIFUGE, Gateway, Terms
-from quire_notifier.hub import Hub
-from quire_notifier.links import Links
-from quire_notifier.page import directory, page_routes
+from quire_notifier.indexing.indexer import Indexer
 from quire_notifier.prepare import Pools, prepared
-from quire_notifier.projection import Projection
-from quire_notifier.pruning import Pruner
-from quire_notifier.queries import Queries
-from quire_notifier.renewal import renew
+from quire_notifier.projecting.epochs import check_tables
+from quire_notifier.projecting.follower import Follower
+from quire_notifier.projecting.projection import Projection
+from quire_notifier.projecting.pruning import Pruner
+from quire_notifier.projecting.renewal import renew
+from quire_notifier.projecting.unfinished import Unfinished
+from quire_notifier.pushing.admission import Admission
+from quire_notifier.pushing.feed import Feed
+from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
-from quire_notifier.sockets import Sockets
-from quire_notifier.sse import Streams
-from quire_notifier.unfinished import Unfinished
-from quire_notifier.wire import Wire
+from quire_notifier.sockets.gateway import CENTRIFUGE, Gateway, Terms
+from quire_notifier.sockets.open_sockets import Sockets
+from quire_notifier.sockets.wire import Wire
+from quire_notifier.web.api import Api, Sources
+from quire_notifier.web.contents import Contents
+from quire_notifier.web.exports import Exports
+from quire_notifier.web.links import Links
+from quire_notifier.web.page import directory, page_routes
+from quire_notifier.web.queries import Queries
+from quire_notifier.web.requests import Requests
+from quire_notifier.web.search import Search
+from quire_notifier.web.sse import Streams
 from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
-from quire_runtime.http import HttpServer, KnownHosts, cors, exception_handlers
+from quire_runtime.http import cors, exception_handlers
+from quire_runtime.http_server import HttpServer
 from quire_runtime.logs import get_logger
+from quire_runtime.middleware import KnownHosts
 from quire_runtime.ops import OpsServer
 from quire_runtime.settings import is_loopback
 from quire_runtime.storage import ObjectStore
@@ -43,8 +50,10 @@ log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest message a client may send; a WebSocket that gets a longer one is closed with 1009."""
-SPARE_CONNECTIONS = 2
-"""To the object store, that slow readers of contents leave for asking whether it answers."""
+SPARE_CONNECTIONS = 3
+"""To the object store, that slow readers of contents leave: for asking whether it answers, and for texts that are indexed."""
+EXPORTS_SHARE = 4
+"""Of the others, one in so many is for exports."""
 SHUTDOWN_SECONDS = 3.0
 """What open HTTP requests have to end, after the WebSockets are gone."""
 
@@ -79,8 +88,9 @@ class Notifier:
         self._settings = settings
         self._authenticator = authenticator
         self._hub = Hub(Feed(pools.feed), settings.postgres.dsn)
-        self._sockets = Sockets(settings)
-        self._streams = Streams(self._hub, self._sockets)
+        self._admission = Admission(settings)
+        self._sockets = Sockets(self._admission)
+        self._streams = Streams(self._hub, self._admission)
         self._follower = Follower(
             pools.projection,
             lambda: _consumer(settings, pools.projection),
@@ -88,9 +98,22 @@ class Notifier:
         )
         self._pruner = Pruner(pools.projection, settings.retention_seconds)
         self._unfinished = Unfinished(pools.projection)
-        at_once = max(1, settings.s3.pool_size - SPARE_CONNECTIONS)
+        self._indexer = Indexer(pools.projection, store, settings.text_search)
+        at_once = max(2, settings.s3.pool_size - SPARE_CONNECTIONS)
+        exports = at_once // EXPORTS_SHARE or 1
+        queries = Queries(pools.readers, links)
+        sources = Sources(
+            queries,
+            Requests(pools.readers, queries),
+            Search(pools.readers, queries, links, settings.text_search),
+            Feed(pools.readers),
+            Contents(store, at_once - exports),
+            Exports(pools.readers, queries, store, links, exports),
+            self._streams,
+            self._hub,
+        )
         self._http = HttpServer(
-            self._app(Queries(pools.readers, links), Feed(pools.readers), Contents(store, at_once), links),
+            self._app(sources, links),
             settings.http,
             ws=partial(Wire, frames_per_second=settings.max_frames),
             graceful=SHUTDOWN_SECONDS,
@@ -117,6 +140,7 @@ class Notifier:
             following = group.create_task(self._follower.run(stop))
             group.create_task(self._pruner.run(stop))
             group.create_task(self._unfinished.run(stop))
+            group.create_task(self._indexer.run(stop))
             await signals.until(stop, hub, serving, following)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_s)
@@ -125,7 +149,7 @@ class Notifier:
             await serving
             gone.set()
 
-    def _app(self, queries: Queries, feed: Feed, contents: Contents, links: Links) -> Starlette:
+    def _app(self, sources: Sources, links: Links) -> Starlette:
         settings, authenticator = self._settings, self._authenticator
         config = Config(
             ingest_url=settings.ingest_url,
@@ -140,8 +164,8 @@ class Notifier:
             ping_seconds=settings.ping_s,
             open_to_all=settings.auth.mode == "none",
         )
-        api = Api(queries, feed, contents, self._streams, self._hub, authenticator=authenticator, links=links, config=config)
-        gateway = Gateway(self._hub, self._sockets, authenticator, terms)
+        api = Api(sources, authenticator, links, config)
+        gateway = Gateway(self._hub, self._sockets, self._admission, authenticator, terms)
         return Starlette(
             routes=[
                 *api.routes(),

@@ -100,6 +100,20 @@ REFUSED = counter(
 )
 PRUNED = counter("quire_notifier_pruned_total", "Feed messages removed because they were older than the retention.")
 
+INDEXED = counter(
+    "quire_notifier_texts_total",
+    "Texts read for search: indexed, or lost because they are gone or are none.",
+    outcome=("indexed", "lost"),
+)
+EXPORTS = gauge("quire_notifier_open_exports", "Exports that are being sent.")
+EXPORTS_ENDED = counter(
+    "quire_notifier_exports_total",
+    "Exports that ended: whole, broken because something stayed away, or left by the client.",
+    kind=("text", "original", "report"),
+    outcome=("whole", "broken", "left"),
+)
+EXPORTED_BYTES = counter("quire_notifier_exported_bytes_total", "Bytes of exports.", kind=("text", "original", "report"))
+
 REQUESTS = histogram(
     "quire_notifier_request_seconds",
     "Time from an HTTP request to the head of its answer.",

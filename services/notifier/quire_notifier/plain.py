@@ -34,10 +34,21 @@ async def plain(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             yield text.encode()
 
 
+async def page_texts(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, str]]:
+    """The text of pages in pieces, each with its page, from 1. Raises what `chunks` raises, and ValueError."""
+    decoder, pages = codecs.getincrementaldecoder("utf-8")(), PagesText(bare=True)
+    async for chunk in chunks:
+        for text in pages.feed(decoder.decode(chunk)):
+            if text:
+                yield pages.page, text
+
+
 class PagesText:
     """Reads the artefact in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, bare: bool = False) -> None:
+        """`bare`: nothing but the text of pages, without marks and BETWEEN_PAGES; `page` is then the one whose text was given."""
+        self._bare = bare
         self._rest = ""
         self._inside = False  # a string
         self._wanted = False  # this string is a page's text
@@ -80,7 +91,7 @@ class PagesText:
             self._wanted = self._before == ":" and self._in_a_page and self._keys.get(_PAGE_DEPTH) == "text"
             if self._wanted:
                 self._pages += 1
-                yield BETWEEN_PAGES if self._pages > 1 else ""
+                yield BETWEEN_PAGES if self._pages > 1 and not self._bare else ""
         elif mark == ":":
             self._keys[self._depth] = self._string
         elif mark in "{[":
@@ -91,6 +102,11 @@ class PagesText:
             if mark == "}":
                 yield from self._end()
             self._depth -= mark in "}]"
+
+    @property
+    def page(self) -> int:
+        """That which is being read, from 1."""
+        return self._pages
 
     @property
     def _in_a_page(self) -> bool:
@@ -106,12 +122,12 @@ class PagesText:
     def _end(self) -> Iterator[str]:
         """Marks at the end of a page, or of the document."""
         if self._in_a_page:
-            if self._missing in _MISSING:
+            if self._missing in _MISSING and not self._bare:
                 yield ("\n" if self._written else "") + _MISSING[self._missing].format(page=self._pages)
             else:
                 yield self._blank
             self._missing, self._blank, self._written = "", "", False
-        elif self._depth == 1 and self._pages < self._page_count:
+        elif self._depth == 1 and self._pages < self._page_count and not self._bare:
             yield BETWEEN_PAGES if self._pages else ""
             yield f"[What comes after page {self._pages} was not read.]"
 

@@ -4,16 +4,18 @@ from typing import NamedTuple
 
 import asyncpg
 
-from quire_notifier.epochs import SCHEMA, ensure_epoch
-from quire_notifier.renewal import renew
+from quire_notifier.projecting.epochs import SCHEMA, ensure_epoch
+from quire_notifier.projecting.renewal import renew
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import connecting, postgres
 from quire_runtime.command import Connection
 from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
-PROJECTION_CONNECTIONS = 4
-"""One that projects, one that prunes, one that counts what is unfinished, one that answers whether the database does."""
+PROJECTION_CONNECTIONS = 5
+"""One that projects, one that prunes, one that counts what is unfinished, one that indexes, one that answers whether the database
+does.
+"""
 
 
 class Pools(NamedTuple):
@@ -36,7 +38,7 @@ async def prepared(settings: NotifierSettings) -> Pools:
 
 
 async def migrated(settings: NotifierSettings, give_up_after: float | None = None) -> None:
-    await ensure_tables("quire_notifier", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
+    await ensure_tables("quire_notifier.projecting", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
 
 
 async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
@@ -53,7 +55,7 @@ async def connect(settings: NotifierSettings) -> list[Connection]:
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),
-            "Postgres": connecting.postgres(settings.postgres, settings.prepare, "quire_notifier", SCHEMA),
+            "Postgres": connecting.postgres(settings.postgres, settings.prepare, "quire_notifier.projecting", SCHEMA),
             "S3": connecting.s3_read(settings.s3),
         }
     )

@@ -33,6 +33,7 @@ from quire_runtime.upload_settings import (
 from quire_schemas.views import UploadLimits
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_CONFIG = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -69,6 +70,9 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     feed_retention: Annotated[
         str, Meta(description="Age at which feed messages are removed, such as 7d, 12h, 30m or 45s; 0 keeps all.")
     ] = "7d"
+    text_search: Annotated[
+        str, Meta(description="Postgres' text search configuration for searching in texts, such as english; the same everywhere.")
+    ] = "simple"
     drain_s: Annotated[float, Meta(ge=0, description="Seconds over which clients are sent away at a shutdown.")] = 5.0
     authenticate_s: Annotated[float, Meta(gt=0, description="Seconds that a WebSocket has for sending its token.")] = 10.0
     ping_s: Annotated[float, Meta(gt=0, description="Seconds between pings of a WebSocket.")] = 25.0
@@ -118,6 +122,10 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
         found = []
         if not _DURATION.fullmatch(self.feed_retention):
             found.append(f"QUIRE_FEED_RETENTION: {self.feed_retention!r} is no duration. Set it to something like 7d or 12h")
+        if not _CONFIG.fullmatch(self.text_search):
+            found.append(
+                f"QUIRE_TEXT_SEARCH: {self.text_search!r} is no text search configuration. Set it to simple, or to a language"
+            )
         if self.ingest_url and not self.ingest_url.startswith(("http://", "https://")):
             found.append(f"QUIRE_INGEST_URL: {self.ingest_url!r} is no URL. Set it to something like http://127.0.0.1:8001")
         if self.auth.mode == "jwt" and not (self.link_secret or self.auth.secret):

@@ -1,4 +1,4 @@
-"""Removes what nobody names: rows and artefacts of files that a batch or a run ended without (DESIGN §4).
+"""Removes what nobody names: rows and artefacts of files that a batch or a run ended without (docs/design.md, "Cleaning up").
 
 Only keys of runs that are over are touched, and rows only up to the attempt that ended: a later run of a retry, which
 may be under way by now, has its own prefix and a higher attempt.
@@ -6,10 +6,10 @@ may be under way by now, has its own prefix and a higher attempt.
 
 from collections.abc import Iterable
 
-from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.run import Run
 from quire_runtime.storage import ObjectStore
+from quire_schemas import object_keys
 from quire_schemas.batch import BatchState
 
 
@@ -33,7 +33,7 @@ class Cleaning:
         for run_id in runs:
             if own is not None and own.run_id == run_id and complete and own.produced <= named:
                 continue
-            prefix = artefacts.run_prefix(ended.batch_id, run_id)
+            prefix = object_keys.run_prefix(ended.batch_id, run_id)
             garbage = [found.key async for found in self._store.list(prefix) if found.key not in named]
             if garbage:
                 await self._store.delete_many(garbage)
@@ -48,7 +48,7 @@ class Cleaning:
             [
                 key(run.batch_id, run.run_id, position)
                 for position in positions
-                for key in (artefacts.text_key, artefacts.thumbnail_key)
+                for key in (object_keys.text_key, object_keys.thumbnail_key)
             ]
         )
 

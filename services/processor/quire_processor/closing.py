@@ -1,4 +1,4 @@
-"""Behind the end of a batch: cleaned up, then remembered, then forgotten here (DESIGN §4).
+"""After the end of a batch: it is cleaned up, then remembered, then forgotten here (docs/design.md, "Cleaning up").
 
 The order counts. What is remembered lets the committed offset pass, and nobody comes back to it: so the rows must be gone by
 then, which need the same Postgres. Artefacts may stay: storage that is away must not keep batches from being remembered, and

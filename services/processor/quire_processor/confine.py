@@ -63,7 +63,7 @@ def _sandboxed(bench: Workbench, sandbox: Sandbox) -> Lacking:
     if not _ON_LINUX:
         return dict.fromkeys(PARTS, f"{platform.system()} has none")
     steps: tuple[Callable[[], None], ...] = (
-        lambda: landlock.restrict(_readable(bench), bench.results),
+        lambda: landlock.restrict(_readable(bench), [bench.rows]),
         lambda: seccomp.restrict(allowed(os.getpid())),
     )
     lacking = {}

@@ -5,6 +5,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+File = Path | bytes
+"""A file on disk, or what is in it."""
+
 _CHUNK = 1024**2  # bytes
 _LOOKED_AT = 32 * 1024**2  # bytes of a file at most: half at its beginning, half at its end
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b[^\x00]{0,400}?stream\r?\n")
@@ -12,7 +15,7 @@ _UNPACKED = 1024**2  # bytes of an object stream at most
 _HIDDEN = re.compile(rb"/OFF\s*\[\s*\d|/OFF\s+\d|/BaseState\s*/OFF")
 
 
-def mentioned(source: Path, words: Iterable[bytes]) -> frozenset[bytes]:
+def mentioned(source: File, words: Iterable[bytes]) -> frozenset[bytes]:
     """Those of the words that stand in the file, outside of what is compressed."""
     sought, found, kept = set(words), set[bytes](), b""
     overlap = max(map(len, sought))
@@ -23,7 +26,7 @@ def mentioned(source: Path, words: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def may_hide_layers(source: Path, *, packed: bool) -> bool:
+def may_hide_layers(source: File, *, packed: bool) -> bool:
     """Whether the file may have layers that are off when it is opened. `packed`: objects may be in object streams."""
     content = b"".join(_chunks(source))
     parts = [content, *(_unpacked(content) if packed else ())]
@@ -42,7 +45,10 @@ def _unpacked(content: bytes) -> Iterator[bytes | None]:
             yield None
 
 
-def _chunks(source: Path) -> Iterator[bytes]:
+def _chunks(source: File) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
     skipped = max(0, source.stat().st_size - _LOOKED_AT)
     with source.open("rb") as file:
         while chunk := file.read(_CHUNK):

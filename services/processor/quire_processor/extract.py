@@ -1,60 +1,80 @@
 """Text, metadata and a thumbnail of one PDF; runs in a worker process only, because PDF libraries crash and hang.
 
-A file → opened (`sources`) → the text of its pages, one after the other → `pages.tsv`, and what is to be said of it (`notices`) →
+A file → opened (`sources`) → the text of its pages, one after the other, into `rows`, and what is to be said of it (`notices`) →
 told → the picture of the first page, which may fail without costing the text.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import structs
 
+from quire_processor.evidence import File
 from quire_processor.limits import Limits
 from quire_processor.metadata import tidy, title
 from quire_processor.notices import no_thumbnail, notices
 from quire_processor.opening import Refused
-from quire_processor.reading import MAX_UNREADABLE, Reading
+from quire_processor.reading import MAX_UNREADABLE, OnPage, Reading
 from quire_processor.sources import Source, source_of
 from quire_schemas.text import scrub
 
-__all__ = ["OnPage", "OnText", "Refused", "extract"]
-
-OnPage = Callable[[int, int], None]
-"""Is told the page that has been read, from 1, and how many there are."""
+__all__ = ["OnText", "Refused", "Rows", "extract", "read"]
 
 OnText = Callable[[Reading], None]
 """Is told what was read, once all of it is written down."""
 
 
+class Rows(Protocol):
+    """Takes the text of the pages: for each a line of its number, a tab, and the text, in which backslash, tab and newline are
+    escaped as for Postgres' COPY.
+    """
+
+    def write(self, line: str, /) -> object: ...
+
+
 def extract(source: Path, target: Path, limits: Limits, on_page: OnPage, on_text: OnText | None = None) -> Reading:
     """Write `pages.tsv` and, where it works, `thumbnail.jpg` to `target`; raises Refused."""
+    with (target / "pages.tsv").open("w", encoding="utf-8", newline="") as rows:
+
+        def written(reading: Reading) -> None:
+            rows.flush()
+            if on_text is not None:
+                on_text(reading)
+
+        reading, picture = read(source, rows, limits, on_page, written)
+    if picture is not None:
+        (target / "thumbnail.jpg").write_bytes(picture)
+    return reading
+
+
+def read(source: File, rows: Rows, limits: Limits, on_page: OnPage, on_text: OnText) -> tuple[Reading, bytes | None]:
+    """What is read, and the picture, a JPEG file; raises Refused."""
     deadline = time.process_time() + limits.cpu_seconds
     with source_of(source) as opened:
-        _write_pages(opened, target / "pages.tsv", limits, deadline, on_page)
+        _write_pages(opened, rows, limits, deadline, on_page)
         reading = _reading(opened)
-        if on_text is not None:
-            on_text(reading)
-        return _pictured(opened, reading, target / "thumbnail.jpg") if limits.pictures else reading
+        on_text(reading)
+        return _pictured(opened, reading) if limits.pictures else (reading, None)
 
 
-def _write_pages(source: Source, path: Path, limits: Limits, deadline: float, on_page: OnPage) -> None:
+def _write_pages(source: Source, rows: Rows, limits: Limits, deadline: float, on_page: OnPage) -> None:
     found, count = source.found, source.found.page_count
     if count > limits.pages:
         message = f"The file has {count} pages, at most {limits.pages} are allowed. Split it and upload the parts."
         raise Refused("too_many_pages", message)
-    with path.open("w", encoding="utf-8", newline="") as rows:
-        for number in range(1, count + 1):
-            text, room = _text(source, number), limits.characters - found.characters
-            found.read(number, text[:room])
-            rows.write(f"{number}\t{_escaped(text[:room])}\n")
-            on_page(number, count)
-            if len(text) > room or (number < count and len(text) == room):
-                found.cut(f"after {limits.characters:,} characters", within=len(text) > room)
-            elif number < count and time.process_time() > deadline:
-                found.cut(f"after {limits.cpu_seconds:g} s of computing")
-            if found.cut_after:
-                break
+    for number in range(1, count + 1):
+        text, room = _text(source, number), limits.characters - found.characters
+        found.read(number, text[:room])
+        rows.write(f"{number}\t{_escaped(text[:room])}\n")
+        on_page(number, count)
+        if len(text) > room or (number < count and len(text) == room):
+            found.cut(f"after {limits.characters:,} characters", within=len(text) > room)
+        elif number < count and time.process_time() > deadline:
+            found.cut(f"after {limits.cpu_seconds:g} s of computing")
+        if found.cut_after:
+            break
 
 
 def _text(source: Source, number: int) -> str:
@@ -89,13 +109,13 @@ def _reading(source: Source) -> Reading:
     )
 
 
-def _pictured(source: Source, reading: Reading, path: Path) -> Reading:
+def _pictured(source: Source, reading: Reading) -> tuple[Reading, bytes | None]:
     try:
-        source.draw(path)
+        picture = source.draw()
     except MemoryError:
         reason = "drawing it takes too much memory"
     except Exception:  # noqa: BLE001 -- a file without a picture is still a processed file
         reason = "it cannot be drawn"
     else:
-        return structs.replace(reading, thumbnail=True)
-    return structs.replace(reading, notices=(*reading.notices, no_thumbnail(reason)))
+        return structs.replace(reading, thumbnail=True), picture
+    return structs.replace(reading, notices=(*reading.notices, no_thumbnail(reason))), None

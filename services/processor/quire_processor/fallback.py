@@ -3,19 +3,20 @@
 pypdf raises far outside its own exception class; whoever asks it catches everything.
 """
 
+import io
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from pypdf import PasswordType, PdfReader
 
+from quire_processor.evidence import File
 from quire_processor.opening import ENCRYPTED
 
 
 class Fallback:
     """The file by pypdf, opened once it is asked for something. Every answer may be an exception of any kind."""
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: File) -> None:
         self._source = source
         self._reader: PdfReader | Exception | None = None
 
@@ -57,8 +58,8 @@ class Fallback:
         return self._reader
 
 
-def _open(source: Path) -> PdfReader:
-    reader = PdfReader(source, strict=False)
+def _open(source: File) -> PdfReader:
+    reader = PdfReader(io.BytesIO(source) if isinstance(source, bytes) else source, strict=False)
     if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
         raise ENCRYPTED
     return reader

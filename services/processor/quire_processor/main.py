@@ -85,20 +85,36 @@ async def serve(settings: ProcessorSettings) -> None:
         stack.callback(ops.stop)
         directory = stack.enter_context(scratch(settings.scratch_dir))
         watch_scratch(settings.scratch_dir)
-        workers = await signals.unless(stop, stack.enter_async_context(_workers(settings, directory)))
-        if workers is None:
-            return
-        await signals.unless(stop, read_a_page(workers, directory))
-        store = await stack.enter_async_context(ObjectStore(settings.s3))
-        pool = await signals.unless(stop, prepared(settings, store))
+        workers, store = _workers(settings, directory), ObjectStore(settings.s3)
+        pool = await signals.unless(stop, _begun(settings, stack, workers, store, directory))
         if pool is None:
             return
-        stack.push_async_callback(_close, pool)
         documents = await stack.enter_async_context(contextlib.aclosing(Documents(pool)))
         publisher = await stack.enter_async_context(Publisher(settings.kafka, f"quire-processor-{name}"))
         await _run(
             settings, name, stop, ops, store=store, documents=documents, publisher=publisher, workers=workers, directory=directory
         )
+
+
+async def _begun(
+    settings: ProcessorSettings, stack: contextlib.AsyncExitStack, workers: WorkerPool, store: ObjectStore, directory: Path
+) -> asyncpg.Pool:
+    """The database, once workers can read and all that a processor needs is there. Both at the same time, as both take half a
+    second of other programs. Raises CannotServe.
+    """
+
+    async def connected() -> asyncpg.Pool:
+        pool = await prepared(settings, await stack.enter_async_context(store))
+        stack.push_async_callback(_close, pool)
+        return pool
+
+    async def reading() -> None:
+        await read_a_page(await stack.enter_async_context(workers), directory)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(reading())
+        connecting = group.create_task(connected())
+    return connecting.result()
 
 
 async def _run(

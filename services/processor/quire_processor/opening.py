@@ -5,12 +5,11 @@ of an earlier file.
 """
 
 import re
-from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium_c
 
-from quire_processor.evidence import mentioned
+from quire_processor.evidence import File, mentioned
 from quire_processor.reading import RefusedCode
 
 _HEADER_WITHIN = 1024  # bytes, as PDF readers have it
@@ -35,11 +34,8 @@ FOR_RECIPIENTS = Refused(
 )
 CORRUPT = Refused("corrupt", "The file is damaged and cannot be read. Open it in a PDF program, save it anew, and upload that.")
 
-File = Path | bytes
-"""A file on disk, or what is in it."""
 
-
-def opened(source: Path) -> tuple[pypdfium2.PdfDocument, File] | Refused:
+def opened(source: File) -> tuple[pypdfium2.PdfDocument, File] | Refused:
     """The document, which may have no page, and the file that it is of; or why pdfium does not open it."""
     head = _head(source)
     if not head:
@@ -65,16 +61,21 @@ def load(file: File) -> tuple[pypdfium2.PdfDocument | None, int]:
     return (pypdfium2.PdfDocument(handle), 0) if handle else (None, pdfium_c.FPDF_GetLastError())
 
 
-def _head(source: Path) -> bytes:
+def _head(source: File) -> bytes:
+    if isinstance(source, bytes):
+        return source[:_HEADER_WITHIN]
     with source.open("rb") as file:
         return file.read(_HEADER_WITHIN)
 
 
-def _mended(source: Path) -> bytes | None:
+def _mended(source: File) -> bytes | None:
     """The file between a header and a trailer; pdfium finds the objects in it. It has to be kept while it is open."""
-    if source.stat().st_size > _MENDED_AT_MOST:
+    if isinstance(source, bytes):
+        content = source
+    elif source.stat().st_size > _MENDED_AT_MOST:
         return None
-    content = source.read_bytes()
+    else:
+        content = source.read_bytes()
     return b"%%PDF-1.7\n%b%b" % (content, _trailer(content))
 
 

@@ -1,4 +1,4 @@
-"""What this processor knows of the partitions it owns: a fold, and what may be committed (DESIGN §4). Pure.
+"""Folds the partitions that this processor owns, and says which offsets may be committed (docs/design.md, "Ownership"). Pure.
 
 Records come in through `fold`, batch by batch states come out through `state` and `batches`. A batch that is not
 known yet is *unconfirmed* until `confirm` says how it ended, if it did: a repeated `BatchCreated` of a batch that ended

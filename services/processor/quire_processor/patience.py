@@ -16,20 +16,22 @@ Overtime = Literal["computing", "standstill"]
 
 
 class Patience:
-    """`cpu` is what the worker has computed so far, None where this machine does not tell; then the clock has to do."""
+    """Of one file, from `now` on. What the worker computes before the first look is not counted."""
 
-    def __init__(self, limits: Limits, cpu: float | None, now: float) -> None:
+    def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
         self._looked = now
-        self._cpu = cpu
+        self._cpu: float | None = None
         self._computed = self._passed = self._stood = 0.0
         self._page = 0
         self._text_took: float | None = None
 
     def look(self, cpu: float | None, page: int, now: float, *, text_read: bool) -> Overtime | None:
-        """Why the worker is to be stopped; None while it may go on. `page` is the last one that it has said to be done."""
+        """Why the worker is to be stopped; None while it may go on. `cpu` is what it has computed in its life, None where this
+        machine does not tell: then the clock has to do. `page` is the last one that it has said to be done.
+        """
         passed = min(now - self._looked, _LONGEST_LOOK)
-        computed = passed if cpu is None or self._cpu is None else cpu - self._cpu
+        computed = passed if cpu is None else 0.0 if self._cpu is None else cpu - self._cpu
         self._looked, self._cpu = now, cpu
         self._computed += computed
         self._passed += passed

@@ -1,4 +1,4 @@
-"""One file's way: S3 → temporary file → child process → rows → artefacts → outcome (DESIGN §4).
+"""One file's way: S3 → temporary file → child process → rows → artefacts → outcome (docs/design.md, "A file").
 
 Whatever is away is waited for up to the outage limit; only then does the file fail, with the code that says so. The
 pipeline knows nothing about the log: it returns an outcome, and the run sees to it that the outcome is folded.
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from quire_processor import artefacts
 from quire_processor.documents import Documents
 from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.metrics import FILE_STAGE_SECONDS
@@ -25,6 +24,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.retry import retrying
 from quire_runtime.storage import ObjectMissing, ObjectStore, StorageRefuses, StorageUnavailable
+from quire_schemas import object_keys
 from quire_schemas.batch import BatchState, FileState
 from quire_schemas.events import Dependency, FileCode, FileFailed, FileProcessed, FileStage
 
@@ -94,13 +94,18 @@ class Pipeline:
             async with Workplace(self._directory) as place:
                 return await self._worked(job, watcher, place, started)
         except FileError as error:
-            return FileFailed(run_id=job.run_id, file_id=job.file.file_id, code=error.code, message=str(error))
+            return FileFailed(
+                run_id=job.run_id,
+                file_id=job.file.file_id,
+                code=error.code,
+                message=str(error),
+                duration_ms=self._since(started),
+            )
 
     async def _worked(self, job: Job, watcher: Watcher, place: Workplace, started: float) -> FileProcessed:
         watcher.at(job.file.file_id, "fetching")
         with tracing.span("fetch"), FILE_STAGE_SECONDS.labels("fetch").time():
             source = await self._fetch(job, watcher, place)
-        watcher.at(job.file.file_id, "extracting")
         with tracing.span("extract"), FILE_STAGE_SECONDS.labels("extract").time():
             extracted = await self._extract(job, watcher, source, place)
         watcher.at(job.file.file_id, "inserting")
@@ -122,8 +127,12 @@ class Pipeline:
             pages_read=extracted.pages_read,
             characters=extracted.characters,
             notices=extracted.notices,
-            duration_ms=round((self._clock.monotonic() - started) * 1000),
+            duration_ms=self._since(started),
         )
+
+    def _since(self, started: float) -> int:
+        """Milliseconds."""
+        return round((self._clock.monotonic() - started) * 1000)
 
     async def _fetch(self, job: Job, watcher: Watcher, place: Workplace) -> bytes | Path:
         """The original: in memory where it is small."""
@@ -154,6 +163,7 @@ class Pipeline:
         async def extract() -> Extracted:
             try:
                 async with self._turns.of(job.batch.collection_id):
+                    watcher.at(job.file.file_id, "extracting")
                     return await self._pool.extract(source, place, on_page)
             except ExtractionFailed as error:
                 if error.code == "disk_full":
@@ -170,7 +180,7 @@ class Pipeline:
 
     async def _upload(self, job: Job, watcher: Watcher, extracted: Extracted) -> tuple[str, str | None]:
         where = job.batch.batch_id, job.run_id, job.position
-        text = artefacts.text_key(*where)
+        text = object_keys.text_key(*where)
 
         async def upload_text() -> None:
             await self._store.put(text, extracted.text, "application/json")
@@ -178,7 +188,7 @@ class Pipeline:
         if extracted.thumbnail is None:
             await self._patiently(upload_text, job, watcher, "storage")
             return text, None
-        image, thumbnail = extracted.thumbnail, artefacts.thumbnail_key(*where)
+        image, thumbnail = extracted.thumbnail, object_keys.thumbnail_key(*where)
 
         async def upload_thumbnail() -> None:
             await self._store.put(thumbnail, image, "image/jpeg")

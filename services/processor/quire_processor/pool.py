@@ -1,4 +1,4 @@
-"""Workers for as many files as may be read at once: which one reads a file, and what its end means (DESIGN §4).
+"""Workers for as many files as may be read at once: which one reads a file, and what its end means (docs/design.md, "A file").
 
 What hangs is killed (`patience`), what dies costs its file one retry on a fresh worker, and what answers nonsense is treated as
 dead. Once the text is there, only the picture is lost by that.
@@ -10,15 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from quire_processor import vitals, worker
+from quire_processor import answers, vitals
 from quire_processor.confine import Sandbox
-from quire_processor.extract import OnPage
 from quire_processor.extracted import Extracted, ExtractionFailed
 from quire_processor.limits import Limits
 from quire_processor.metrics import WORKER_KILLS, WORKERS, WORKERS_LIMIT
 from quire_processor.notices import no_thumbnail
 from quire_processor.patience import Overtime
-from quire_processor.reading import Reading
+from quire_processor.reading import OnPage, Reading
 from quire_processor.sandbox import NotConfined, report
 from quire_processor.spawning import forkserver_context
 from quire_processor.watch import Watch
@@ -149,7 +148,7 @@ class WorkerPool:
             if watch.reading is None:
                 raise
             return await self._extracted(one, watch.reading, place, "the PDF library crashes on it"), False
-        if isinstance(answer, worker.Done):
+        if isinstance(answer, answers.Done):
             return await self._extracted(one, answer.reading, place), True
         if answer.code == "out_of_memory":
             WORKER_KILLS.labels("out_of_memory").inc()

@@ -2,7 +2,6 @@
 
 import asyncpg
 
-from quire_processor import artefacts
 from quire_processor.settings import ProcessorSettings
 from quire_runtime import connecting, postgres
 from quire_runtime.command import Connection
@@ -10,6 +9,7 @@ from quire_runtime.migrations import ensure_tables
 from quire_runtime.probing import probed
 from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
+from quire_schemas.object_keys import ARTEFACTS
 
 SCHEMA = "processor"
 
@@ -20,7 +20,7 @@ async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_afte
     await ensure_tables("quire_processor", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
     await ensure_topic(settings.kafka, make=make, give_up_after=give_up_after)
     await store.ensure_bucket(make=make, give_up_after=give_up_after)
-    await probed(store, artefacts.PREFIX, give_up_after=give_up_after)
+    await probed(store, ARTEFACTS, give_up_after=give_up_after)
     return await postgres.connect_pool(settings.postgres, SCHEMA, give_up_after=give_up_after)
 
 
@@ -37,6 +37,6 @@ async def connect(settings: ProcessorSettings) -> list[Connection]:
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),
             "Postgres": connecting.postgres(settings.postgres, settings.prepare, "quire_processor", SCHEMA),
-            "S3": connecting.s3(settings.s3, settings.prepare, artefacts.PREFIX),
+            "S3": connecting.s3(settings.s3, settings.prepare, ARTEFACTS),
         }
     )

@@ -1,7 +1,17 @@
-"""The processor: what it folds, what it runs, what it finishes (DESIGN §4).
+"""The processor. The path of a record (docs/design.md, "Record in the processor", has the picture):
 
-A record enters by `records`, changes the fold, and from there a batch is considered: offered to the schedule, shown to
-its run, or brought to its end. Nothing here waits inside the poll loop.
+1. `LogConsumer` hands over a poll; `ownership` folds each record into the state of its batch.
+2. A batch that is new here waits, with its records, until `documents` has told whether and how it ended before.
+3. A batch whose state has changed is shown to its run; one without a run is offered to the `schedule`.
+4. The schedule hands out turns: to open a batch, or to work on a file.
+5. To open a batch, a heartbeat of the group confirms that its partition is still ours; then a new run says `BatchStarted`.
+6. The start comes back by steps 1 to 3. Once it is accepted, the run offers its files to the schedule.
+7. At its turn, a file goes through the `pipeline`. The run says the outcome, which comes back by steps 1 to 3.
+8. When no work is left, the run says the end of the batch (`verdict`), which comes back by steps 1 to 3.
+9. `closing` cleans up after a batch that has ended, and remembers it in Postgres; only then `ownership` forgets it.
+10. Once a second, an offset is committed for each partition; everything below it is finished.
+
+Nothing here waits inside the poll loop.
 """
 
 import asyncio
@@ -15,6 +25,7 @@ from quire_processor import metrics
 from quire_processor.cleaning import Cleaning
 from quire_processor.closing import Closing
 from quire_processor.documents import Documents
+from quire_processor.linger import Linger
 from quire_processor.ownership import Ownership
 from quire_processor.pipeline import Pipeline
 from quire_processor.run import Run, Terms
@@ -39,6 +50,7 @@ _COMMIT_EVERY = 1.0  # seconds
 _RECALL_AT_ONCE = 500  # batches per look-up
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
 _RELEASE_WITHIN = 2.0  # seconds for all runs to end once they are given up
+_LINGER = 0.05  # seconds that an outcome waits for others at most
 _LOOK_EVERY = 0.05  # seconds between looks at what is still in work
 
 
@@ -69,6 +81,7 @@ class Processor(Handler):
         self._places = places
         self._hand_over_within = hand_over
         self._ownership = Ownership()
+        self._linger = Linger(clock, _LINGER)
         self._schedule = Schedule(places, shares)
         self._runs: dict[str, Run] = {}
         self._lives: set[asyncio.Task[None]] = set()
@@ -224,12 +237,19 @@ class Processor(Handler):
             self._wake.clear()
             if (turn := self._schedule.next(may_open=self._may_open())) is not None:
                 return turn
+            while self._full and (batch_id := self._schedule.displace()) is not None:
+                self._runs[batch_id].give_way()
             await self._wake.wait()
 
     def _may_open(self) -> bool:
-        """Few at a time, and in all one more than there are places: batches end before others begin."""
+        """Few at a time, and as long as there is room."""
         starting = self._opening + sum(not run.accepted for run in self._runs.values())
-        return starting < _MOST_STARTING and self._opening + len(self._runs) <= self._places
+        return starting < _MOST_STARTING and not self._full
+
+    @property
+    def _full(self) -> bool:
+        """Whether one batch more is open than there are places: batches end before others begin."""
+        return self._opening + len(self._runs) > self._places
 
     async def _open(self, batch_id: str) -> None:
         try:
@@ -261,6 +281,7 @@ class Processor(Handler):
             publisher=self._publisher,
             pipeline=self._pipeline,
             clock=self._clock,
+            linger=self._linger,
             ready=self._ready,
             traceparent=entry.traceparent,
         )
@@ -294,7 +315,10 @@ class Processor(Handler):
     def _ended(self, run: Run, *, broken: bool) -> None:
         del self._runs[run.batch_id]
         self._closing.run_ended(run)
-        self._schedule.withdraw(run.batch_id)
+        if run.given_up and not broken:
+            self._schedule.closed(run.batch_id)
+        else:
+            self._schedule.withdraw(run.batch_id)
         self._wake.set()
         how = "broken" if broken else "given_up" if run.given_up else "finished" if run.state.terminal else "superseded"
         metrics.RUNS_ENDED.labels(how).inc()
@@ -340,6 +364,8 @@ class Processor(Handler):
         at once.
         """
         self._stopping = True
+        for run in self._runs.values():
+            run.let_go()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._hand_over_within):
                 while any(run.finishing for run in self._runs.values()):  # noqa: ASYNC110 -- it ends in many places

@@ -1,5 +1,6 @@
-"""What is read of a file: the worker's answer, in the types of the events that it becomes (DESIGN §9)."""
+"""What is read of a file: the worker's answer, in the types of the events that it becomes (docs/design.md, "A file")."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -9,6 +10,9 @@ from quire_schemas.events import Count, Notices, Number, Title
 
 RefusedCode = Literal["encrypted", "corrupt", "not_a_pdf", "empty", "too_many_pages", "out_of_memory", "disk_full"]
 """The codes that a worker may give a file; those of other failures are not its business."""
+
+OnPage = Callable[[int, int], None]
+"""Is told the page that has been read, from 1, and how many there are."""
 
 MAX_UNREADABLE = 10_000  # pages that are named
 

@@ -15,15 +15,13 @@ import msgspec
 
 from quire_processor.limits import Limits
 from quire_processor.reading import Reading
-from quire_processor.workbench import Result, Workbench
+from quire_processor.workbench import Workbench, WrittenRows
 from quire_processor.workplace import SMALL, Workplace
 from quire_schemas.events import MAX_REASON_BYTES, MAX_TITLE_BYTES
 from quire_schemas.text import is_clean
 
 _MOST_BYTES = 4  # of a character
 _NUMBER_BYTES = 12  # of a page's number and what surrounds it, at most
-_MOST_PICTURE_BYTES = 2 * 1024**2
-_AT_ONCE = 64 * 1024  # bytes that are gone through sooner than another thread has begun to
 
 
 class Lie(Exception):
@@ -50,33 +48,38 @@ def check_message(message: str) -> None:
         raise Lie("its message is not clean")
 
 
-async def pages_and_text(bench: Workbench, reading: Reading, place: Workplace) -> tuple[tuple[str, ...] | Path, bytes | Path]:
-    """The text of each page, or `pages.tsv` where it is long; and `text.json` made of it. Raises ResultLost, Lie, and OSError
-    where the disk is full.
+async def pages_and_text(
+    text: bytes | None, bench: Workbench, reading: Reading, place: Workplace
+) -> tuple[tuple[str, ...] | Path, bytes | Path]:
+    """The text of each page, or `pages.tsv` where it is long; and `text.json` made of it. `text` is None where it lies on the
+    bench. Raises RowsLost, Lie, and OSError where the disk is full.
     """
-    with bench.result("pages.tsv") as written:
-        if written.size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
-            raise Lie("pages.tsv is larger than its text")
-        if written.size <= _AT_ONCE:
-            return _in_memory(written, reading)
+    if text is not None:
+        _require_likely(len(text), reading)
+        return _in_memory(text, reading)
+    with bench.written() as written:
+        _require_likely(written.size, reading)
         if written.size <= SMALL:
-            return await asyncio.to_thread(_in_memory, written, reading)
+            return await asyncio.to_thread(_in_memory, written.file.read(written.size), reading)
         return await asyncio.to_thread(_in_files, written, reading, place)
 
 
-def picture(bench: Workbench) -> bytes | None:
-    """The thumbnail; None where it is none. Raises ResultLost."""
-    with bench.result("thumbnail.jpg") as written:
-        image = written.file.read(_MOST_PICTURE_BYTES + 1)
-    return image if image.startswith(b"\xff\xd8\xff") and len(image) <= _MOST_PICTURE_BYTES else None
+def picture(image: bytes) -> bytes | None:
+    """The thumbnail; None where it is none."""
+    return image if image.startswith(b"\xff\xd8\xff") else None
 
 
-def _in_memory(written: Result, reading: Reading) -> tuple[tuple[str, ...], bytes]:
-    texts = tuple(_texts(io.BytesIO(written.file.read(written.size)), reading))
+def _require_likely(size: int, reading: Reading) -> None:
+    if size > _MOST_BYTES * reading.characters + _NUMBER_BYTES * reading.page_count:
+        raise Lie("the rows are larger than their text")
+
+
+def _in_memory(rows: bytes, reading: Reading) -> tuple[tuple[str, ...], bytes]:
+    texts = tuple(_texts(io.BytesIO(rows), reading))
     return texts, b"".join(_json(texts, reading))
 
 
-def _in_files(written: Result, reading: Reading, place: Workplace) -> tuple[Path, Path]:
+def _in_files(written: WrittenRows, reading: Reading, place: Workplace) -> tuple[Path, Path]:
     pages, text = place.path("pages.tsv"), place.path("text.json")
     with pages.open("w+b") as rows, text.open("wb") as made:
         shutil.copyfileobj(written.file, rows)
@@ -115,19 +118,19 @@ def _texts(rows: IO[bytes], reading: Reading) -> Iterator[str]:
         characters += len(text)
         yield text
     if (number, characters) != (reading.rows, reading.characters):
-        raise Lie(f"pages.tsv has {number} pages with {characters} characters")
+        raise Lie(f"the rows are of {number} pages with {characters} characters")
 
 
 def _text(line: bytes, number: int) -> str:
     """The text of a line of pages.tsv, which Postgres will read, too."""
     head, _, rest = line.partition(b"\t")
     if head != b"%d" % number or not rest.endswith(b"\n") or any(byte in rest for byte in (b"\t", b"\r", b"\0")):
-        raise Lie(f"line {number} of pages.tsv is none")
+        raise Lie(f"line {number} is no row")
     try:
         text = rest[:-1].decode()
     except UnicodeDecodeError as error:
-        raise Lie(f"line {number} of pages.tsv is not UTF-8") from error
+        raise Lie(f"line {number} is not UTF-8") from error
     plain = text.replace("\\\\", "\0").replace("\\n", "\n").replace("\\t", "\t")
     if "\\" in plain:
-        raise Lie(f"line {number} of pages.tsv has an escape of another kind")
+        raise Lie(f"line {number} has an escape of another kind")
     return plain.replace("\0", "\\")

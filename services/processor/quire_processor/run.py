@@ -1,4 +1,4 @@
-"""A run: one worker's go at a batch, as a loop over the folded state (DESIGN §4).
+"""A run: one worker's go at a batch, as a loop over the folded state (docs/design.md, "Runs").
 
 A run believes nothing but the fold. It counts as started when its `BatchStarted` comes back from the log accepted, a
 file is settled when its outcome has, and the run is over when the state says that it is not the current one any more.
@@ -7,12 +7,13 @@ Until then whatever it has to say is said again, with the same event id.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from structlog.contextvars import bound_contextvars
 
 from quire_processor.documents import Fenced
+from quire_processor.linger import Linger
 from quire_processor.metrics import FILES, PAGES
 from quire_processor.pipeline import Job, Pipeline
 from quire_processor.suspicion import culprits, failure, suspects
@@ -42,6 +43,7 @@ from quire_schemas.events import (
 
 RESEND_AFTER = 10.0  # seconds without seeing an acknowledged event in the log
 _TOLD_AFTER = 1.0  # seconds in which a file that was begun is done, or is told to be in work
+_POSITIONS_EVERY = 4.0  # seconds after which positions that have changed are told again
 _RELEASE_WITHIN = 1.0  # seconds for a hand-over; without it the batch is taken over, only later
 log = get_logger(__name__)
 
@@ -73,6 +75,7 @@ class Run:
         publisher: Publisher,
         pipeline: Pipeline,
         clock: Clock,
+        linger: Linger,
         ready: Callable[[str, tuple[str, ...], frozenset[str]], None],
         traceparent: str | None = None,
     ) -> None:
@@ -85,15 +88,19 @@ class Run:
         self._publisher = publisher
         self._pipeline = pipeline
         self._clock = clock
+        self._linger = linger
         self._ready = ready
         self._traceparent = traceparent
         self._span = tracing.OFF
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self.given_up = False
+        self._giving_way = False
         self.accepted = False
         self._group: asyncio.TaskGroup | None = None
         self._positions: dict[str, InFlight] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._settling: set[str] = set()
         self._begun = asyncio.Event()
         self._opened = asyncio.Event()
         self._alone: frozenset[str] = frozenset()
@@ -122,6 +129,18 @@ class Run:
             self._over.set()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def let_go(self) -> None:
+        """Begin nothing more: files that have not come to a worker are put back."""
+        for file_id, task in self._tasks.items():
+            if self._positions[file_id].stage == "fetching":
+                task.cancel()
+
+    def give_way(self) -> None:
+        """Give up once what is in work is done."""
+        self._giving_way = True
+        self.let_go()
+        self._give_up_when_idle()
 
     def give_up(self) -> None:
         """End the run from outside: its partition went to another processor, or this one stops."""
@@ -164,9 +183,20 @@ class Run:
             task = self._group.create_task(working)
         except RuntimeError:  # something of this run broke, and it is just ending
             working.close()
+            del self._positions[file_id]
             slot.close()
             return
-        task.add_done_callback(lambda _: slot.close())  # also where the task is cancelled before its first step
+        self._tasks[file_id] = task
+        task.add_done_callback(lambda _: self._worked(file_id, slot))  # also where it is cancelled before its first step
+
+    def _worked(self, file_id: str, slot: ExitStack) -> None:
+        del self._tasks[file_id], self._positions[file_id]
+        slot.close()
+        self._give_up_when_idle()
+
+    def _give_up_when_idle(self) -> None:
+        if self._giving_way and not self.finishing:
+            self.give_up()
 
     def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None:
         self._positions[file_id] = InFlight(file_id=file_id, stage=stage, page=page, pages=pages)
@@ -224,19 +254,21 @@ class Run:
         self._opened.set()
 
     async def _beat(self) -> None:
-        """Say what is in work: regularly, and soon after files were begun."""
-        said = self._clock.monotonic()
+        """Say what is in work: regularly, soon after files were begun, and while they are read."""
+        told, due = dict(self._positions), self._clock.monotonic() + self._terms.heartbeat
         while True:
-            due = said + self._terms.heartbeat - self._clock.monotonic()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(due):
+            try:
+                async with asyncio.timeout(min(due - self._clock.monotonic(), _POSITIONS_EVERY)):
                     await self._begun.wait()
                     await asyncio.sleep(_TOLD_AFTER)
+            except TimeoutError:
+                news = self._positions.items() - told.items() or self._clock.monotonic() >= due
+            else:
                 self._begun.clear()
-                if all(self._told(file_id) for file_id in self._positions):
-                    continue
-            await self._progress("heartbeat")
-            said = self._clock.monotonic()
+                news = not all(self._told(file_id) for file_id in self._positions)
+            if news:
+                told, due = dict(self._positions), self._clock.monotonic() + self._terms.heartbeat
+                await self._progress("heartbeat")
 
     def _told(self, file_id: str) -> bool:
         """Whether the log says that the file is in work."""
@@ -252,8 +284,8 @@ class Run:
             if isinstance(outcome, FileFailed):
                 span.fail(outcome.code, outcome.message)
             if outcome is not None:
+                await self._in_company(file.file_id)
                 await self._settle(outcome)
-        self._positions.pop(file.file_id, None)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
         """What became of the file; None where a later run has it."""
@@ -268,6 +300,14 @@ class Run:
             log.exception("file broke", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
             message = "Something unexpected went wrong here. Retry the batch; if it happens again, report it with the file's id."
             return FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
+
+    async def _in_company(self, file_id: str) -> None:
+        """Wait for other outcomes; the last one of the batch waits for none."""
+        self._settling.add(file_id)
+        if self._settling.issuperset(self.state.unsettled()):
+            self._linger.flush()
+        else:
+            await self._linger.wait()
 
     async def _settle(self, outcome: FileProcessed | FileFailed) -> None:
         file_id = outcome.file_id

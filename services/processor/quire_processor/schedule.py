@@ -1,8 +1,9 @@
-"""Which file is worked on next (DESIGN §4). Pure.
+"""Which file is worked on next (docs/design.md, "Whose turn it is"). Pure.
 
 The turn goes to the collection that has had the least of the workers. Within a collection, requests go in their order, and files
-of batches that are open before another batch is opened: so batches end one after the other, and few of them are open. A file
-that a processor may have died of is worked on alone: everybody else waits for it, and it has waited for everybody before.
+of batches that are open before another batch is opened: so batches end one after the other, and few of them are open. One of
+these gives way to a collection that has none open and has had far less of the workers. A file that a processor may have died of
+is worked on alone: everybody else waits for it, and it has waited for everybody before.
 """
 
 from bisect import insort
@@ -12,6 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from quire_processor.shares import Shares
+
+_FAR_AHEAD = 15.0  # seconds of a worker; less would start batches anew more often than is worth the events
 
 
 class Open(NamedTuple):
@@ -40,7 +43,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class _Waiting:
-    """A batch in hand. `files` is None until it is started; `starting` while that is under way."""
+    """A batch in hand. `files` is None until it is started; `starting` while that is under way, or while it gives way."""
 
     collection_id: str
     place: Place
@@ -73,6 +76,7 @@ class Schedule:
         self._shares = shares
         self._collections: dict[str, _Collection] = {}
         self._batches: dict[str, _Waiting] = {}
+        self._giving_way: set[str] = set()
         self._in_flight = 0
         self._alone = False
 
@@ -100,8 +104,37 @@ class Schedule:
         waiting.starting = False
         self._drop_if_drained(waiting)
 
+    def displace(self) -> str | None:
+        """Take an open batch from the collection that has had the most of the workers, for one that has none open; None where
+        none of these is far behind. The batch gets no more turns until `closed` says that it is not open any more.
+        """
+        without = [key for key, one in self._collections.items() if not (one.opened or one.in_flight)]
+        ahead = [key for key, one in self._collections.items() if one.opened]
+        if len(without) <= len(self._giving_way) or not ahead:
+            return None
+        behind = sorted(without, key=self._shares.used)[len(self._giving_way)]
+        most = max(ahead, key=self._shares.used)
+        if self._shares.used(most) - self._shares.used(behind) < _FAR_AHEAD:
+            return None
+        waiting = self._batches[self._collections[most].opened[-1].batch_id]
+        self._take_back(waiting)
+        waiting.starting = True
+        self._giving_way.add(waiting.place.batch_id)
+        return waiting.place.batch_id
+
+    def closed(self, batch_id: str) -> None:
+        """The batch is not open any more, and was not ended: it is opened again in its turn."""
+        self._giving_way.discard(batch_id)
+        waiting = self._batches.get(batch_id)
+        if waiting is None:
+            return
+        if waiting.files is not None:
+            self._take_back(waiting)
+        waiting.starting = False
+
     def withdraw(self, batch_id: str) -> None:
         """Forget the batch."""
+        self._giving_way.discard(batch_id)
         waiting = self._batches.pop(batch_id, None)
         if waiting is None:
             return
@@ -176,6 +209,12 @@ class Schedule:
     def _collection(self, collection_id: str) -> _Collection:
         self._shares.enter(collection_id)
         return self._collections.setdefault(collection_id, _Collection())
+
+    def _take_back(self, waiting: _Waiting) -> None:
+        collection = self._collections[waiting.collection_id]
+        collection.opened.remove(waiting.place)
+        insort(collection.unopened, waiting.place)
+        waiting.files = None
 
     def _drop_if_drained(self, waiting: _Waiting) -> None:
         if not waiting.files:

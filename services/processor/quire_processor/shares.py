@@ -1,4 +1,4 @@
-"""How much of the workers each collection has had, and who is next at a free one (DESIGN §4).
+"""How much of the workers each collection has had, and who is next at a free one (docs/design.md, "Whose turn it is").
 
 A collection is charged for the seconds that a worker works for it, while they pass: one whose files take long yields to others,
 however few they are.

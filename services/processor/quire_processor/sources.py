@@ -1,22 +1,21 @@
 """How a file is read: by pdfium where it opens it, by pypdf where it does not.
 
-pdfium is 13 times faster than pypdf and far closer to the true text of Chinese, Japanese, Korean, Arabic and Hebrew (DESIGN §4).
+Why in this order: docs/design.md, "A file".
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NoReturn, Protocol
 
 import pypdfium2
 
 from quire_processor.document import Document
-from quire_processor.evidence import may_hide_layers, mentioned
+from quire_processor.evidence import File, may_hide_layers, mentioned
 from quire_processor.fallback import Fallback
 from quire_processor.fonts import Fonts
 from quire_processor.glyphs import Unreadable
 from quire_processor.notices import Findings
-from quire_processor.opening import CORRUPT, File, Refused, opened
+from quire_processor.opening import CORRUPT, Refused, opened
 from quire_processor.thumbnail import thumbnail
 
 _LAYERS, _PACKED, _TITLE, _XMP, _PACKET = b"/OCProperties", b"/ObjStm", b"dc:title", b"/XML", b"<?xpacket"
@@ -31,15 +30,15 @@ class Source(Protocol):
     def text(self, index: int) -> str: ...
     def metadata(self) -> dict[str, str]: ...
     def title(self) -> str: ...
-    def draw(self, path: Path) -> None: ...
+    def draw(self) -> bytes: ...
 
 
 @contextmanager
-def source_of(path: Path) -> Iterator[Source]:
+def source_of(original: File) -> Iterator[Source]:
     """The open file; raises Refused."""
-    fallback = Fallback(path)
+    fallback = Fallback(original)
     _FONTS.blank, _FONTS.missed = True, False
-    found = opened(path)
+    found = opened(original)
     if isinstance(found, Refused):
         yield _ByPypdf(fallback, _page_count(fallback, found))
         return
@@ -48,20 +47,20 @@ def source_of(path: Path) -> Iterator[Source]:
         if not len(document) and (count := _page_count(fallback, CORRUPT, least=0)):
             yield _ByPypdf(fallback, count)
         else:
-            yield _ByPdfium(path, document, file, fallback)
+            yield _ByPdfium(original, document, file, fallback)
     finally:
         document.close()
 
 
 class _ByPdfium:
-    """`file` is what `document` is of."""
+    """`file` is what `document` is of: the original, or that one mended."""
 
-    def __init__(self, path: Path, document: pypdfium2.PdfDocument, file: File, fallback: Fallback) -> None:
+    def __init__(self, original: File, document: pypdfium2.PdfDocument, file: File, fallback: Fallback) -> None:
         self.found = Findings(page_count=len(document))
-        self._path = path
+        self._original = original
         self._file = file
         self._fallback = fallback
-        self._words = mentioned(path, (_LAYERS, _PACKED, _TITLE, _XMP, _PACKET))
+        self._words = mentioned(original, (_LAYERS, _PACKED, _TITLE, _XMP, _PACKET))
         self._pdfium = document
         self._document = Document(document, self.found, self._hidden_layers())
 
@@ -84,19 +83,18 @@ class _ByPdfium:
             return self._fallback.title()
         return ""
 
-    def draw(self, path: Path) -> None:
-        """Raises anything where the first page cannot be drawn."""
+    def draw(self) -> bytes:
+        """A JPEG file. Raises anything where the first page cannot be drawn."""
         if not _FONTS.missed:
-            thumbnail(self._pdfium, path)
-            return
+            return thumbnail(self._pdfium)
         _FONTS.blank = False  # it would hide the letters that pdfium's own fonts have
         with pypdfium2.PdfDocument(self._file) as document:
             document.init_forms()
-            thumbnail(document, path)
+            return thumbnail(document)
 
     def _hidden_layers(self) -> frozenset[str]:
         packed = _PACKED in self._words
-        if (packed or _LAYERS in self._words) and may_hide_layers(self._path, packed=packed):
+        if (packed or _LAYERS in self._words) and may_hide_layers(self._original, packed=packed):
             with suppress(Exception):
                 return self._fallback.hidden_layers()
         return frozenset()
@@ -118,8 +116,8 @@ class _ByPypdf:
             return self._fallback.title()
         return ""
 
-    def draw(self, path: Path) -> NoReturn:
-        raise NotImplementedError(f"{path.name}: only pdfium draws")
+    def draw(self) -> NoReturn:
+        raise NotImplementedError("only pdfium draws")
 
 
 def _page_count(fallback: Fallback, refused: Refused, least: int = 1) -> int:

@@ -1,4 +1,4 @@
-"""The process that forks the workers."""
+"""The process that forks the workers, and what they run."""
 
 import contextlib
 import functools
@@ -9,12 +9,20 @@ from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
+from typing import Any
 
 from quire_processor.environment import without_credentials
 
 _PRELOAD = ["quire_processor.forkserver", "quire_processor.worker"]
 _DESCRIPTORS = "/proc/self/fd"
 _LONGEST_DIRECTORY = 60  # bytes: what multiprocessing appends takes some 30
+
+
+def work(*arguments: Any) -> None:
+    """All that a worker process does. The processor names it and imports no PDF library: its start would take a fifth longer."""
+    from quire_processor import worker  # noqa: PLC0415 -- see above
+
+    worker.main(*arguments)
 
 
 def forkserver_context() -> ForkServerContext:

@@ -35,11 +35,20 @@ class CannotRead(CannotServe):
 
 
 async def read_a_page(workers: WorkerPool, directory: Path) -> None:
-    """Raises CannotRead where text or picture do not come out; `directory` is where files lie while they are worked on."""
+    """Raises CannotRead where text or picture do not come out. It is read twice: from the disk, as large files are, and from
+    memory. `directory` is where files lie while they are worked on.
+    """
     async with Workplace(directory) as place:
-        try:
-            extracted = await workers.extract(PAGE.encode(), place)
-        except ExtractionFailed as failure:
-            raise CannotRead(failure.code) from failure
+        original = place.path("original.pdf")
+        original.write_text(PAGE)
+        for source in (original, PAGE.encode()):
+            await _read(workers, source, place)
+
+
+async def _read(workers: WorkerPool, source: Path | bytes, place: Workplace) -> None:
+    try:
+        extracted = await workers.extract(source, place)
+    except ExtractionFailed as failure:
+        raise CannotRead(failure.code) from failure
     if extracted.characters != len(TEXT) or extracted.thumbnail is None:
         raise CannotRead("text or picture is missing")

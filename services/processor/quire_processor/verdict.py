@@ -1,4 +1,4 @@
-"""How a batch ends, read off its state (DESIGN §2). Pure."""
+"""Reads off the state of a batch how it ends (docs/design.md, "The fold"). Pure."""
 
 from quire_schemas.batch import BatchState
 from quire_schemas.events import BatchCompleted, BatchFailed

@@ -32,7 +32,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
-        self._patience = Patience(self._limits, vitals.cpu_seconds(self._pid), self._loop.time())
+        self._patience = Patience(self._limits, self._loop.time())
         self._next = self._loop.call_later(self._every, self._look)
         await self._timer.__aenter__()
         return self

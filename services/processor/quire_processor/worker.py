@@ -1,4 +1,4 @@
-"""The child's side of a pipe of length-prefixed JSON (4 bytes, big endian).
+"""The child's side of the pipe. Only worker processes, and the one that forks them, import it: it brings the PDF libraries.
 
 One request in; out: how far it is, what was read, and one answer, which is about the picture where something was read.
 """
@@ -12,87 +12,40 @@ import traceback
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from quire_processor import libraries
-from quire_processor.confine import Lacking, Sandbox, confine
+from quire_processor.answers import Answer, Broke, Confined, Done, Failed, Page, Read, Request
+from quire_processor.confine import Sandbox, confine
 from quire_processor.environment import has_credentials
-from quire_processor.extract import Refused, extract
+from quire_processor.evidence import File
+from quire_processor.extract import Refused, read
 from quire_processor.limits import Limits
-from quire_processor.reading import Reading, RefusedCode
+from quire_processor.reading import Reading
+from quire_processor.rows import SpilledRows
 from quire_processor.workbench import Workbench
-from quire_schemas.events import Number, Reason
 
-MAX_FRAME = 256 * 1024  # bytes; an answer is metadata, never text
 _PROGRESS_EVERY = 0.5  # seconds
 _TRACEBACK = 4000  # characters of its end
-
-
-class Request(Struct, frozen=True):
-    """`number` comes back in every answer: what belongs to another request is not believed."""
-
-    number: int
-    source: str
-    target: str
-
-
-class Confined(Struct, frozen=True, tag="confined"):
-    """The first answer of a worker, before it takes a file: what its sandbox lacks."""
-
-    lacking: Lacking
-    number: int = 0
-
-
-class Page(Struct, frozen=True, tag="page"):
-    number: int
-    page: Number
-    pages: Number
-
-
-class Read(Struct, frozen=True, tag="read"):
-    """The text is written down; the picture is still to come, and may be the worker's end."""
-
-    number: int
-    reading: Reading
-
-
-class Done(Struct, frozen=True, tag="done"):
-    number: int
-    reading: Reading
-
-
-class Failed(Struct, frozen=True, tag="failed"):
-    number: int
-    code: RefusedCode
-    message: Reason
 
 
 class BornWithCredentials(Exception):
     """This process has the environment of the processor: it takes no file."""
 
 
-class Broke(Struct, frozen=True, tag="broke"):
-    """The last answer of a worker that ends by a fault of its own."""
-
-    number: int
-    traceback: str
-
-
-Answer = Confined | Page | Read | Done | Failed | Broke
-
-
 def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox) -> None:
     """Serve requests until the pipe is closed; `directory` is this worker's own."""
-    number = 0
+    number, bench = 0, Workbench(directory)
     try:
         _check_birth()
         libraries.load()
-        _send(pipe, Confined(confine(limits, Workbench(directory), pipe.fileno(), sandbox)))
+        _send(pipe, Confined(confine(limits, bench, pipe.fileno(), sandbox)))
         logging.disable()  # what the libraries grumble about a file is of no use to an operator
         while (frame := _receive(pipe)) is not None:
             request = msgspec.json.decode(frame, type=Request)
             number = request.number
-            _send(pipe, _answer(pipe, request, limits))
+            original = bench.original if request.size is None else pipe.recv(request.size, socket.MSG_WAITALL)
+            with SpilledRows(bench.rows) as rows:
+                _send(pipe, *_answer(pipe, number, original, rows, limits))
     except Exception:
         _send(pipe, Broke(number, traceback.format_exc()[-_TRACEBACK:]))
         raise
@@ -104,38 +57,41 @@ def _check_birth() -> None:
         raise BornWithCredentials
 
 
-def _answer(pipe: socket.socket, request: Request, limits: Limits) -> Done | Failed:
+def _answer(
+    pipe: socket.socket, number: int, original: File, rows: SpilledRows, limits: Limits
+) -> tuple[Done | Failed, bytes | None]:
+    """And what follows the answer."""
     told = time.monotonic()
 
     def on_page(page: int, pages: int) -> None:
         nonlocal told
         if time.monotonic() - told >= _PROGRESS_EVERY:
             told = time.monotonic()
-            _send(pipe, Page(request.number, page, pages))
+            _send(pipe, Page(number, page, pages))
 
     def on_text(reading: Reading) -> None:
-        _send(pipe, Read(request.number, reading))
+        text = rows.taken()
+        _send(pipe, Read(number, reading, None if text is None else len(text)), text)
 
     try:
-        reading = extract(Path(request.source), Path(request.target), limits, on_page, on_text)
+        reading, picture = read(original, rows, limits, on_page, on_text)
     except Refused as refused:
-        return Failed(request.number, refused.code, str(refused))
+        return Failed(number, refused.code, str(refused)), None
     except MemoryError:
-        return Failed(request.number, "out_of_memory", "The file needs more memory than a file may take. Simplify or split it.")
+        return Failed(number, "out_of_memory", "The file needs more memory than a file may take. Simplify or split it."), None
     except RecursionError:
-        return Failed(
-            request.number, "corrupt", "The file's structure is nested too deeply to be read. Save it anew and upload that."
-        )
+        message = "The file's structure is nested too deeply to be read. Save it anew and upload that."
+        return Failed(number, "corrupt", message), None
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return Failed(request.number, "disk_full", "The processor's disk is full.")
-    return Done(request.number, reading)
+        return Failed(number, "disk_full", "The processor's disk is full."), None
+    return Done(number, reading, len(picture or b"")), picture
 
 
-def _send(pipe: socket.socket, answer: Answer) -> None:
+def _send(pipe: socket.socket, answer: Answer, following: bytes | None = None) -> None:
     body = msgspec.json.encode(answer)
-    pipe.sendall(struct.pack(">I", len(body)) + body)
+    pipe.sendall(b"%b%b%b" % (struct.pack(">I", len(body)), body, following or b""))
 
 
 def _receive(pipe: socket.socket) -> bytes | None:

@@ -15,15 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from quire_processor import results, worker
+from quire_processor import answers, results, spawning
 from quire_processor.confine import Lacking, Sandbox
-from quire_processor.extract import OnPage
 from quire_processor.limits import Limits
-from quire_processor.reading import Reading
+from quire_processor.reading import OnPage, Reading
 from quire_processor.sandbox import NotConfined
-from quire_processor.spawning import ensure_forkserver
 from quire_processor.watch import Watch
-from quire_processor.workbench import ResultLost, Workbench
+from quire_processor.workbench import RowsLost, Workbench
 from quire_processor.workplace import Workplace
 
 _START_WITHIN = 15.0  # seconds for a worker process to be there
@@ -59,9 +57,11 @@ class WorkerProcess:
         self._limits = limits
         self._reader = reader
         self._writer = writer
-        self._decode: Callable[[bytes], worker.Answer] = msgspec.json.Decoder(worker.Answer).decode
+        self._decode: Callable[[bytes], answers.Answer] = msgspec.json.Decoder(answers.Answer).decode
         self.lacking: Lacking = {}
         self.served = 0
+        self._text: bytes | None = None
+        self._picture = b""
         self._ended = False
 
     @classmethod
@@ -74,9 +74,9 @@ class WorkerProcess:
         except OSError as error:
             raise CannotStart(f"no directory for a worker process: {error}") from error
         ours, theirs = socket.socketpair()
-        process = context.Process(target=worker.main, args=(theirs, limits, bench.directory, sandbox), daemon=True)
+        process = context.Process(target=spawning.work, args=(theirs, limits, bench.directory, sandbox), daemon=True)
         try:
-            ensure_forkserver()
+            spawning.ensure_forkserver()
             async with asyncio.timeout(_START_WITHIN):
                 await asyncio.get_running_loop().run_in_executor(starts, process.start)
         except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just ended
@@ -112,14 +112,20 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    async def ask(self, source: bytes | Path, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
+    async def ask(self, source: bytes | Path, on_page: OnPage, watch: Watch) -> answers.Done | answers.Failed:
         """The answer to one file, and meanwhile what is told to the watch. Raises WorkerDied where it is not a proper one, and
         OSError where the disk is full.
         """
         self.served += 1
+        self._text, self._picture = None, b""
         try:
+            self._bench.clear()
+            if isinstance(source, bytes):
+                return await self._told(source, on_page, watch)
             with self._bench.holding(source):
-                return await self._told(on_page, watch)
+                return await self._told(None, on_page, watch)
+        except RowsLost as error:
+            raise WorkerDied(f"it is not to be believed: {error}") from error
         except (OSError, EOFError) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -130,45 +136,48 @@ class WorkerProcess:
         believed, and OSError where the disk is full.
         """
         try:
-            pages, text = await results.pages_and_text(self._bench, reading, place)
-            return pages, text, results.picture(self._bench) if reading.thumbnail else None
-        except (ResultLost, results.Lie) as error:
+            pages, text = await results.pages_and_text(self._text, self._bench, reading, place)
+            self._bench.clear()
+        except (RowsLost, results.Lie) as error:
             raise WorkerDied(f"it is not to be believed: {error}") from error
+        return pages, text, results.picture(self._picture) if reading.thumbnail else None
 
-    async def _told(self, on_page: OnPage, watch: Watch) -> worker.Done | worker.Failed:
-        request = worker.Request(self.served, str(self._bench.original), str(self._bench.directory))
-        body = msgspec.json.encode(request)
-        self._writer.write(struct.pack(">I", len(body)) + body)
+    async def _told(self, small: bytes | None, on_page: OnPage, watch: Watch) -> answers.Done | answers.Failed:
+        body = msgspec.json.encode(answers.Request(self.served, None if small is None else len(small)))
+        self._writer.write(b"%b%b%b" % (struct.pack(">I", len(body)), body, small or b""))
         await self._writer.drain()
         while True:
             answer = await self._next()
-            if isinstance(answer, worker.Done | worker.Failed):
+            if isinstance(answer, answers.Done):
+                self._picture = await self._reader.readexactly(answer.size)
+            if isinstance(answer, answers.Done | answers.Failed):
                 return answer
-            if isinstance(answer, worker.Read):
+            if isinstance(answer, answers.Read):
+                self._text = None if answer.size is None else await self._reader.readexactly(answer.size)
                 watch.reading = answer.reading
-            elif isinstance(answer, worker.Page):
+            elif isinstance(answer, answers.Page):
                 watch.page = max(watch.page, answer.page)
                 on_page(answer.page, answer.pages)
 
     async def _confined(self) -> Lacking:
         answer = await self._next()
-        if not isinstance(answer, worker.Confined):
+        if not isinstance(answer, answers.Confined):
             raise WorkerDied(f"its first answer was {answer}")
         return answer.lacking
 
-    async def _next(self) -> worker.Answer:
+    async def _next(self) -> answers.Answer:
         try:
             answer = self._decode(await self._frame())
         except msgspec.DecodeError as error:
             raise WorkerDied(f"it sent nonsense: {error}") from error
-        if isinstance(answer, worker.Broke):
+        if isinstance(answer, answers.Broke):
             raise WorkerDied(answer.traceback)
         if answer.number != self.served:
             raise WorkerDied("it answered for another file")
         try:
-            if isinstance(answer, worker.Read | worker.Done):
+            if isinstance(answer, answers.Read | answers.Done):
                 results.check(answer.reading, self._limits)
-            elif isinstance(answer, worker.Failed):
+            elif isinstance(answer, answers.Failed):
                 results.check_message(answer.message)
         except results.Lie as error:
             raise WorkerDied(f"it is not to be believed: {error}") from error
@@ -176,7 +185,7 @@ class WorkerProcess:
 
     async def _frame(self) -> bytes:
         (length,) = struct.unpack(">I", await self._reader.readexactly(4))
-        if length > worker.MAX_FRAME:
+        if length > answers.MAX_FRAME:
             raise WorkerDied(f"it sent a frame of {length} bytes")
         return await self._reader.readexactly(length)
 

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may: bearer tokens (JWT), or everybody everything (DESIGN §6, Access)."""
+"""Who is asking, and what they may: bearer tokens (JWT), or everybody everything (docs/design.md, "Access")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

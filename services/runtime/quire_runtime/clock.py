@@ -25,3 +25,8 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def seconds_since(moment: datetime) -> float:
+    """0 where the moment is still to come: the clock of another machine may be ahead of ours."""
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())

@@ -1,4 +1,6 @@
-"""The one consumer loop: what was learnt about aiokafka (DESIGN §8), and the lifecycle that `Handler` promises.
+"""The one consumer loop. It keeps the lifecycle that `Handler` promises.
+
+Why it is as it is: docs/design.md, "Kafka as its client behaves".
 
 The path of a record: `Member.poll` → `_deliver` → `reading.read` → `Handler.records`. The path of a partition: `_on_assigned`
 pauses it → `_place` asks where it goes on → `_start_at` seeks and resumes.

@@ -1,39 +1,23 @@
-"""HTTP as every service does it: RFC 9457 problems, CORS by allow-list, and uvicorn as one task among others."""
+"""HTTP as every service does it: JSON answers, RFC 9457 problems, CORS by allow-list, spans of requests."""
 
-import asyncio
-import contextlib
-import errno
-import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 import msgspec
-import uvicorn
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+from starlette.types import ExceptionHandler
 
 from quire_runtime import tracing
-from quire_runtime.connections import Connection
-from quire_runtime.errors import CannotServe
-from quire_runtime.files import BACKLOG, Places, room_for_connections
 from quire_runtime.logs import get_logger
-from quire_runtime.settings import HttpSettings, is_loopback
 
 log = get_logger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
-STALLED_SECONDS = 60
-"""How long a client may take none of what is sent to it, until the kernel ends its connection."""
-KERNEL_BYTES = 64 * 1024
-"""Bytes not sent yet that the kernel may hold for a client: so one that is slow is noticed here, soon."""
 _CODES: Mapping[int, str] = {
     404: "not_found",
     405: "method_not_allowed",
@@ -42,12 +26,6 @@ _CODES: Mapping[int, str] = {
     416: "range_not_satisfiable",
 }
 _encoder = msgspec.json.Encoder()
-
-WebSockets = Literal["none"] | Callable[..., asyncio.Protocol]
-
-
-class CannotListen(CannotServe):
-    """The address is not ours, or taken by another program. Correct the setting, or stop that program."""
 
 
 class Problem(Exception):
@@ -109,173 +87,6 @@ def answered(span: tracing.Span, status: int) -> None:
         span.fail(str(status))
 
 
-class KnownHosts:
-    """For a server that trusts all of its own machine: it answers only to names of this machine, and to `more`. Else a page of
-    anybody's could read everything from the user's browser, once its own name is made to point here (DNS rebinding).
-    """
-
-    def __init__(self, app: ASGIApp, more: Collection[str]) -> None:
-        self._app = app
-        self._more = frozenset(more)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._knows(Headers(scope=scope).get("host", "localhost")):
-            await self._app(scope, receive, send)
-            return
-        detail = "This address is for this machine alone. To use another name: set QUIRE_ORIGINS, or QUIRE_AUTH."
-        await problem(421, "unknown_host", detail)(scope, receive, send)
-
-    def _knows(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        return is_loopback(name) or name.endswith(".localhost") or name in self._more
-
-
-class SafeAnswers:
-    """What every answer says, unless it says otherwise itself: no browser guesses what it is, no cache keeps it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def safe(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, safe)
-
-
-class PlainErrors:
-    """Makes problem JSON of the errors that Starlette answers with in plain text: a CORS preflight that is refused, a Range that
-    a static file does not have. Their text becomes `detail`.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start: Message | None = None
-        text = b""
-
-        async def told(message: Message) -> None:
-            nonlocal start, text
-            if _is_plain_error(message):
-                start = message
-            elif start is None:
-                await send(message)
-            else:
-                text += message["body"]
-                if not message.get("more_body", False):
-                    await _problem_of(start, text)(scope, receive, send)
-
-        await self._app(scope, receive, told)
-
-
-def _is_plain_error(message: Message) -> bool:
-    if message["type"] != "http.response.start" or message["status"] < 400:
-        return False
-    return Headers(scope=message).get("content-type", "").startswith("text/plain")
-
-
-def _problem_of(start: Message, text: bytes) -> Response:
-    headers = MutableHeaders(scope=start)
-    del headers["content-type"], headers["content-length"]
-    status: int = start["status"]
-    return problem(status, _code(status), text.decode() or HTTPStatus(status).description, headers=headers)
-
-
-class HttpServer:
-    """uvicorn run by its owner: it takes no signals, binds before anything starts, and ends when `stop` is called."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        settings: HttpSettings,
-        *,
-        setting: str = "QUIRE_HTTP_PORT",
-        ws: WebSockets = "none",
-        graceful: float = 10.0,
-        trusted_proxies: Sequence[str] = (),
-        **config: Any,
-    ) -> None:
-        """Raises CannotListen, naming `setting`. `graceful`: seconds open requests have to end after `stop`. `trusted_proxies`:
-        addresses and networks; the client of a request that comes through them is whom their X-Forwarded-For names.
-        """
-        self._socket = bind(settings.host, settings.port, setting)
-        self.port: int = self._socket.getsockname()[1]
-        self.places: Places[Connection] = Places(settings.max_connections or room_for_connections(), setting)
-        self._server = _Server(
-            uvicorn.Config(
-                SafeAnswers(PlainErrors(app)),
-                host=settings.host,
-                port=self.port,
-                http=partial(Connection, settings, self.places),  # type: ignore[arg-type]  # it is called, and nothing else
-                ws=ws,  # type: ignore[arg-type]  # likewise
-                backlog=BACKLOG,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=bool(trusted_proxies),
-                forwarded_allow_ips=list(trusted_proxies),
-                ws_per_message_deflate=False,
-                timeout_keep_alive=settings.keep_alive,  # type: ignore[arg-type]  # it goes to loop.call_later as it is
-                timeout_graceful_shutdown=graceful,  # type: ignore[arg-type]  # it goes to asyncio.wait_for as it is
-                **config,
-            )
-        )
-
-    async def run(self) -> None:
-        """Serves until `stop`; when cancelled, stops at once."""
-        try:
-            await self._server.serve(sockets=[self._socket])
-        except asyncio.CancelledError:
-            if self._server.started:
-                self._server.force_exit = True
-                await self._server.shutdown(sockets=[self._socket])
-            raise
-        finally:
-            self._socket.close()
-
-    def stop(self) -> None:
-        """Takes no new connection and lets `run` return once the open ones have ended, or their time is up."""
-        self._server.should_exit = True
-
-
-def bind(host: str, port: int, setting: str) -> socket.socket:
-    """A socket that listens; raises CannotListen, naming `setting`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    for option, value in (("TCP_USER_TIMEOUT", STALLED_SECONDS * 1000), ("TCP_NOTSENT_LOWAT", KERNEL_BYTES)):
-        if hasattr(socket, option):  # what is accepted here inherits it
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    try:
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE:
-            taken = f"port {port} on {host} is taken by another program. Stop that one, or set {setting} to a free port"
-            raise CannotListen(taken) from None
-        what = f"cannot listen on {host}:{port} ({error.strerror}). Correct {setting}, or {setting.replace('PORT', 'HOST')}"
-        raise CannotListen(what) from None
-    sock.settimeout(0)
-    return sock
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _on_problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 -- registered for this class
     return error.response()
@@ -283,10 +94,11 @@ async def _on_problem(_request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class
-    return problem(error.status_code, _code(error.status_code), error.detail, headers=error.headers)
+    return problem(error.status_code, code_of(error.status_code), error.detail, headers=error.headers)
 
 
-def _code(status: int) -> str:
+def code_of(status: int) -> str:
+    """The `code` of a problem of which no more is known than its status."""
     return _CODES.get(status, HTTPStatus(status).name.lower())
 
 

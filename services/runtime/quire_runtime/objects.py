@@ -1,4 +1,5 @@
-"""The requests that every file needs, to put and to get an object: signed and sent by aiohttp alone.
+"""The requests that every file needs, to put and to get an object: signed here, sent by `Exchange` where they are small, and by
+aiohttp where they are streams or go through a proxy.
 
 botocore takes six times the CPU for the same request. Everything else goes through it: it knows the endpoint, the credentials
 and the CA that are used here.
@@ -22,6 +23,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.httpsession import get_cert_path
 from yarl import URL
 
+from quire_runtime.exchange import Exchange
 from quire_runtime.settings import S3Settings
 from quire_runtime.signing import UNSIGNED, Credentials, Signer, encoded
 
@@ -49,49 +51,80 @@ class Objects:
         self._path = f"{parts.path}/{settings.bucket}/"
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._signer = Signer(parts.netloc, settings.region)
+        self._address = parts.hostname or "", parts.port or (443 if self._secure else 80)
         self._proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
     async def __aenter__(self) -> Self:
         bundle = self._session.get_config_variable("ca_bundle") or get_cert_path(True)  # noqa: FBT003 -- botocore's signature
-        trust = await asyncio.to_thread(ssl.create_default_context, cafile=bundle) if self._secure else True
+        trust = await asyncio.to_thread(ssl.create_default_context, cafile=bundle) if self._secure else None
         self._credentials: AioCredentials | None = await self._session.get_credentials()
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._settings.pool_size, keepalive_timeout=_IDLE_SECONDS, ssl=trust),
+            connector=aiohttp.TCPConnector(limit=self._settings.pool_size, keepalive_timeout=_IDLE_SECONDS, ssl=trust or True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self._settings.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
+        self._exchange = Exchange(
+            self._address,
+            trust,
+            connections=self._settings.pool_size,
+            connect=CONNECT_SECONDS,
+            patience=self._settings.timeout,
+            idle=_IDLE_SECONDS,
+        )
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._exchange.close()
         await self._http.close()
 
     async def get(self, key: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """The answer, whose body is still to be read. Raises ClientError as botocore does."""
         return await self._send("GetObject", key, None, _NOTHING, headers)
 
+    async def whole(self, key: str) -> bytes:
+        """The object; for small ones. Raises ClientError as botocore does."""
+        if self._proxy is not None:
+            async with await self.get(key, {}) as answer:
+                return await answer.read()
+        return await self._exchanged("GetObject", key, b"", _NOTHING, {})
+
     async def put(self, key: str, body: bytes | IO[bytes], size: int, headers: Mapping[str, str]) -> None:
         """Puts `size` bytes; of a file, from where it stands. Raises ClientError as botocore does."""
         if isinstance(body, io.BytesIO):
             body = body.getvalue()[body.tell() :]
-        if isinstance(body, bytes):
-            payload = UNSIGNED if self._secure else hashlib.sha256(body).hexdigest()
-            answer = await self._send("PutObject", key, body, payload, headers)
-        else:
-            answer = await self._send("PutObject", key, _pieces(body), UNSIGNED, {**headers, "content-length": str(size)})
-        async with answer:
+        payload = UNSIGNED if self._secure or not isinstance(body, bytes) else hashlib.sha256(body).hexdigest()
+        if isinstance(body, bytes) and self._proxy is None:
+            await self._exchanged("PutObject", key, body, payload, headers)
+            return
+        data = body if isinstance(body, bytes) else _pieces(body)
+        async with await self._send("PutObject", key, data, payload, {**headers, "content-length": str(size)}) as answer:
             await answer.read()
+
+    async def _exchanged(self, operation: str, key: str, body: bytes, payload: str, headers: Mapping[str, str]) -> bytes:
+        method, path, signed = await self._signed(operation, key, payload, headers)
+        answer = await self._exchange.ask(method, path, signed, body, repeatable="if-none-match" not in headers)
+        if answer.status < _REFUSED:
+            return answer.body
+        raise _failure(operation, answer.status, answer.body)
+
+    async def _signed(
+        self, operation: str, key: str, payload: str, headers: Mapping[str, str]
+    ) -> tuple[str, str, dict[str, str]]:
+        """Method, path and headers of a request."""
+        method, path = _METHODS[operation], self._path + encoded(key)
+        return method, path, self._signer.sign(method, path, payload, headers, await self._valid_credentials())
 
     async def _send(
         self, operation: str, key: str, body: bytes | AsyncIterator[bytes] | None, payload: str, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
-        method, path = _METHODS[operation], self._path + encoded(key)
+        method, path, signed = await self._signed(operation, key, payload, headers)
         answer = await self._http.request(
             method,
             URL(self._origin + path, encoded=True),
             data=body,
-            headers=self._signer.sign(method, path, payload, headers, await self._valid_credentials()),
+            headers=signed,
             proxy=self._proxy,
             allow_redirects=False,
         )

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from quire_runtime.http import HttpServer, exception_handlers, json_response
+from quire_runtime.http import exception_handlers, json_response
+from quire_runtime.http_server import HttpServer
 from quire_runtime.settings import HttpSettings
 
 Check = Callable[[], Awaitable[None]]

@@ -27,6 +27,8 @@ _TRANSIENT: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
     asyncpg.InternalClientError,  # what a statement on a connection that is just being lost may see
 )
+_NO_TRANSACTIONS = "transaction blocks not allowed"
+"""What PgBouncer says, before it hangs up, where it pools statements."""
 _LOST = ("connection is closed", "closed in the middle of operation", "has been released back to the pool")
 """asyncpg's words for a connection that was lost before, during and just after a statement."""
 
@@ -52,11 +54,11 @@ class DatabaseRefuses(CannotServe):
 
 
 class SessionsShared(CannotServe):
-    """A pooler pools transactions. Prepared statements, LISTEN and locks need a session of one's own."""
+    """A pooler pools transactions or statements. Prepared statements, LISTEN and locks need a session of one's own."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Postgres is behind a pooler that pools transactions; prepared statements, LISTEN and advisory locks need sessions. "
+            "Postgres is behind a pooler that does not pool sessions; prepared statements, LISTEN and advisory locks need them. "
             "Set pool_mode = session (PgBouncer's word for it), or QUIRE_POSTGRES_DSN to Postgres itself"
         )
 
@@ -84,9 +86,6 @@ async def connect_pool(
     async def enter(connection: asyncpg.Connection) -> None:
         await connection.execute(f"SET search_path = {quote(schema)}")
 
-    async def leave(connection: asyncpg.Connection) -> None:
-        await connection.execute(f"{connection.get_reset_query()}\nSET search_path = {quote(schema)}")
-
     async def connect() -> asyncpg.Pool:
         return await asyncpg.create_pool(
             settings.dsn,
@@ -96,10 +95,16 @@ async def connect_pool(
             command_timeout=settings.command_timeout,
             server_settings=session(application or f"quire-{schema}"),
             init=enter,
-            reset=leave,
+            reset=_left_as_it_is,
         )
 
     return await patiently(connect, settings.dsn, give_up_after)
+
+
+async def _left_as_it_is(_connection: asyncpg.Connection) -> None:
+    """Whoever uses the pool changes no session, and asyncpg itself ends a transaction that was left open: the statements that
+    undo everything would cost as much as a small insert, each time.
+    """
 
 
 async def check(pool: asyncpg.Pool) -> None:
@@ -173,8 +178,13 @@ async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], A
 
 
 async def _process_of(connection: asyncpg.Connection) -> int:
-    async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
-        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+    try:
+        async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
+            return int(await connection.fetchval("SELECT pg_backend_pid()"))
+    except asyncpg.ConnectionDoesNotExistError as error:
+        if _NO_TRANSACTIONS in str(error):
+            raise SessionsShared from error
+        raise
 
 
 def quote(identifier: str) -> str:

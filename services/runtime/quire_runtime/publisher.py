@@ -32,7 +32,7 @@ DRAIN_SECONDS = 5.0
 
 class Publisher:
     """One idempotent producer, replaced when it cannot go on. Publishing many events concurrently batches them:
-    gathered sends were measured at 95,000 a second, one by one at 140 (DESIGN §8).
+    gathered sends were measured at 95,000 a second, one by one at 140 (docs/design.md, "Kafka as its client behaves").
     """
 
     def __init__(self, settings: KafkaSettings, client: str) -> None:

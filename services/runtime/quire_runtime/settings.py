@@ -285,7 +285,7 @@ def is_loopback(host: str) -> bool:
 
 
 def exposure_problems(host: str, auth: AuthSettings, environ: Mapping[str, str]) -> list[str]:
-    """A service open to the network and to everybody must have been asked for in so many words (DESIGN §6, Access)."""
+    """A service open to the network and to everybody must have been asked for in so many words (docs/design.md, "Access")."""
     if auth.mode == "jwt" or is_loopback(host) or environ.get("QUIRE_AUTH") or environ.get("QUIRE_AUTH_FILE"):
         return []
     cure = "Set QUIRE_AUTH=jwt with a key; or QUIRE_AUTH=none, if that is what you want; or QUIRE_HTTP_HOST=127.0.0.1"

@@ -55,7 +55,6 @@ __all__ = [
     "RangeOutside",
     "StorageRefuses",
     "StorageUnavailable",
-    "content_disposition",
     "is_away",
 ]
 
@@ -214,19 +213,17 @@ class ObjectStore:
 
     async def get(self, key: str) -> bytes:
         """The whole object; for small ones. Raises ObjectMissing, StorageUnavailable."""
-        return b"".join([chunk async for chunk in await self.stream(key)])
+        async with self._missing_where_denied(key):
+            with translated(key):
+                return await self._objects.whole(key)
 
     async def stream(self, key: str, *, first: int = 0, last: int | None = None) -> ObjectStream:
         """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, RangeOutside,
         StorageUnavailable.
         """
         part = {} if first == 0 and last is None else {"range": f"bytes={first}-{'' if last is None else last}"}
-        try:
+        async with self._missing_where_denied(key):
             return await self._stream(key, part)
-        except StorageRefuses as error:
-            if error.denied and await self._is_missing(key):
-                raise ObjectMissing(key) from None
-            raise
 
     async def fetch_to(self, key: str, path: Path) -> str:
         """Writes the object to `path`; the hexadecimal sha256 of what was written. Raises ObjectMissing, StorageUnavailable, and
@@ -289,6 +286,16 @@ class ObjectStore:
         with suppress(ObjectMissing):
             await (await self.stream(key)).aclose()
             raise AlreadyThere(key)
+
+    @asynccontextmanager
+    async def _missing_where_denied(self, key: str) -> AsyncIterator[None]:
+        """Raises ObjectMissing where the store denies a key because it is not there."""
+        try:
+            yield
+        except StorageRefuses as error:
+            if error.denied and await self._is_missing(key):
+                raise ObjectMissing(key) from None
+            raise
 
     async def _is_missing(self, key: str) -> bool:
         """Of a key that the store denies. Without s3:ListBucket, S3 does so with every key that is not there."""
@@ -362,15 +369,6 @@ class ObjectStore:
             region_name=settings.region,
             config=config,
         )
-
-
-def content_disposition(filename: str) -> str:
-    """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
-    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
-    encoded = "".join(
-        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
-    )
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
 async def _pieces(stream: ObjectStream) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The log and its consumer group, in memory, with the semantics that the processor relies on (DESIGN §2, §4).
+"""The log and its consumer group, in memory, with the semantics that the processor relies on (docs/design.md, "Ownership").
 
 A member that is frozen (SIGSTOP, a cut network) does nothing; after the session timeout its partitions are given away, and it
 does not know. What it sent before, or sends after, still arrives.

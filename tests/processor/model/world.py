@@ -76,8 +76,9 @@ class Files:
 
     async def process(self, job: Job, watcher: Watcher) -> FileProcessed | FileFailed:
         file_id = job.file.file_id
-        watcher.at(file_id, "extracting")
+        watcher.at(file_id, "fetching")
         async with self._turns.of(job.batch.collection_id):
+            watcher.at(file_id, "extracting")
             await asyncio.sleep(self.seconds(job))
         await self._member.going.wait()
         if job.position % 7 == 6:

@@ -1,0 +1,48 @@
+"""The layout of the bucket: every key that Quire gives an object. Events name originals and artefacts by their whole keys.
+
+    originals/{upload_id}/{number}.pdf               what was uploaded; `upload_id` is new for each request, repeated ones too
+    artefacts/{batch_id}/{run_id}/{position}.json    text of a file, and beside it .jpg, its thumbnail
+    manifests/{batch_id}.json                        a batch of a request with an Idempotency-Key, before it is in the log
+    requests/{request_id}.json                       the answer to such a request
+
+Numbers and positions count from 0, the files of a request and of a batch. They keep keys short, and with them a retry's record.
+The key of an artefact holds the run: no run can overwrite what another one made.
+"""
+
+ORIGINALS, ARTEFACTS, MANIFESTS, REQUESTS = "originals/", "artefacts/", "manifests/", "requests/"
+
+
+def upload_prefix(upload_id: str) -> str:
+    return f"{ORIGINALS}{upload_id}/"
+
+
+def original_key(upload_id: str, number: int) -> str:
+    return f"{upload_prefix(upload_id)}{number}.pdf"
+
+
+def run_prefix(batch_id: str, run_id: str) -> str:
+    return f"{ARTEFACTS}{batch_id}/{run_id}/"
+
+
+def text_key(batch_id: str, run_id: str, position: int) -> str:
+    return f"{run_prefix(batch_id, run_id)}{position}.json"
+
+
+def thumbnail_key(batch_id: str, run_id: str, position: int) -> str:
+    return f"{run_prefix(batch_id, run_id)}{position}.jpg"
+
+
+def batch_of_artefact(key: str) -> str:
+    return key.removeprefix(ARTEFACTS).partition("/")[0]
+
+
+def manifest_key(batch_id: str) -> str:
+    return f"{MANIFESTS}{batch_id}.json"
+
+
+def batch_of_manifest(key: str) -> str:
+    return key.removeprefix(MANIFESTS).removesuffix(".json")
+
+
+def record_key(request_id: str) -> str:
+    return f"{REQUESTS}{request_id}.json"

@@ -1,0 +1,1 @@
+"""Texts from the object store into an index of Postgres, in the background, for `in=text`."""

@@ -1,0 +1,164 @@
+"""Indexes texts for search.
+
+The log stays the truth and carries no text: who projects an event that names one puts its key in `unindexed`, in the same
+transaction, and waits for nothing. Every notifier takes keys from there in the background, reads `text.json` from the object
+store piece by piece and writes its pages, which can be found once all are there; a search says how many texts still wait.
+Artefacts never change and their keys are never used again, so what is indexed is kept by key beside all epochs: a rebuild
+queues every key anew, those that are there are taken off at once, and what was lost is read again. A text that is gone, or is
+none, is left out, counted and logged; while the object store is away, all wait. Indexing rests as long as it works, so that it
+takes no more than half of one connection and core from the projection.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
+
+import asyncpg
+
+from quire_notifier import metrics
+from quire_notifier.indexing.segments import indexed
+from quire_notifier.plain import page_texts
+from quire_notifier.projecting.epochs import passes
+from quire_runtime import signals
+from quire_runtime.errors import CannotServe
+from quire_runtime.logs import get_logger
+from quire_runtime.statements import statements
+from quire_runtime.storage import ObjectMissing, ObjectStore, StorageUnavailable
+
+log = get_logger(__name__)
+_SQL = statements("quire_notifier.indexing", "indexer")
+
+PIECE = 20_000
+"""Characters of a page that are indexed together: a tsvector holds no more than a megabyte, and snippets are cut from one."""
+ROWS_AT_ONCE = 50
+SKIPPED_AT_ONCE = 5_000
+LEASE_SECONDS = 120.0
+"""How long a text is one notifier's to index; after that, another one takes it for lost."""
+REST = 1.0
+"""Times what was worked: half of the time belongs to others."""
+LOOK_SECONDS = 1.0
+AWAY_SECONDS = 10.0
+
+
+class UnknownConfig(CannotServe):
+    r"""Postgres has no such text search configuration. Set QUIRE_TEXT_SEARCH to one that it has (psql lists them by \dF)."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"QUIRE_TEXT_SEARCH: Postgres has no text search configuration {name!r}. It has {', '.join(known)}")
+
+
+class Waiting(NamedTuple):
+    """A text to be indexed."""
+
+    seq: int
+    batch_id: str
+    text_key: str
+
+
+class Piece(NamedTuple):
+    """Of a page's text."""
+
+    page: int
+    piece: int
+    body: str
+
+
+class Indexer:
+    """To be run beside everything else; any number of notifiers may."""
+
+    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, config: str) -> None:
+        """`config`: of Postgres' text search; the same for every notifier, or each would index the other's texts again."""
+        self._pool = pool
+        self._store = store
+        self._config = config
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`. Raises UnknownConfig."""
+        await signals.unless(stop, self._keep_on())
+
+    async def prepare(self) -> None:
+        """What was indexed in another configuration is queued. Raises UnknownConfig."""
+        known = [row[0] for row in await self._pool.fetch(_SQL["configs"])]
+        if self._config not in known:
+            raise UnknownConfig(self._config, known)
+        await self._pool.execute(_SQL["queue_others"], self._config)
+
+    async def index_next(self) -> bool:
+        """Indexes one text, if one waits."""
+        row = await self._pool.fetchrow(_SQL["take"], LEASE_SECONDS)
+        if row is None:
+            return False
+        waiting = Waiting(*row)
+        if await self._pool.fetchval(_SQL["is_there"], waiting.batch_id, waiting.text_key, self._config):
+            await self._pool.execute(_SQL["skip"], self._config, SKIPPED_AT_ONCE)
+            return True
+        try:
+            await self._index(waiting)
+        except (ObjectMissing, ValueError) as error:
+            log.warning("a text cannot be indexed", key=waiting.text_key, error=repr(error))
+            metrics.INDEXED.labels("lost").inc()
+            await self._pool.execute(_SQL["done"], waiting.seq)
+        else:
+            metrics.INDEXED.labels("indexed").inc()
+        return True
+
+    async def _keep_on(self) -> None:
+        prepared = False
+        while True:
+            started = time.monotonic()
+            try:
+                if not prepared:
+                    await self.prepare()
+                    prepared = True
+                found = await self.index_next()
+            except StorageUnavailable as error:
+                log.warning("texts are indexed later", error=str(error))
+                await asyncio.sleep(AWAY_SECONDS)
+            except Exception as error:
+                if not passes(error):
+                    raise
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                await asyncio.sleep(REST * (time.monotonic() - started) if found else LOOK_SECONDS)
+
+    async def _index(self, waiting: Waiting) -> None:
+        stream = await self._store.stream(waiting.text_key)
+        try:
+            text_id = await self._pool.fetchval(_SQL["begin"], waiting.batch_id, waiting.text_key)
+            rows: list[Piece] = []
+            async with aclosing(pieces(page_texts(stream))) as found:
+                async for piece in found:
+                    rows.append(piece)
+                    if len(rows) >= ROWS_AT_ONCE:
+                        await self._write(text_id, rows)
+                        rows = []
+            await self._write(text_id, rows)
+        finally:
+            await stream.aclose()
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL["replace"], waiting.batch_id, waiting.text_key, text_id)
+            await connection.execute(_SQL["finish"], text_id, self._config)
+            await connection.execute(_SQL["done"], waiting.seq)
+
+    async def _write(self, text_id: int, rows: Sequence[Piece]) -> None:
+        if rows:
+            await self._pool.execute(_SQL["write"], text_id, self._config, *zip(*rows, strict=True))
+
+
+async def pieces(texts: AsyncIterator[tuple[int, str]]) -> AsyncGenerator[Piece, None]:
+    """What is indexed of the pages, each cut between words where it is long."""
+    page, number, waiting = 0, 0, ""
+    async for at, text in texts:
+        if at != page:
+            if waiting.strip():
+                yield Piece(page, number, indexed(waiting))
+            page, number, waiting = at, 0, ""
+        waiting += text
+        while len(waiting) > PIECE:
+            cut = max(waiting.rfind(" ", PIECE // 2, PIECE), waiting.rfind("\n", PIECE // 2, PIECE)) + 1 or PIECE
+            yield Piece(page, number, indexed(waiting[:cut]))
+            number, waiting = number + 1, waiting[cut:]
+    if waiting.strip():
+        yield Piece(page, number, indexed(waiting))

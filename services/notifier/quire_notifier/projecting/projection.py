@@ -1,0 +1,166 @@
+"""Projects events into tables and feed: one poll is one transaction (docs/design.md, "Record in the notifier")."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+import asyncpg
+
+from quire_notifier import metrics
+from quire_notifier.projecting import measure, tables
+from quire_notifier.projecting.epochs import Connection, Epoch, NeedsRebuild, live_epoch
+from quire_notifier.projecting.fold import Folded, fold
+from quire_notifier.projecting.tables import Heads, Span
+from quire_notifier.projecting.traces import Projected, projecting
+from quire_runtime.consumer import Handler, LogRecord, SeekTo
+from quire_runtime.logs import get_logger
+from quire_runtime.postgres import is_transient
+from quire_runtime.retry import retrying
+from quire_runtime.statements import statements
+from quire_schemas.batch import BatchState
+
+log = get_logger(__name__)
+
+PATIENCE_SECONDS = 2.0
+"""How long a transaction is tried again before the poll is given back: between polls the consumer may be stopped."""
+MOST_STATES = 2_000
+"""Batches whose states are kept in memory, at about 10 KB each."""
+_LIVE = statements("quire_notifier.projecting", "projection")["live"]
+
+BeginOffsets = Callable[[Collection[int]], Awaitable[Mapping[int, int]]]
+
+
+class _SwitchingError(Exception):
+    """Another epoch became live just now: ask again."""
+
+
+class _ConflictError(Exception):
+    """The projection does not stand where we believed: another one was here, or a commit of ours whose answer was lost."""
+
+
+class Projection(Handler):
+    """`states` are those of batches in our partitions as of the last commit. They stay true as long as compare-and-set
+    succeeds: whoever else had written would have moved the position.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, begin_offsets: BeginOffsets) -> None:
+        """`begin_offsets`: where each partition of the log begins."""
+        self._pool = pool
+        self._begin_offsets = begin_offsets
+        self._epoch: str | None = None
+        self._next: dict[int, int] = {}
+        self._states: dict[str, BatchState] = {}
+
+    def assigned(self, partitions: frozenset[int]) -> None:
+        """Changes nothing: `positions` is asked next."""
+
+    def revoked(self, partitions: frozenset[int]) -> None:
+        """Changes nothing: the compare-and-set decides."""
+
+    async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
+        """Raises NeedsRebuild."""
+        self._forget()
+        return await self._placed(partitions)
+
+    async def records(self, records: Sequence[LogRecord]) -> None:
+        """Raises SeekTo when the poll is not projected now, NeedsRebuild when nothing can be."""
+        spans = self._spans(records)
+        try:
+            await retrying(
+                lambda: self._attempt(records, spans),
+                transient=_worth_repeating,
+                give_up_after=PATIENCE_SECONDS,
+                on_retry=lambda error, attempt: log.warning("projecting again", error=repr(error), attempt=attempt),
+                first=0.02,
+            )
+        except asyncpg.UndefinedTableError as error:
+            raise NeedsRebuild(f"a table is lost ({error})") from error
+        except Exception as error:
+            if not _worth_repeating(error):
+                raise
+            log.warning("the poll waits for postgres", error=repr(error))
+            raise SeekTo({partition: span.first for partition, span in spans.items()}) from error
+        self._next |= {partition: span.next for partition, span in spans.items()}
+
+    async def _attempt(self, records: Sequence[LogRecord], spans: Mapping[int, Span]) -> None:
+        try:
+            with projecting(records) as projected:
+                await self._project(records, spans, projected)
+        except _ConflictError:
+            metrics.CONFLICTS.inc()
+            positions = await self._placed(frozenset(spans))  # not before the transaction is rolled back: it has moved some
+            log.info("going on from where the projection stands", positions=positions)
+            raise SeekTo(positions) from None
+
+    async def _project(self, records: Sequence[LogRecord], spans: Mapping[int, Span], projected: Projected) -> None:
+        started = time.monotonic()
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                epoch = await self._live(connection)
+                if epoch.id != self._epoch or not await tables.advance(connection, epoch.id, spans):
+                    raise _ConflictError  # noqa: TRY301 -- rolls the transaction back
+                folded = await self._fold(connection, records)
+                last_seqs = await tables.write(connection, epoch.id, folded)
+                if last_seqs:
+                    await tables.notify(connection, Heads(epoch.id, last_seqs, projected.onward(folded)))
+        except BaseException:
+            self._forget()
+            raise
+        self._remember(folded)
+        metrics.PROJECTION_SECONDS.observe(time.monotonic() - started)
+        measure.projected(records, folded)
+
+    async def _fold(self, connection: Connection, records: Sequence[LogRecord]) -> Folded:
+        events = [(record.event, record.offset) for record in records if record.event is not None]
+        unknown = {event.batch_id for event, _ in events} - self._states.keys()
+        states = self._states | await tables.read_states(connection, unknown) if unknown else self._states
+        return fold(events, states)
+
+    async def _placed(self, partitions: frozenset[int]) -> dict[int, int]:
+        """Where each partition stands in the live epoch; one that it has not begun begins here, with the log's oldest record.
+        Raises NeedsRebuild.
+        """
+        while True:
+            epoch, known = await self._projected(partitions)
+            missing = partitions - known.keys()
+            if not missing:
+                self._epoch = epoch.id
+                self._next |= known
+                return known
+            await tables.begin(self._pool, epoch.id, await self._begin_offsets(missing), live=True)
+
+    async def _live(self, connection: Connection) -> Epoch:
+        row = await connection.fetchrow(_LIVE)
+        if row is None:
+            raise _SwitchingError
+        epoch = Epoch(*row)
+        epoch.check()
+        return epoch
+
+    async def _projected(self, partitions: Collection[int]) -> tuple[Epoch, dict[int, int]]:
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            epoch = await live_epoch(connection)
+            epoch.check()
+            return epoch, await tables.positions(connection, epoch.id, partitions)
+
+    def _spans(self, records: Sequence[LogRecord]) -> dict[int, Span]:
+        """A partition has to stand where we left it, not at its first record: offsets may have gaps."""
+        following: dict[int, int] = {}
+        for record in records:
+            following[record.partition] = record.offset + 1
+        return {partition: Span(self._next[partition], offset) for partition, offset in following.items()}
+
+    def _remember(self, folded: Folded) -> None:
+        for batch_id, change in folded.changes.items():
+            self._states.pop(batch_id, None)
+            if not change.after.terminal:
+                self._states[batch_id] = change.after
+        for batch_id in list(self._states)[: max(0, len(self._states) - MOST_STATES)]:
+            del self._states[batch_id]
+
+    def _forget(self) -> None:
+        self._states = {}
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, _SwitchingError) or (is_transient(error) and not isinstance(error, asyncio.CancelledError))

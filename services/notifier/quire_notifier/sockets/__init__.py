@@ -1,0 +1,1 @@
+"""WebSockets: their handshakes, their protocols, and the bytes on the wire."""

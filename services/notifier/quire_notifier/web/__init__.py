@@ -1,0 +1,1 @@
+"""HTTP: queries, contents of files, event streams, and the page."""

@@ -1,0 +1,1 @@
+"""Results taken out: texts, originals and reports of many files, as one stream that is never held whole."""

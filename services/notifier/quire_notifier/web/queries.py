@@ -1,0 +1,132 @@
+"""Where everything stands, asked from Postgres: rows in, views out."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from quire_notifier.projecting.rows import BatchRow, FileRow
+from quire_notifier.pushing.cursors import cursor_of
+from quire_notifier.web.paging import FilePlace, Place
+from quire_notifier.web.row_views import Linker, batch_view, file_view
+from quire_runtime.statements import statements
+from quire_schemas.batch import BatchState
+from quire_schemas.stored import decode_state
+from quire_schemas.text import searchable
+from quire_schemas.views import BatchView, FileCounts, FileView, Page
+
+_SQL = statements("quire_notifier.web", "queries")
+MOST_STUCK = 1_000
+
+
+class Scope(NamedTuple):
+    """What a caller asks about: LIKE patterns of what it may read (None: everything), and one collection of these (None: all)."""
+
+    patterns: list[str] | None
+    collection_id: str | None
+
+
+class Within(NamedTuple):
+    """Which files are meant: of one batch, of one request, so standing, so failed; None: any."""
+
+    batch_id: str | None = None
+    request_id: str | None = None
+    statuses: Sequence[str] | None = None
+    codes: Sequence[str] | None = None
+
+
+ANY = Within()
+
+
+class CollectionView(Struct, frozen=True):
+    """A collection that has ever had a batch. `active`: batches that have not ended. `files`: how many stand where."""
+
+    collection_id: str
+    last_seq: int
+    active: int
+    files: FileCounts
+
+
+class Queries:
+    """The read side of the projection."""
+
+    def __init__(self, pool: asyncpg.Pool, link: Linker) -> None:
+        self._pool = pool
+        self._link = link
+
+    async def state(self, batch_id: str) -> BatchState | None:
+        row = await self._pool.fetchrow(_SQL["state"], batch_id)
+        return None if row is None else decode_state(row["state"])
+
+    async def batches(self, scope: Scope, statuses: Sequence[str] | None, place: Place | None, limit: int) -> Page[BatchView]:
+        rows = await self._pool.fetch(_SQL["batches"], *await self.bounds(scope), statuses, *(place or (None, None)), limit + 1)
+        return _batches(rows, limit)
+
+    async def batches_of(
+        self, request_id: str, scope: Scope, statuses: Sequence[str] | None, place: Place | None, limit: int
+    ) -> Page[BatchView]:
+        """Those of a request."""
+        bounds = await self.bounds(scope)
+        rows = await self._pool.fetch(_SQL["batches_of"], *bounds, statuses, *(place or (None, None)), limit + 1, request_id)
+        return _batches(rows, limit)
+
+    async def waiting(self, scope: Scope, place: Place | None, limit: int) -> Page[BatchView]:
+        rows = await self._pool.fetch(_SQL["waiting"], *await self.bounds(scope), *(place or (None, None)), limit + 1)
+        return _batches(rows, limit)
+
+    async def stuck(self, scope: Scope, older_than: float) -> Page[BatchView]:
+        """`older_than` in seconds. One page: who has more than so many has another problem."""
+        rows = await self._pool.fetch(_SQL["stuck"], *await self.bounds(scope), older_than, MOST_STUCK)
+        return Page(items=[batch_view(BatchRow(*row)) for row in rows], next_cursor=None)
+
+    async def files(
+        self,
+        scope: Scope,
+        place: FilePlace | None,
+        limit: int,
+        within: Within = ANY,
+        name: str | None = None,
+    ) -> Page[FileView]:
+        """`name`: a part of the filename, in upper or lower case, however its accents are written."""
+        like = None if name is None else f"%{literal(searchable(name))}%"
+        bounds = await self.bounds(scope)
+        asked = (*bounds, within.batch_id, within.statuses, like, *(place or [None] * 4), limit + 1, within.codes)
+        if within.request_id is None:
+            rows = await self._pool.fetch(_SQL["files"], *asked)
+        else:
+            rows = await self._pool.fetch(_SQL["files_of"], *asked, within.request_id)
+        items = [FileRow(*row) for row in rows[:limit]]
+        following = cursor_of(*place_of(items[-1])) if len(rows) > limit else None
+        return Page(items=[file_view(item, self._link) for item in items], next_cursor=following)
+
+    async def bounds(self, scope: Scope) -> tuple[list[str] | None, str | None]:
+        """What a list looks into: names of collections and one collection, of each None for all. No index knows patterns."""
+        if scope.collection_id is not None or scope.patterns is None:
+            return None, scope.collection_id
+        return [row[0] for row in await self._pool.fetch(_SQL["names"], scope.patterns)], None
+
+    async def file(self, file_id: str) -> FileRow | None:
+        row = await self._pool.fetchrow(_SQL["file"], file_id)
+        return None if row is None else FileRow(*row)
+
+    async def collections(self, patterns: list[str] | None, after: str | None, limit: int) -> Page[CollectionView]:
+        rows = await self._pool.fetch(_SQL["collections"], patterns, after, limit + 1)
+        items = [CollectionView(row[0], row[1], row[2], FileCounts(**dict(list(row.items())[3:]))) for row in rows[:limit]]
+        return Page(items=items, next_cursor=items[-1].collection_id if len(rows) > limit else None)
+
+
+def literal(text: str) -> str:
+    """The text as a LIKE pattern that matches itself."""
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def place_of(file: FileRow) -> FilePlace:
+    return FilePlace(file.created_at, UUID(file.batch_id), file.position, UUID(file.id))
+
+
+def _batches(rows: Sequence[Any], limit: int) -> Page[BatchView]:
+    items = [BatchRow(*row) for row in rows[:limit]]
+    following = cursor_of(items[-1].created_at, items[-1].batch_id) if len(rows) > limit else None
+    return Page(items=[batch_view(item) for item in items], next_cursor=following)

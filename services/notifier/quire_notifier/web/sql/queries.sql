@@ -1,0 +1,88 @@
+-- What the HTTP API asks. Collections are bounded by names ($1; null: all), as a token may read them; `names` finds those.
+-- What orders is the column, by its table's name: an index knows nothing of the text that is selected.
+
+-- name: state
+SELECT collection_id, state FROM batch WHERE batch_id = $1::uuid;
+
+-- name: batches
+-- Newest first, after the place ($4, $5) where one is given.
+SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
+       cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
+FROM batch
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+  AND ($3::text[] IS NULL OR status = ANY($3))
+  AND ($4::timestamptz IS NULL OR (created_at, batch_id) < ($4, $5::uuid))
+ORDER BY batch.created_at DESC, batch.batch_id DESC LIMIT $6;
+
+-- name: batches_of
+-- The same of one request ($7).
+SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
+       cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
+FROM batch
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+  AND ($3::text[] IS NULL OR status = ANY($3)) AND request_id = $7::uuid
+  AND ($4::timestamptz IS NULL OR (created_at, batch_id) < ($4, $5::uuid))
+ORDER BY batch.created_at DESC, batch.batch_id DESC LIMIT $6;
+
+-- name: waiting
+-- Oldest first.
+SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
+       cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
+FROM batch
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND status = 'queued'
+  AND ($3::timestamptz IS NULL OR (created_at, batch_id) > ($3, $4::uuid))
+ORDER BY batch.created_at, batch.batch_id LIMIT $5;
+
+-- name: stuck
+-- Processing, and nothing heard of for $3 seconds, by this one clock; the longest silent first.
+SELECT batch_id::text, collection_id, request_id::text, status, policy, generation, attempt, stage, total, processed, failed,
+       cancelled, created_at, started_at, ended_at, last_seen_at, worker, error_code, error_message
+FROM batch
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+  AND status = 'processing' AND heard_at < now() - make_interval(secs => $3::double precision)
+ORDER BY heard_at, batch.batch_id LIMIT $4;
+
+-- name: files
+-- The newest batch first, its files in their order; after the place ($6, $7, $8, $9) where one is given.
+SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
+       updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
+       truncated, pages_read, characters, notices, path, position, started_at, duration_ms
+FROM file_metadata
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+  AND ($3::uuid IS NULL OR batch_id = $3) AND ($4::text[] IS NULL OR processing_status = ANY($4))
+  AND ($5::text IS NULL OR searchable LIKE $5) AND ($11::text[] IS NULL OR error_code = ANY($11))
+  AND ($6::timestamptz IS NULL OR created_at <= $6 AND (created_at < $6 OR (batch_id, position, id) > ($7::uuid, $8, $9::uuid)))
+ORDER BY created_at DESC, file_metadata.batch_id, position, file_metadata.id LIMIT $10;
+
+-- name: files_of
+-- The same of one request ($12): an index gives its batches in their order, and another one the files of each. Of a large request
+-- few batches have failures.
+SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
+       f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
+       f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
+FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
+WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR b.collection_id = $2)
+  AND ($3::uuid IS NULL OR b.batch_id = $3) AND ($4::text[] IS NULL OR f.processing_status = ANY($4))
+  AND ($5::text IS NULL OR f.searchable LIKE $5) AND ($11::text[] IS NULL OR f.error_code = ANY($11)) AND b.request_id = $12::uuid
+  AND ($4::text[] IS DISTINCT FROM ARRAY['failed'] OR b.failed > 0)
+  AND ($6::timestamptz IS NULL OR (b.created_at, b.batch_id) <= ($6, $7::uuid)
+       AND ((b.created_at, b.batch_id) < ($6, $7) OR (f.position, f.id) > ($8, $9::uuid)))
+ORDER BY b.created_at DESC, b.batch_id DESC, f.position, f.id LIMIT $10;
+
+-- name: file
+SELECT id::text, collection_id, original_filename, file_size, processing_status, upload_progress, batch_id::text, created_at,
+       updated_at, error_code, error_message, page_count, title, sha256, object_key, text_key, thumbnail_key,
+       truncated, pages_read, characters, notices, path, position, started_at, duration_ms
+FROM file_metadata WHERE id = $1::uuid ORDER BY created_at, file_metadata.batch_id LIMIT 1;
+
+-- name: names
+SELECT c.collection_id FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live WHERE c.collection_id LIKE ANY($1::text[]);
+
+-- name: collections
+SELECT c.collection_id, c.last_seq, coalesce(a.active, 0) AS active,
+       c.queued + c.processing + c.processed + c.failed + c.cancelled AS total, c.queued, c.processing, c.processed, c.failed, c.cancelled
+FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live
+     LEFT JOIN (SELECT collection_id, count(*) AS active FROM batch WHERE status IN ('queued', 'processing') GROUP BY 1) AS a
+     ON a.collection_id = c.collection_id
+WHERE ($1::text[] IS NULL OR c.collection_id LIKE ANY($1)) AND ($2::text IS NULL OR c.collection_id > $2)
+ORDER BY c.collection_id LIMIT $3;

@@ -1,0 +1,39 @@
+-- Uploads. Collections are bounded as in queries.sql.
+
+-- name: requests
+-- The newest first, after the place ($4, $5) where one is given.
+SELECT request_id::text, collection_id, name, status, created_at, first_started_at, last_ended_at, batches,
+       batches_queued + batches_processing AS open, total, queued, processing, processed, failed, cancelled, bytes, pages
+FROM request
+WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+  AND ($3::text[] IS NULL OR status = ANY($3))
+  AND ($4::timestamptz IS NULL OR (created_at, request_id) < ($4, $5::uuid))
+ORDER BY request.created_at DESC, request.request_id DESC LIMIT $6;
+
+-- name: request
+-- Of several collections that name it, all: who asks may read perhaps one of them.
+SELECT request_id::text, collection_id, name, status, created_at, first_started_at, last_ended_at, batches,
+       batches_queued + batches_processing AS open, total, queued, processing, processed, failed, cancelled, bytes, pages
+FROM request WHERE request_id = $1::uuid ORDER BY collection_id;
+
+-- name: paces
+-- Files of these requests ($2) that were settled lately, among the last messages of their collections ($1), and since when.
+SELECT b.request_id::text, b.collection_id, count(*) AS files, extract(epoch FROM now() - min(f.at))::double precision AS seconds
+FROM epoch AS e CROSS JOIN unnest($1::text[]) AS c (collection_id) CROSS JOIN LATERAL (
+    SELECT batch_id, type, at FROM feed WHERE epoch = e.id AND collection_id = c.collection_id ORDER BY seq DESC LIMIT 1000
+) AS f JOIN batch AS b ON b.batch_id = f.batch_id
+WHERE e.live AND f.type = 'FILES_PROCESSED' AND f.at > now() - interval '20 seconds' AND b.request_id = ANY($2::uuid[])
+GROUP BY b.request_id, b.collection_id;
+
+-- name: failures
+SELECT f.error_code, count(*) AS count, mode() WITHIN GROUP (ORDER BY f.error_message) AS message
+FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
+WHERE b.request_id = $1::uuid AND b.collection_id = $2 AND b.failed > 0 AND f.processing_status = 'failed'
+GROUP BY f.error_code ORDER BY count(*) DESC, f.error_code;
+
+-- name: states
+-- In the order of the upload, after the place ($3, $4) where one is given.
+SELECT created_at, batch_id::text, state FROM batch
+WHERE request_id = $1::uuid AND collection_id = $2
+  AND ($3::timestamptz IS NULL OR (created_at, batch_id) > ($3, $4::uuid))
+ORDER BY batch.created_at, batch.batch_id LIMIT $5;

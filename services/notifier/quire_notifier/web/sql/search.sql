@@ -1,0 +1,42 @@
+-- Search in texts. Collections are bounded as in queries.sql; $3 and $4 are a batch and a request, null for any.
+
+-- name: is_useful
+-- Whether the words look for anything: all that an index has is found by "not this", which is no question.
+SELECT coalesce(querytree(websearch_to_tsquery($1::text::regconfig, $2)) NOT IN ('', 'T'), false);
+
+-- name: files
+-- As `files` in queries.sql: after the place ($6, $7, $8, $9) where one is given.
+SELECT f.id::text, f.collection_id, f.original_filename, f.file_size, f.processing_status, f.upload_progress, f.batch_id::text,
+       f.created_at, f.updated_at, f.error_code, f.error_message, f.page_count, f.title, f.sha256, f.object_key, f.text_key,
+       f.thumbnail_key, f.truncated, f.pages_read, f.characters, f.notices, f.path, f.position, f.started_at, f.duration_ms
+FROM file_metadata AS f
+WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR f.collection_id = $2)
+  AND ($3::uuid IS NULL OR f.batch_id = $3)
+  AND ($4::uuid IS NULL OR f.batch_id IN (SELECT batch_id FROM batch WHERE request_id = $4))
+  AND ($5::text[] IS NULL OR f.processing_status = ANY($5))
+  AND ($6::timestamptz IS NULL
+       OR f.created_at <= $6 AND (f.created_at < $6 OR (f.batch_id, f.position, f.id) > ($7::uuid, $8::integer, $9::uuid)))
+  AND (f.batch_id, f.text_key) IN (
+      SELECT t.batch_id, t.text_key FROM indexed_page AS p JOIN indexed_text AS t ON t.id = p.text_id
+      WHERE t.config = $11 AND p.words @@ websearch_to_tsquery($11::text::regconfig, $12))
+ORDER BY f.created_at DESC, f.batch_id, f.position, f.id LIMIT $10;
+
+-- name: matches
+-- Of each text ($1, $5) the first pages that match, at most $4, with a snippet in which U+0001 and U+0002 enclose hits.
+SELECT t.text_key, m.page,
+       ts_headline($2::text::regconfig, m.body, q.words,
+                   'StartSel=' || chr(1) || ', StopSel=' || chr(2) || ', MaxWords=30, MinWords=12, ShortWord=0') AS snippet
+FROM websearch_to_tsquery($2::text::regconfig, $3) AS q (words), indexed_text AS t CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (p.page) p.page, p.body FROM indexed_page AS p
+    WHERE p.text_id = t.id AND p.words @@ websearch_to_tsquery($2::text::regconfig, $3) ORDER BY p.page, p.piece LIMIT $4
+) AS m
+WHERE (t.batch_id, t.text_key) IN (SELECT * FROM unnest($5::uuid[], $1::text[])) AND t.config = $2 ORDER BY t.text_key, m.page;
+
+-- name: unindexed
+-- How many texts wait, of those that are looked into; more than so many ($5) are not counted.
+SELECT count(*) FROM (
+    SELECT FROM unindexed
+    WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+      AND ($3::uuid IS NULL OR batch_id = $3)
+      AND ($4::uuid IS NULL OR batch_id IN (SELECT batch_id FROM batch WHERE request_id = $4)) LIMIT $5
+) AS waiting;
