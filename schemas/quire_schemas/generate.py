@@ -1,5 +1,5 @@
 """`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated), and
-without DIR the page's types, too (web/src/contract.ts).
+without DIR the types of JavaScript clients and of the page, too (clients/js/contract.d.ts).
 
 What a release promises stands beside them in `released/v1`: `events` and `messages` copied at that moment, never edited
 after it. A test compares.
@@ -13,7 +13,7 @@ from quire_schemas import asyncapi, typescript
 from quire_schemas.json_schemas import schemas
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
-CONTRACT = Path(__file__).resolve().parents[2] / "web" / "src" / "contract.ts"
+CONTRACT = Path(__file__).resolve().parents[2] / "clients" / "js" / "contract.d.ts"
 
 
 def files() -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""TypeScript of what servers and pages say to each other: `web/src/contract.ts` (`python -m quire_schemas.generate` writes it).
+"""TypeScript of what servers and pages say to each other: `clients/js/contract.d.ts` (`python -m quire_schemas.generate`
+writes it).
 
 Structs become interfaces by way of their JSON Schema; a field that may be left out of a message has a question mark. What the
 HTTP API answers is always whole: its defaults are for readers of older answers.
@@ -12,7 +13,17 @@ from quire_schemas import messages, views
 from quire_schemas.json_schemas import CLIENT_MESSAGES, SERVER_MESSAGES, Schema, components
 
 HEAD = "// Made by `python -m quire_schemas.generate` from the structs of quire_schemas; never edited.\n"
-VIEWS: tuple[type[Struct], ...] = (views.Config, views.Accepted, views.CommandAccepted, views.BatchView, views.FileView)
+VIEWS: tuple[type[Struct], ...] = (
+    views.Config,
+    views.Accepted,
+    views.CommandAccepted,
+    views.RequestCommandAccepted,
+    views.CollectionView,
+    views.RequestView,
+    views.FailureView,
+    views.BatchView,
+    views.FileView,
+)
 REFERENCE = "#/{name}"
 
 
@@ -46,6 +57,8 @@ def _type(schema: Schema) -> str:
             return " | ".join(f'"{value}"' for value in values)
         case {"anyOf": some}:
             return " | ".join(map(_type, some))
+        case {"type": "array", "prefixItems": items}:
+            return f"readonly [{', '.join(map(_type, items))}]"
         case {"type": "array", "items": items}:
             return f"readonly ({_type(items)})[]"
         case {"type": kind}:

@@ -1,9 +1,9 @@
 // What a person tells Quire to do with batches, uploads and files, and what is said when it is not done.
 
+import type { FailureView, FileView, RequestCommandAccepted } from "@quire/client/contract";
 import { say } from "./announce";
-import { said } from "./api/http";
-import { batchesOf, cancelBatch, retryBatch } from "./api/server";
-import type { BatchView, FileView } from "./contract";
+import { Refused, said } from "./api/http";
+import { cancelBatch, cancelRequest, retryBatch, retryRequest } from "./api/server";
 import { live } from "./live";
 import { TERMINAL } from "./state/fold";
 import { TEXT } from "./texts";
@@ -24,26 +24,30 @@ const still = (id: string) => {
   return status === undefined || !TERMINAL.has(status);
 };
 
+/** What is as it should be: it has ended by itself meanwhile. */
+function unlessEnded(error: unknown): null {
+  if (error instanceof Refused && error.code === "batch_ended") return null;
+  throw error;
+}
+
 /** One that has ended meanwhile needs no cancelling. */
 export const cancelBatches = (ids: readonly string[]): Promise<boolean> =>
-  each(ids.filter(still), (id) =>
-    cancelBatch(id).catch((error) => (error?.code === "batch_ended" ? null : Promise.reject(error))),
-  );
+  each(ids.filter(still), (id) => cancelBatch(id).catch(unlessEnded));
+
+export const cancelUpload = (request: string): Promise<boolean> =>
+  each([request], async (id) => whole(await cancelRequest(id).catch(unlessEnded), "batch_ended"));
 
 /** The failed and cancelled files of these batches. */
 export const retryBatches = (ids: readonly string[]): Promise<boolean> => each(ids, (id) => retryBatch(id));
 
-/** The failed and cancelled files of an upload. */
-export async function retryUpload(collection: string, request: string): Promise<boolean> {
-  const known = live.get().uploads.find((upload) => upload.request_id === request)?.batches;
-  try {
-    const views: readonly Pick<BatchView, "batch_id" | "failed" | "cancelled">[] =
-      known ?? (await batchesOf(collection, request));
-    return await retryBatches(views.filter((view) => view.failed + view.cancelled).map((view) => view.batch_id));
-  } catch (error) {
-    say(said(error), true);
-    return false;
-  }
+/** The failed and cancelled files of an upload, or those that failed for these reasons. */
+export const retryUpload = (request: string, codes?: readonly FailureView["code"][]): Promise<boolean> =>
+  each([request], async (id) => whole(await retryRequest(id, codes), "nothing_to_retry"));
+
+/** Says how many batches of an upload refused, but those that answered with `fine`. */
+function whole(answer: RequestCommandAccepted | null, fine: string): void {
+  const refused = answer?.batches.filter(({ status, code }) => status !== 202 && code !== fine).length ?? 0;
+  if (refused) say(TEXT.batch.notAll(refused), true);
 }
 
 /** These files, batch by batch. */

@@ -1,46 +1,43 @@
-// How many files of the collection stand how: as the server counts them, or as the batches that are all known add up.
+// How many files of the collection stand how, as the server counts them: asked for again while messages come.
 
+import type { FileCounts } from "@quire/client/contract";
 import { useEffect } from "react";
-import { collections } from "./api/server";
-import type { FileView } from "./contract";
+import { countsOf } from "./api/server";
 import { listen, live } from "./live";
 import { Store, useStore } from "./state/store";
 
-export type Count = Readonly<Record<FileView["processing_status"], number>>;
+const EVERY_MS = 1000;
+const NONE: FileCounts = { total: 0, queued: 0, processing: 0, processed: 0, failed: 0, cancelled: 0 };
 
-const EVERY_MS = 2000;
-const counted = new Store<{ collection: string; count: Count | null } | null>(null);
+const counted = new Store<{ readonly collection: string; readonly count: FileCounts } | null>(null);
 let soon: ReturnType<typeof setTimeout> | undefined;
+let askedAt = 0;
 
 async function ask(): Promise<void> {
+  clearTimeout(soon);
   soon = undefined;
+  askedAt = Date.now();
   const { collection } = live.get();
   if (!collection) return;
-  const page = await collections().catch(() => null);
-  const count = page?.items.find((each) => each.collection_id === collection)?.files ?? null;
-  if (page && live.get().collection === collection) counted.set({ collection, count });
+  try {
+    const count = (await countsOf(collection)) ?? NONE;
+    if (live.get().collection === collection) counted.set({ collection, count }, true);
+  } catch {
+    soon ??= setTimeout(ask, EVERY_MS);
+  }
 }
 
-listen(() => {
-  if (counted.get()?.count) soon ??= setTimeout(ask, EVERY_MS);
+listen((message) => {
+  if (message.type !== "BATCH_PROCESSING_PROGRESS" || message.in_flight.length)
+    soon ??= setTimeout(ask, Math.max(50, EVERY_MS - (Date.now() - askedAt)));
 });
 
 /** Null while it is not known. */
-export function useCounts(): Count | null {
-  const { collection, batches, whole, ready } = useStore(live);
+export function useCounts(): FileCounts | null {
+  const { collection, ready } = useStore(live);
   const known = useStore(counted);
   useEffect(() => {
     if (collection && ready) void ask();
   }, [collection, ready]);
-  if (known?.collection === collection && known.count) return known.count;
-  if (!whole || !ready) return null;
-  const sum = { queued: 0, processing: 0, processed: 0, failed: 0, cancelled: 0 };
-  for (const batch of batches.values()) {
-    sum.processed += batch.processed;
-    sum.failed += batch.failed;
-    sum.cancelled += batch.cancelled;
-    sum.processing += batch.in_flight.length;
-    sum.queued += batch.total - batch.processed - batch.failed - batch.cancelled - batch.in_flight.length;
-  }
-  return sum;
+  return known?.collection === collection ? known.count : null;
 }

@@ -1,8 +1,8 @@
 // The files that a table shows: fetched a page at a time, kept true by the messages of the feed. Nothing moves under a person's hand:
 // what is new is counted, and shown when asked for.
 
+import type { AnyFeedMessage, FileMessage, FileView } from "@quire/client/contract";
 import { files as ask, type Wanted } from "./api/server";
-import type { AnyFeedMessage, FileMessage, FileView } from "./contract";
 import { listen } from "./live";
 import { Store } from "./state/store";
 
@@ -10,6 +10,8 @@ export interface Listing {
   readonly items: readonly FileView[];
   /** Files that belong here and came since. */
   readonly fresh: number;
+  /** Files whose text cannot be found yet. */
+  readonly unindexed: number;
   readonly more: boolean;
   readonly state: "loading" | "ready" | "failed";
   readonly error: unknown;
@@ -18,7 +20,7 @@ export interface Listing {
 const PAGE = 100;
 const SETTLED_MS = 300;
 const AGAIN_MS = 5000;
-const EMPTY: Listing = { items: [], fresh: 0, more: false, state: "loading", error: null };
+const EMPTY: Listing = { items: [], fresh: 0, unindexed: 0, more: false, state: "loading", error: null };
 
 export class Files {
   readonly store = new Store<Listing>(EMPTY);
@@ -64,7 +66,8 @@ export class Files {
       const known = new Set(before.map((file) => file.file_id));
       const items = [...before, ...page.items.filter((file) => !known.has(file.file_id))];
       if (!cursor) this.#new.clear();
-      this.store.set({ items, fresh: this.#new.size, more: page.next_cursor !== null, state: "ready", error: null }, true);
+      const { unindexed = 0, next_cursor } = page;
+      this.store.set({ items, fresh: this.#new.size, unindexed, more: next_cursor !== null, state: "ready", error: null }, true);
     } catch (error) {
       if (number === this.#asked) this.store.update((now) => ({ ...now, state: "failed", error }), true);
     } finally {
@@ -141,7 +144,7 @@ export class Files {
 
 /** An answer that travelled does not undo what a message said since. */
 const newer = (file: FileView, answer: FileView | undefined): FileView =>
-  answer && Date.parse(answer.updated_at) >= Date.parse(file.updated_at) ? answer : file;
+  answer && Date.parse(answer.updated_at) >= Date.parse(file.updated_at) ? { ...file, ...answer } : file;
 
 const waiting = (file: FileView): FileView => ({
   ...file,
@@ -163,4 +166,5 @@ const told = (file: FileView, message: FileMessage): FileView => ({
   characters: message.characters ?? null,
   notices: message.notices ?? [],
   updated_at: message.at,
+  duration_ms: message.duration_ms ?? null,
 });

@@ -1,6 +1,6 @@
 // What is being worked on right now, by file, and how a row stands when messages know more than the row.
 
-import type { FilePosition, FileView } from "./contract";
+import type { FilePosition, FileView } from "@quire/client/contract";
 import { type Batches, type Standing, TERMINAL } from "./state/fold";
 
 let known: Batches | null = null;

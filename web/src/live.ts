@@ -1,10 +1,10 @@
 // The collection that is looked at, kept up to date by one subscription: snapshot and messages in, the fold out.
 
 import { type Disconnected, type FeedMessage, type Subscribed, subscribe } from "@quire/client";
+import type { AnyFeedMessage, BatchView } from "@quire/client/contract";
 import { ROOT } from "./address";
 import { announce } from "./announce";
-import { batch, batchesOf, newestBatches, snapshot } from "./api/server";
-import type { AnyFeedMessage, BatchView } from "./contract";
+import { batch, snapshot } from "./api/server";
 import { token } from "./session";
 import { add, answered, type Batches, begin, NONE, TERMINAL, take } from "./state/fold";
 import { Store } from "./state/store";
@@ -24,15 +24,10 @@ export interface Live {
   readonly uploads: readonly Upload[];
   /** The snapshot is here: what is not in it does not run. */
   readonly ready: boolean;
-  /** Every batch of the collection is known. */
-  readonly whole: boolean;
 }
 
-const MOST = 500;
-const LEARN_MS = 300;
-const LEARNT_AT_ONCE = 100;
 const LOST_FOR_MS = 1500; // a blink is not worth a word
-const NOTHING: Live = { collection: null, batches: NONE, uploads: [], ready: false, whole: false };
+const NOTHING: Live = { collection: null, batches: NONE, uploads: [], ready: false };
 
 export const link = new Store<Link>({ is: "connecting" });
 export const live = new Store<Live>(NOTHING);
@@ -47,7 +42,7 @@ export function listen(listener: Listener): () => void {
 }
 
 let subscription: ReturnType<typeof subscribe> | null = null;
-let learning: ReturnType<typeof setTimeout> | undefined;
+const learning = new Set<string>();
 let missed: ReturnType<typeof setTimeout> | undefined;
 let said = false;
 /** The connection, while there is one; the machine may be offline, and it outlive that. */
@@ -103,13 +98,13 @@ function subscribed({ recovered, snapshot: part, seq, way }: Subscribed): void {
   if (said) announce(TEXT.announce.back);
   said = false;
   if (recovered || !part) return;
-  const views = part.batches as readonly BatchView[];
+  const views = part.batches;
   const before = live.get().batches;
   fold((batches) => begin(batches, views, seq));
   live.update((now) => ({ ...now, ready: true }), true);
   const known = new Set(views.map((view) => view.batch_id));
-  for (const each of before.values()) if (!TERMINAL.has(each.status) && !known.has(each.batch_id)) void refresh(each.batch_id);
-  void rest(part.next_cursor).then(whole, () => undefined);
+  for (const each of before.values()) if (!TERMINAL.has(each.status) && !known.has(each.batch_id)) learn(each.batch_id);
+  void rest(part.next_cursor).catch(() => undefined);
 }
 
 /** Further parts of a snapshot. */
@@ -129,21 +124,6 @@ async function rest(cursor: string | null): Promise<void> {
   }
 }
 
-/** Batches of running uploads that have ended already: the snapshot does not name them. */
-async function whole(): Promise<void> {
-  const { collection, uploads: running } = live.get();
-  if (!collection) return;
-  const newest = await newestBatches(collection, MOST);
-  if (live.get().collection !== collection) return;
-  fold((batches) => add(batches, settledOnly(batches, newest)));
-  live.update((now) => ({ ...now, whole: newest.length < MOST }));
-  if (newest.length < MOST) return;
-  for (const { request_id } of running.filter((upload) => upload.active)) {
-    const views = await batchesOf(collection, request_id);
-    if (live.get().collection === collection) fold((batches) => add(batches, settledOnly(batches, views)));
-  }
-}
-
 /** A batch that works has been heard of, or will be: an answer of a moment ago would count some of it twice. */
 const settledOnly = (batches: Batches, views: readonly BatchView[]) =>
   views.filter((view) => batches.has(view.batch_id) || TERMINAL.has(view.status));
@@ -152,29 +132,18 @@ const settledOnly = (batches: Batches, views: readonly BatchView[]) =>
 export const learnBatches = (views: readonly BatchView[]): void => fold((batches) => add(batches, settledOnly(batches, views)));
 
 function told(message: FeedMessage): void {
-  const each = message as unknown as AnyFeedMessage;
-  fold((batches) => take(batches, each));
-  const now = live.get().batches.get(each.batch_id);
-  if (now?.vague) void refresh(each.batch_id);
-  else if (now && !now.request_id) learning ??= setTimeout(learn, LEARN_MS);
-  for (const listener of listeners) listener(each);
+  fold((batches) => take(batches, message));
+  if (live.get().batches.get(message.batch_id)?.vague) learn(message.batch_id);
+  for (const listener of listeners) listener(message);
 }
 
-/** To which request new batches belong, no message tells. */
-async function learn(): Promise<void> {
-  learning = undefined;
-  const { collection } = live.get();
-  if (!collection) return;
-  try {
-    const views = await newestBatches(collection, LEARNT_AT_ONCE);
-    if (live.get().collection !== collection) return;
-    const { batches } = live.get();
-    const some = views.filter((view) => batches.has(view.batch_id));
-    fold((all) => add(all, some));
-    for (const each of live.get().batches.values()) if (!each.request_id) void refresh(each.batch_id);
-  } catch {
-    learning ??= setTimeout(learn, 10 * LEARN_MS);
-  }
+/** Asks for a batch, unless that is being done. */
+function learn(id: string): void {
+  if (learning.has(id)) return;
+  learning.add(id);
+  void refresh(id)
+    .catch(() => undefined)
+    .finally(() => learning.delete(id));
 }
 
 /** Where a batch stands, asked for until no message came meanwhile: an answer that travelled must not undo one. */

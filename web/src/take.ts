@@ -1,14 +1,23 @@
 // Results out: fresh links, the text as a file, many files as one archive.
 
+import type { FileView } from "@quire/client/contract";
 import { downloadZip } from "client-zip";
 import { say } from "./announce";
 import { headers, refused, said } from "./api/http";
-import { file as askFile, linked } from "./api/server";
-import type { FileView } from "./contract";
+import { file as askFile, type Export, exported, linked } from "./api/server";
 import { Store } from "./state/store";
 import { TEXT } from "./texts";
 
 export type Kind = "original" | "text";
+
+/** Many files as the server streams them: the browser saves what comes. */
+export async function takeOut(what: Export): Promise<void> {
+  try {
+    saveAs(await exported(what), "");
+  } catch (error) {
+    say(said(error), true);
+  }
+}
 
 /** A signed link lives some minutes: it is asked for when it is clicked, and opens elsewhere. */
 export async function openOriginal(file: FileView): Promise<void> {
@@ -37,12 +46,17 @@ async function contents(file: FileView, kind: Kind): Promise<Response> {
   return answer;
 }
 
-export function save(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
+/** An empty name: the server says it. */
+function saveAs(url: string, name: string): void {
   const link = document.createElement("a");
   link.href = url;
   link.download = name;
   link.click();
+}
+
+function save(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  saveAs(url, name);
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
@@ -91,6 +105,31 @@ export async function saveArchive(files: readonly FileView[], kind: Kind): Promi
   } finally {
     gathering.set(null, true);
   }
+}
+
+const COLUMNS = [
+  "file_id",
+  "original_filename",
+  "path",
+  "batch_id",
+  "processing_status",
+  "page_count",
+  "characters",
+  "file_size",
+  "error_code",
+  "error_message",
+  "created_at",
+  "sha256",
+] as const satisfies readonly (keyof FileView)[];
+
+/** A row a file. A cell that a spreadsheet would compute is led by an apostrophe, as the server does it. */
+export function saveReport(files: readonly FileView[]): void {
+  const cell = (value: string | number | null) =>
+    `"${String(value ?? "")
+      .replace(/^[=+\-@\t\r]/, "'$&")
+      .replaceAll('"', '""')}"`;
+  const rows = files.map((file) => COLUMNS.map((column) => cell(file[column])).join());
+  save(new Blob(["\ufeff", [COLUMNS.join(), ...rows, ""].join("\r\n")], { type: "text/csv" }), "report.csv");
 }
 
 /** Its folder is kept; of two that are called the same, the second has a number. */

@@ -1,6 +1,6 @@
 // Every sentence of the page. One thing has one word: Working, Waiting, Done, Failed, Cancelled; a file, a quire (25 files), an upload.
 
-import type { FileView } from "./contract";
+import type { FileView } from "@quire/client/contract";
 import { number } from "./state/format";
 
 const files = (count: number) => `${number(count)} ${count === 1 ? "file" : "files"}`;
@@ -60,8 +60,8 @@ export const TEXT = {
     create: (name: string) => `Start “${name}”`,
     badName: "A name has letters, digits, dots, hyphens and underscores, 128 at most.",
     none: "No other collection yet.",
-    search: "Search names",
-    searchText: "Search names and text",
+    search: "Search names and text",
+    searchIn: "Search in",
     clear: "Clear the search",
     inName: "Names",
     inText: "Text",
@@ -251,12 +251,12 @@ export const TEXT = {
     selected: (count: number) => `${number(count)} selected`,
     getText: "Text",
     getOriginals: "PDFs",
+    getReport: "Report",
     retry: (count: number) => `Retry ${number(count)}`,
     cancelQuires: "Cancel their quires",
     clear: "Clear",
     openQuire: "Open its quire",
     viewFile: "View",
-    downloadAll: "Download all text",
     loading: "Loading…",
     none: "No files here yet.",
     noneIs: {
@@ -266,7 +266,12 @@ export const TEXT = {
       failed: "No file has failed.",
       cancelled: "No file was cancelled.",
     },
-    noneFound: (words: string) => `No file matches “${words}”.`,
+    noneFound: (words: string, inText: boolean) =>
+      inText ? `No text holds “${words}”.` : `No file is called “${words}”, or something like it.`,
+    searchTexts: "Search the texts",
+    unindexed: (count: number) =>
+      `${files(count)} ${count === 1 ? "is" : "are"} done but cannot be found by ${count === 1 ? "its" : "their"} text yet.`,
+    onPage: (page: number) => `page ${number(page)}`,
     clearSearch: "Clear the search",
     failedToLoad: "The files cannot be listed.",
     partial: (count: number) => `The order is of the ${number(count)} newest files; there are more.`,
@@ -279,6 +284,14 @@ export const TEXT = {
     lacking: (count: number) => `${files(count)} could not be fetched and ${count === 1 ? "is" : "are"} not in the archive.`,
     end: (count: number) => `That is all: ${files(count)}.`,
     quire: (id: string) => `quire ${id}`,
+  },
+
+  take: {
+    title: "Download",
+    texts: "Text, a file for each (ZIP)",
+    lines: "Text, a line for each (JSONL)",
+    originals: "The PDFs (ZIP)",
+    report: "Report, a row for each (CSV)",
   },
 
   failures: {
@@ -357,7 +370,7 @@ export const TEXT = {
     },
     retry: (count: number) => `Retry ${files(count)}`,
     cancel: "Cancel the rest",
-    asked: { cancel: "Cancelled.", retry: "It will be read again." },
+    notAll: (count: number) => `${quires(count)} of it could not be told so. Try again in a moment.`,
   },
 
   upload: {
@@ -424,6 +437,9 @@ export const TEXT = {
     FAILED: (why: string) => `Failed: ${why}`,
     CANCELLED: (why: string | null) => (why ? `Cancelled: ${why}` : "Cancelled"),
     RETRY: (count: number) => `To be read again: ${files(count)}`,
+    accepted: "Accepted",
+    reading: "Being read",
+    again: "To be read again",
     file: { processed: "done", failed: "failed", cancelled: "cancelled", queued: "waiting", processing: "working" },
   },
 };

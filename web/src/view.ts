@@ -1,10 +1,11 @@
 // What the address asks for: collection, filter, words, order, the file that is open. And addresses of the same view with changes.
 
+import type { FileView } from "@quire/client/contract";
 import { DEFAULT_COLLECTION, ROUTES, Router } from "./router";
 
 export const TABS = ["all", "working", "waiting", "done", "failed", "cancelled"] as const;
 export type Tab = (typeof TABS)[number];
-export const STATUS_OF: Record<Tab, string | undefined> = {
+export const STATUS_OF: Record<Tab, FileView["processing_status"] | undefined> = {
   all: undefined,
   working: "processing",
   waiting: "queued",

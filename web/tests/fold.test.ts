@@ -1,7 +1,7 @@
 // The page's fold against histories that the Python fold has told: tests/page/histories.py writes them.
 
+import type { AnyFeedMessage, BatchView } from "@quire/client/contract";
 import { describe, expect, test } from "vitest";
-import type { AnyFeedMessage, BatchView } from "../src/contract";
 import { add, answered, type Batch, begin, NONE, take } from "../src/state/fold";
 import histories from "./histories.json";
 

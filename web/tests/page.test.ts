@@ -1,9 +1,12 @@
 // What the page says of numbers, names and uploads.
 
+import type { AnyFeedMessage } from "@quire/client/contract";
 import { describe, expect, test } from "vitest";
 import type { Batch } from "../src/state/fold";
 import { age, bytes, day, duration, left, split } from "../src/state/format";
-import { outcome, pace, shown, type Upload, uploads } from "../src/state/uploads";
+import { storyOf } from "../src/state/story";
+import { outcome, shown, uploads } from "../src/state/uploads";
+import { wordOf } from "../src/state/words";
 
 const T = "2026-11-26T12:00:00Z";
 
@@ -49,12 +52,6 @@ describe("an upload", () => {
     expect(outcome({ active: false, failed: 0, cancelled: 0 })).toBe("done");
   });
 
-  test("says no pace before a file is done", () => {
-    const upload = { active: true, processed: 0, failed: 0, cancelled: 0, total: 10, started_at: T } as unknown as Upload;
-    expect(pace(upload, Date.parse(T) + 1000)).toBeNull();
-    expect(pace({ ...upload, processed: 5 }, Date.parse(T) + 1000)).toEqual({ perSecond: 5, left: 1 });
-  });
-
   test("draws the quires that work, then the next that wait", () => {
     const some = [
       batch("a"),
@@ -83,5 +80,42 @@ describe("numbers and times", () => {
     );
     expect(split("a very long name of a scanned harbour ledger 1931.pdf")[1]).toBe("ger 1931.pdf");
     expect(split("رسالة المحطة.pdf")).toEqual(["رسالة المحطة.pdf", ""]);
+  });
+});
+
+test("a text is looked through for the first phrase or word that was searched for, not for what is to be left out", () => {
+  expect(['harbour "the lantern"', "-fog harbour,", "or ledger", "-only", ""].map(wordOf)).toEqual([
+    "the lantern",
+    "harbour",
+    "ledger",
+    "",
+    "",
+  ]);
+});
+
+describe("what happened to a file", () => {
+  const base = { collection_id: "c", batch_id: "b", at: T, seq: 1 };
+  const position = { file_id: "f", stage: "extracting", page: 1, pages: 2 } as const;
+  const working = { ...base, type: "BATCH_PROCESSING_PROGRESS", stage: "heartbeat", processed: 0, failed: 0, total: 2 } as const;
+  const settled = { ...base, type: "FILES_PROCESSED", filename: "f.pdf" } as const;
+  test("is told without what happened to the others, and each run once", () => {
+    const messages: AnyFeedMessage[] = [
+      { ...base, type: "BATCH_CREATED", files: [] },
+      { ...working, in_flight: [position] },
+      { ...working, in_flight: [{ ...position, page: 2 }] },
+      { ...settled, file_id: "g", status: "failed" },
+      { ...settled, file_id: "f", status: "failed" },
+      { ...base, type: "BATCH_RETRY_REQUESTED", file_ids: ["f"], generation: 1 },
+      { ...working, in_flight: [position] },
+      { ...settled, file_id: "f", status: "processed" },
+    ];
+    expect(storyOf(messages, "f").map((line) => line.text)).toEqual([
+      "Accepted",
+      "Being read",
+      "failed",
+      "To be read again",
+      "Being read",
+      "done",
+    ]);
   });
 });

@@ -1,35 +1,23 @@
 // What the page asks the server and tells it, by name.
 
+import type {
+  AnyFeedMessage,
+  BatchView,
+  CollectionView,
+  CommandAccepted,
+  Config,
+  FailureView,
+  FileView,
+  RequestCommandAccepted,
+  RequestView,
+  Subscribed,
+} from "@quire/client/contract";
 import { ROOT } from "../address";
-import type { AnyFeedMessage, BatchView, CommandAccepted, Config, FileView, Subscribed } from "../contract";
 import { address, get, post } from "./http";
-import { either, newest, requestsOf } from "./older";
 
 export interface Listed<Item> {
   readonly items: readonly Item[];
   readonly next_cursor: string | null;
-}
-
-export interface Collection {
-  readonly collection_id: string;
-  readonly last_seq: number;
-  readonly active: number;
-  readonly files?: Readonly<Record<FileView["processing_status"], number>>;
-}
-
-/** An upload, as a person thinks of it. */
-export interface Request {
-  readonly request_id: string;
-  readonly collection_id: string;
-  readonly name: string | null;
-  readonly status: string;
-  readonly created_at: string;
-  readonly started_at: string | null;
-  readonly ended_at: string | null;
-  readonly batches: { readonly total: number; readonly ended: number };
-  readonly files: { readonly total: number } & Readonly<Record<FileView["processing_status"], number>>;
-  readonly bytes: number | null;
-  readonly pages: number | null;
 }
 
 let known: Config | null = null;
@@ -41,78 +29,91 @@ export const limits = () => known?.limits ?? null;
 export const asksForToken = () => known?.auth === "jwt";
 export const ingest = (): URL => (known?.ingest_url ? new URL(known.ingest_url.replace(/\/?$/, "/")) : ROOT);
 
-export const collections = () => get<Listed<Collection>>("api/collections", { limit: 500 });
+export const collections = () => get<Listed<CollectionView>>("api/collections", { limit: 500 });
 export const batch = (id: string) => get<BatchView>(`api/batches/${id}`);
 export const file = (id: string) => get<FileView>(`api/files/${id}`);
+export const request = (id: string) => get<RequestView>(`api/requests/${id}`);
 export const snapshot = (collection: string, cursor: string) =>
   get<readonly Subscribed[]>(`api/collections/${encodeURIComponent(collection)}/snapshot`, { cursor });
+
+/** How many of its files stand how; null: nothing was ever uploaded to it. */
+export const countsOf = async (collection_id: string): Promise<CollectionView["files"] | null> =>
+  (await get<Listed<CollectionView>>("api/collections", { collection_id })).items[0]?.files ?? null;
+
+/** Why files of an upload failed, the most frequent reason first. */
+export const failures = async (id: string): Promise<readonly FailureView[]> =>
+  (await get<Listed<FailureView>>(`api/requests/${id}/failures`)).items;
 
 export interface Wanted {
   readonly collection_id?: string;
   readonly batch_id?: string;
-  readonly request_id?: string;
   readonly status?: string | undefined;
   readonly q?: string | undefined;
-  readonly in?: string | undefined;
+  readonly in?: "name" | "text";
   readonly limit?: number;
   readonly cursor?: string | null;
 }
 
-export const files = (wanted: Wanted) =>
-  get<Listed<FileView>>("api/files", { ...wanted, name: wanted.in === "text" ? null : wanted.q });
+export interface Found extends Listed<FileView> {
+  /** Of a search in texts: files that cannot be found yet. */
+  readonly unindexed?: number;
+}
 
-/** The batches that were created last, whose messages do not say to which request they belong. */
-export const newestBatches = newest;
+export const files = (wanted: Wanted) => get<Found>("api/files", { ...wanted });
 
-/** The uploads that have ended, the newest first. */
-export const requests = (collection_id: string, cursor: string | null): Promise<Listed<Request>> =>
-  either(
-    () => get<Listed<Request>>("api/requests", { collection_id, limit: 20, cursor }),
-    async () => ({ items: requestsOf(await newest(collection_id)), next_cursor: null }),
-  );
+const ACTIVE: readonly RequestView["status"][] = ["queued", "processing"];
+const ENDED: readonly RequestView["status"][] = ["completed", "completed_with_errors", "failed", "cancelled"];
+
+/** Uploads that have not ended. */
+export const activeRequests = async (collection_id: string): Promise<readonly RequestView[]> =>
+  (await get<Listed<RequestView>>("api/requests", { collection_id, status: ACTIVE.join(), limit: 100 })).items;
+
+/** Those that have, the newest first. */
+export const endedRequests = (collection_id: string, cursor: string | null) =>
+  get<Listed<RequestView>>("api/requests", { collection_id, status: ENDED.join(), limit: 20, cursor });
+
+/** What `ask` lists, page after page. */
+async function every<Item, Cursor>(
+  ask: (cursor: Cursor | null) => Promise<{ readonly items: readonly Item[]; readonly next_cursor: Cursor | null }>,
+): Promise<readonly Item[]> {
+  const found: Item[] = [];
+  let cursor: Cursor | null = null;
+  do {
+    const page = await ask(cursor);
+    found.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return found;
+}
 
 /** All batches of an upload. */
-export const batchesOf = async (collection_id: string, request_id: string): Promise<readonly BatchView[]> => {
-  const found: BatchView[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: Listed<BatchView> = await get("api/batches", { collection_id, request_id, limit: 500, cursor });
-    found.push(...page.items.filter((each) => each.request_id === request_id));
-    cursor = found.length ? page.next_cursor : null;
-  } while (cursor);
-  return found;
-};
+export const batchesOf = (collection_id: string, request_id: string) =>
+  every<BatchView, string>((cursor) => get("api/batches", { collection_id, request_id, limit: 500, cursor }));
+
+/** Messages of one batch that the feed still holds, the oldest first. */
+export const history = (batch_id: string) =>
+  every<AnyFeedMessage, number>((after) => get("api/feed", { batch_id, limit: 500, after }));
 
 export const cancelBatch = (id: string) => post<CommandAccepted>(ingest(), `api/batches/${id}/cancel`);
 export const retryBatch = (id: string, file_ids?: readonly string[]) =>
   post<CommandAccepted>(ingest(), `api/batches/${id}/retry`, file_ids ? { file_ids } : {});
-
-/** Messages of one batch that the feed still holds, the oldest first. */
-export async function history(collection: string, batch_id: string): Promise<readonly AnyFeedMessage[]> {
-  const path = `api/collections/${encodeURIComponent(collection)}/feed`;
-  const found: AnyFeedMessage[] = [];
-  let after: number | null = 0;
-  while (after !== null) {
-    const page: { items: readonly AnyFeedMessage[]; next_cursor: number | null } = await get<typeof page>(path, {
-      after,
-      limit: 500,
-      batch_id,
-    }).catch(async (error) => {
-      const pruned = Number(error?.body?.pruned_to);
-      if (!(pruned > (after ?? 0))) throw error;
-      return { items: [], next_cursor: pruned }; // older messages are gone
-    });
-    found.push(...page.items.filter((message) => message.batch_id === batch_id));
-    after = page.next_cursor;
-  }
-  return found;
-}
+export const cancelRequest = (id: string) => post<RequestCommandAccepted>(ingest(), `api/requests/${id}/cancel`);
+export const retryRequest = (id: string, codes?: readonly FailureView["code"][]) =>
+  post<RequestCommandAccepted>(ingest(), `api/requests/${id}/retry`, codes ? { codes } : {});
 
 /** Where a link of the API leads: they are relative to the notifier's address. */
 export const linked = (link: string): string => new URL(link, ROOT).href;
 
-export const exported = (
-  kind: "text" | "original" | "report",
-  format: "zip" | "jsonl" | "csv",
-  of: Record<string, string>,
-): string => address(ROOT, "api/export", { kind, format, ...of }).href;
+/** What is taken out: of a collection, an upload or a batch. */
+export interface Export {
+  readonly kind: "text" | "original" | "report";
+  readonly format: "zip" | "jsonl" | "csv";
+  readonly of: { readonly collection_id?: string; readonly request_id?: string; readonly batch_id?: string };
+}
+
+/** Its address: a signed one, where a download would have to show a token, which no browser lets it. */
+export async function exported({ kind, format, of }: Export): Promise<string> {
+  const query = { kind, format, ...of };
+  if (!asksForToken()) return address(ROOT, "api/export", query).href;
+  return linked((await get<{ readonly link: string }>("api/export/link", query)).link);
+}

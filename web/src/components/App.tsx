@@ -4,12 +4,14 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { announced, dismiss, toasts } from "../announce";
 import { said } from "../api/http";
 import { asksForToken, config } from "../api/server";
+import { useCounts } from "../counts";
 import { useAsked, useKeys, useNarrow, useTitle } from "../hooks";
 import { follow, forget, link, live } from "../live";
 import { DEFAULT_COLLECTION } from "../router";
 import { remember, sendings } from "../sending/uploads";
 import { claims, opens, session } from "../session";
 import { useStore } from "../state/store";
+import { wordOf } from "../state/words";
 import { TEXT } from "../texts";
 import { addressOf, useRoute, type View, view as viewOf } from "../view";
 import { BatchPage } from "./BatchPage";
@@ -56,7 +58,7 @@ function Known() {
   const locked = asksForToken() && !token;
   useEffect(() => {
     if (locked) forget();
-    else if (route?.name !== "Batch") follow(collection);
+    else if (route?.name !== "Batch" && route?.name !== "Upload") follow(collection);
     sessionStorage.setItem(LAST, collection);
   }, [collection, locked, route?.name]);
   useEffect(() => {
@@ -142,7 +144,7 @@ function Known() {
       {narrow && !locked && !blank && <NowBar />}
       {!locked && <DropTarget collection={collection} />}
       {choosers.inputs}
-      {file && !locked && <Viewer key={file} id={file} onClose={close} />}
+      {file && !locked && <Viewer key={file} id={file} words={given?.inText ? wordOf(given.q) : ""} onClose={close} />}
       {helpShown && (
         <Help
           collection={collection}
@@ -163,11 +165,12 @@ function Known() {
   );
 }
 
-/** Nothing was ever uploaded here, as far as is known. */
+/** Nothing was ever uploaded here. */
 function useBlank(): boolean {
-  const none = useStore(live, (now) => now.ready && now.whole && now.batches.size === 0);
+  const none = useStore(live, (now) => now.ready && now.batches.size === 0);
+  const counts = useCounts();
   const sending = useStore(sendings, (all) => all.length > 0);
-  return none && !sending;
+  return none && counts?.total === 0 && !sending;
 }
 
 const without = (name: string) => {

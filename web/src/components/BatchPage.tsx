@@ -1,14 +1,14 @@
 // A batch: its strip, its facts, its files on a time axis, what happened to it. A batch of any age.
 
+import type { BatchView, FileView } from "@quire/client/contract";
 import { useEffect, useMemo, useState } from "react";
 import { Refused, said } from "../api/http";
-import { history } from "../api/server";
+import { request } from "../api/server";
 import { cancelBatches, retryBatches } from "../commands";
-import type { AnyFeedMessage, BatchView, FileView } from "../contract";
 import { flights, standing } from "../flight";
+import { useHistory } from "../history";
 import { useAsked, useNow } from "../hooks";
 import { follow, listen, live, refresh } from "../live";
-import { nameOf } from "../requests";
 import { Router } from "../router";
 import { type Batch, settled, TERMINAL } from "../state/fold";
 import { between, bytes, duration, exactly, number, toTheSecond } from "../state/format";
@@ -20,6 +20,7 @@ import { Question } from "./Dialog";
 import { To } from "./Link";
 import { Name, Pill } from "./Name";
 import { Sheets, sheetsText } from "./Sheets";
+import { TakeOut } from "./TakeOut";
 import { Waterfall } from "./Waterfall";
 
 const KIND: Record<Batch["status"], FileView["processing_status"]> = {
@@ -41,7 +42,8 @@ export function BatchPage({ id, collection }: { id: string; collection: string }
   const ready = useStore(live, (now) => now.ready);
   useEffect(() => {
     if (asked.is === "there") follow(asked.value.collection_id);
-  }, [asked]);
+    else if (asked.is === "failed") follow(collection);
+  }, [asked, collection]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once more, when its own collection is followed
   useEffect(() => {
     if (ready && asked.is === "there" && !known) again();
@@ -91,8 +93,10 @@ function Page({ view, batch }: { view: BatchView; batch: Batch | undefined }) {
     told: 0,
     vague: false,
     in_flight: view.in_flight ?? [],
+    request_name: null,
     ...batch,
-  } as Batch;
+    policy: view.policy,
+  } satisfies Batch;
   const files = view.files ?? [];
   const short = view.batch_id.slice(0, 8);
   return (
@@ -122,7 +126,7 @@ function Page({ view, batch }: { view: BatchView; batch: Batch | undefined }) {
 }
 
 function Crumbs({ view }: { view: BatchView }) {
-  const upload = useStore(live, (now) => now.uploads.find((each) => each.request_id === view.request_id)) ?? null;
+  const [upload] = useAsked(view.request_id, () => request(view.request_id));
   return (
     <nav className="crumbs" aria-label={TEXT.batch.crumb}>
       <To href={homeOf(view.collection_id)}>
@@ -130,7 +134,7 @@ function Crumbs({ view }: { view: BatchView }) {
       </To>
       <span aria-hidden="true">/</span>
       <To href={Router.Upload({ request: view.request_id })}>
-        <bdi>{nameOf(view.request_id, upload)}</bdi>
+        <bdi>{upload.is === "there" ? upload.value.name : TEXT.upload.title}</bdi>
       </To>
     </nav>
   );
@@ -149,6 +153,7 @@ function Commands({ batch, short }: { batch: Batch; short: string }) {
   };
   return (
     <span className="page-actions">
+      <TakeOut of={{ batch_id: batch.batch_id }} />
       {ended && again > 0 && (
         <button type="button" className="btn" disabled={busy} onClick={() => void does(() => retryBatches([batch.batch_id]))}>
           {TEXT.batch.retry(again)}
@@ -233,17 +238,8 @@ const described = (file: FileView) =>
   [file.page_count !== null && TEXT.pages(file.page_count), bytes(file.file_size)].filter(Boolean).join(" · ");
 
 function Log({ view }: { view: BatchView }) {
-  const [asked] = useAsked(view.batch_id, () => history(view.collection_id, view.batch_id));
-  const [since, hear] = useState<readonly AnyFeedMessage[]>([]);
-  useEffect(() => {
-    hear([]);
-    return listen((message) => message.batch_id === view.batch_id && hear((before) => [...before, message]));
-  }, [view.batch_id]);
-  const lines = useMemo(() => {
-    const early = asked.is === "there" ? asked.value : [];
-    const last = early.at(-1)?.seq ?? 0;
-    return story([...early, ...since.filter((message) => message.seq > last)]);
-  }, [asked, since]);
+  const [messages, asked] = useHistory(view.batch_id);
+  const lines = useMemo(() => story(messages), [messages]);
   return (
     <section aria-labelledby="log">
       <h2 id="log" className="section">

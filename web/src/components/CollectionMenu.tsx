@@ -1,8 +1,9 @@
 // The collections that there are, with what works in each; a name that is none yet starts one.
 
+import type { CollectionView } from "@quire/client/contract";
 import { FocusableItem, Menu, MenuItem } from "@szhsin/react-menu";
 import { useState } from "react";
-import { asksForToken, type Collection, collections } from "../api/server";
+import { asksForToken, collections } from "../api/server";
 import { claims, opens, token } from "../session";
 import { TEXT } from "../texts";
 import { addressOf } from "../view";
@@ -16,7 +17,7 @@ const openCollection = (collection: string) =>
   go(addressOf({ collection, tab: "all", q: "", inText: false, sort: "newest", file: null }));
 
 export function CollectionMenu({ collection }: { collection: string }) {
-  const [known, know] = useState<readonly Collection[]>([]);
+  const [known, know] = useState<readonly CollectionView[]>([]);
   const [typed, type] = useState("");
   const words = typed.trim();
   const found = known.filter((each) => each.collection_id.toLowerCase().includes(words.toLowerCase()));

@@ -1,10 +1,10 @@
 // The files, as many rows as are in sight: selection, keys, a menu for each, and more as a person scrolls.
 
+import type { FileView } from "@quire/client/contract";
 import { ControlledMenu, MenuItem } from "@szhsin/react-menu";
 import { defaultRangeExtractor, useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { retryFiles } from "../commands";
-import type { FileView } from "../contract";
 import type { Files } from "../files";
 import { flights, standing } from "../flight";
 import { useKeys, useNarrow, useNow } from "../hooks";

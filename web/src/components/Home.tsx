@@ -2,8 +2,6 @@
 
 import { useEffect, useMemo, useRef } from "react";
 import { said } from "../api/http";
-import { knowsRequests } from "../api/older";
-import { asksForToken, exported } from "../api/server";
 import { useCounts } from "../counts";
 import { Files } from "../files";
 import { sendings } from "../sending/uploads";
@@ -13,10 +11,11 @@ import { TEXT } from "../texts";
 import { addressOf, SORTS, STATUS_OF, TABS, type Tab, type View } from "../view";
 import { DropBar, type useChoosers } from "./Drop";
 import { Empty } from "./Empty";
-import { Failures } from "./Failures";
+import { Failures, useReasons } from "./Failures";
 import { FileTable } from "./FileTable";
 import { Icon } from "./Icon";
 import { go, To } from "./Link";
+import { TakeOut } from "./TakeOut";
 
 const MOST_SORTED = 5000;
 const WORKING_MS = 1000;
@@ -40,7 +39,7 @@ export function Home({ view, choosers, active, blank }: Props) {
       collection_id: collection,
       status: STATUS_OF[tab],
       q: q || undefined,
-      in: q && inText ? "text" : undefined,
+      ...(q && inText ? { in: "text" } : {}),
     });
   }, [collection, tab, q, inText]);
   useShownAtOnce(tab, listing.items.length, listing.fresh, sending > 0);
@@ -56,7 +55,8 @@ export function Home({ view, choosers, active, blank }: Props) {
       <DropBar {...choosers} />
       <Tabs view={view} />
       {q && <Words view={view} />}
-      {tab === "failed" && !q && items.length > 0 && <Failures files={items} />}
+      {tab === "failed" && !q && <FailedOf files={items} more={listing.more} />}
+      {q && listing.unindexed > 0 && <p className="hint">{TEXT.table.unindexed(listing.unindexed)}</p>}
       {sort !== "newest" && listing.more && listing.items.length >= MOST_SORTED && (
         <p className="hint">{TEXT.table.partial(MOST_SORTED)}</p>
       )}
@@ -125,11 +125,7 @@ const sorted = (items: typeof EMPTY, sort: View["sort"]) => (sort === "newest" ?
 
 function Tabs({ view }: { view: View }) {
   const counts = useCounts();
-  const all = counts && Object.values(counts).reduce((sum, each) => sum + each, 0);
-  const count = (tab: Tab) => {
-    const status = STATUS_OF[tab] as keyof NonNullable<typeof counts> | undefined;
-    return status ? (counts?.[status] ?? null) : all;
-  };
+  const count = (tab: Tab) => counts?.[STATUS_OF[tab] ?? "total"] ?? null;
   const shown = TABS.filter((tab) => tab !== "cancelled" || view.tab === "cancelled" || (count("cancelled") ?? 0) > 0);
   return (
     <div className="tabs-line">
@@ -152,21 +148,22 @@ function Tabs({ view }: { view: View }) {
         </select>
         <Icon name="down" size={16} />
       </label>
-      {knowsRequests() && !asksForToken() && (
-        <a className="btn ghost wide-only" href={exported("text", "zip", { collection_id: view.collection })} download>
-          <Icon name="download" size={16} />
-          {TEXT.table.downloadAll}
-        </a>
-      )}
+      <span className="wide-only">
+        <TakeOut of={{ collection_id: view.collection }} quiet />
+      </span>
     </div>
   );
 }
 
+function FailedOf({ files: some, more }: { files: typeof EMPTY; more: boolean }) {
+  const reasons = useReasons(some);
+  return <Failures reasons={reasons} hint={more && TEXT.failures.showing(some.length)} />;
+}
+
 /** Where the words are looked for. */
 function Words({ view }: { view: View }) {
-  if (!knowsRequests()) return null;
   return (
-    <nav className="words" aria-label={TEXT.header.searchText}>
+    <nav className="words" aria-label={TEXT.header.searchIn}>
       <To href={addressOf({ ...view, inText: false })} aria-current={view.inText ? undefined : "true"}>
         {TEXT.header.inName}
       </To>
@@ -178,10 +175,15 @@ function Words({ view }: { view: View }) {
 }
 
 function Nothing({ view }: { view: View }) {
-  const status = STATUS_OF[view.tab] as keyof typeof TEXT.table.noneIs | undefined;
+  const status = STATUS_OF[view.tab];
   return (
     <div className="nothing">
-      <p>{view.q ? TEXT.table.noneFound(view.q) : status ? TEXT.table.noneIs[status] : TEXT.table.none}</p>
+      <p>{view.q ? TEXT.table.noneFound(view.q, view.inText) : status ? TEXT.table.noneIs[status] : TEXT.table.none}</p>
+      {view.q && !view.inText && (
+        <To className="btn" href={addressOf({ ...view, inText: true })}>
+          {TEXT.table.searchTexts}
+        </To>
+      )}
       {view.q && (
         <To className="btn" href={addressOf({ ...view, q: "" })}>
           {TEXT.table.clearSearch}

@@ -1,13 +1,12 @@
 // On a phone: what happens now, in one line at the foot of the page, which opens.
 
 import { useState } from "react";
-import { useNow } from "../hooks";
 import { live } from "../live";
-import { nameOf, requests } from "../requests";
+import { useName, usePace } from "../requests";
 import { running, sendings } from "../sending/uploads";
 import { left, number } from "../state/format";
 import { useStore } from "../state/store";
-import { pace } from "../state/uploads";
+import type { Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { Bar, Sent } from "./Bar";
 import { Dialog } from "./Dialog";
@@ -31,32 +30,11 @@ export function NowBar() {
 }
 
 function Summary() {
-  const now = useNow();
   const uploads = useStore(live, (each) => each.uploads);
-  const items = useStore(requests, (all) => all.items);
   const sent = useStore(sendings).filter(({ phase }) => running(phase) || phase === "checking");
   const [upload] = uploads.filter((each) => each.active);
   const [sending] = sent;
-  if (upload) {
-    const at = pace(upload, now);
-    const name = nameOf(upload.request_id, upload, items);
-    return (
-      <>
-        <span className="now-line">
-          <b>
-            <bdi>{name}</bdi>
-          </b>
-          <span>
-            {number(upload.processed + upload.failed + upload.cancelled)} {TEXT.now.of(upload.total)}
-            {upload.failed > 0 && <em className="bad"> · {TEXT.title.failed(upload.failed)}</em>}
-            {at && ` · ${left(at.left)}`}
-          </span>
-          <Icon name="up" />
-        </span>
-        <Bar of={upload} label={TEXT.now.progressOf(name)} />
-      </>
-    );
-  }
+  if (upload) return <Going upload={upload} />;
   if (sending)
     return (
       <>
@@ -75,5 +53,26 @@ function Summary() {
       <span>{TEXT.now.nothing}</span>
       <Icon name="up" />
     </span>
+  );
+}
+
+function Going({ upload }: { upload: Upload }) {
+  const at = usePace(upload.request_id);
+  const name = useName(upload);
+  return (
+    <>
+      <span className="now-line">
+        <b>
+          <bdi>{name}</bdi>
+        </b>
+        <span>
+          {number(upload.processed + upload.failed + upload.cancelled)} {TEXT.now.of(upload.total)}
+          {upload.failed > 0 && <em className="bad"> · {TEXT.title.failed(upload.failed)}</em>}
+          {at?.left != null && ` · ${left(at.left)}`}
+        </span>
+        <Icon name="up" />
+      </span>
+      <Bar of={upload} label={TEXT.now.progressOf(name)} />
+    </>
   );
 }

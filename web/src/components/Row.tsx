@@ -1,8 +1,8 @@
 // A row of the table: a file, how it stands, what can be done with it.
 
-import { type MouseEvent, memo } from "react";
+import type { FilePosition, FileView, Match } from "@quire/client/contract";
+import { type MouseEvent, memo, type ReactNode } from "react";
 import { linked } from "../api/server";
-import type { FilePosition, FileView } from "../contract";
 import type { Standing } from "../state/fold";
 import { age, bytes, exactly, number } from "../state/format";
 import { lasting, openOriginal, saveText } from "../take";
@@ -118,11 +118,29 @@ function Beneath({ file, standing, position }: Pick<RowProps, "file" | "standing
     const words = position.pages ? TEXT.table.reading(position.page ?? 0, position.pages) : TEXT.table.stage[position.stage];
     return <span className="beneath">{words}</span>;
   }
+  const [match] = file.matches ?? [];
+  if (match) return <Snippet of={match} />;
   const folder = file.path?.includes("/") ? file.path.slice(0, file.path.lastIndexOf("/")) : null;
   const notice = standing === "processed" && file.notices[0];
   if (notice) return <span className="beneath warn">{notice.message}</span>;
   return (
     <span className="beneath">{folder ? <bdi>{folder}</bdi> : (file.title ?? TEXT.table.quire(file.batch_id.slice(0, 8)))}</span>
+  );
+}
+
+/** Where its text holds what was looked for: plain text, and which signs of it are marked. */
+function Snippet({ of: { page, snippet, hits } }: { of: Match }) {
+  const signs = [...snippet];
+  const parts: ReactNode[] = [];
+  let from = 0;
+  for (const [start, end] of hits) {
+    parts.push(signs.slice(from, start).join(""), <mark key={start}>{signs.slice(start, end).join("")}</mark>);
+    from = end;
+  }
+  return (
+    <span className="beneath snippet">
+      {TEXT.table.onPage(page)} · <bdi>{[...parts, signs.slice(from).join("")]}</bdi>
+    </span>
   );
 }
 

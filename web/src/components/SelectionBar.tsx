@@ -1,12 +1,12 @@
 // What can be done with many files at once.
 
+import type { FileView } from "@quire/client/contract";
 import { useState } from "react";
 import { cancelBatches, retryFiles } from "../commands";
-import type { FileView } from "../contract";
 import { live } from "../live";
 import { TERMINAL } from "../state/fold";
 import { useStore } from "../state/store";
-import { gathering, saveArchive } from "../take";
+import { gathering, saveArchive, saveReport } from "../take";
 import { TEXT } from "../texts";
 import { Question } from "./Dialog";
 
@@ -43,6 +43,9 @@ export function SelectionBar({ files, onClear }: { files: readonly FileView[]; o
           </button>
           <button type="button" className="btn" onClick={() => void saveArchive(files, "original")}>
             {TEXT.table.getOriginals}
+          </button>
+          <button type="button" className="btn" onClick={() => saveReport(files)}>
+            {TEXT.table.getReport}
           </button>
         </>
       )}

@@ -2,15 +2,14 @@
 // once, changed in place.
 
 import { memo, type PointerEvent, useId, useState } from "react";
-import { cancelBatches } from "../commands";
+import { cancelUpload } from "../commands";
 import { useNow } from "../hooks";
-import { nameOf, requests } from "../requests";
+import { useName, usePace } from "../requests";
 import { Router } from "../router";
 import { dismiss, running, type Sending } from "../sending/uploads";
 import { type Batch, settled, TERMINAL } from "../state/fold";
 import { left, number } from "../state/format";
-import { useStore } from "../state/store";
-import { pace, shown, type Upload } from "../state/uploads";
+import { shown, type Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { Bar } from "./Bar";
 import { Question } from "./Dialog";
@@ -57,21 +56,22 @@ function told(upload: Upload, sending: Sending | undefined): string {
 }
 
 function Title({ sending, upload }: Props) {
-  const items = useStore(requests, (all) => all.items);
-  if (upload)
-    return (
-      <To href={Router.Upload({ request: upload.request_id })}>
-        <bdi>{sending?.name || nameOf(upload.request_id, upload, items)}</bdi>
-      </To>
-    );
+  if (upload) return <Known upload={upload} />;
   if (!sending) return null;
   if (sending.phase === "checking") return <>{TEXT.sending.checking(sending.count)}</>;
   return <bdi>{sending.phase === "interrupted" ? TEXT.sending.interrupted(sending.name) : sending.name}</bdi>;
 }
 
+function Known({ upload }: { upload: Upload }) {
+  return (
+    <To href={Router.Upload({ request: upload.request_id })}>
+      <bdi>{useName(upload)}</bdi>
+    </To>
+  );
+}
+
 function Reading({ upload }: { upload: Upload }) {
-  const items = useStore(requests, (all) => all.items);
-  const name = nameOf(upload.request_id, upload, items);
+  const name = useName(upload);
   const drawn = shown(upload.batches, QUIRES_SHOWN);
   const waiting = upload.batches.filter((batch) => batch.status === "queued" && !drawn.includes(batch)).length;
   const next = upload.batches.find((batch) => batch.status === "queued" && !settled(batch));
@@ -103,7 +103,7 @@ function Reading({ upload }: { upload: Upload }) {
 }
 
 function Facts({ upload }: { upload: Upload }) {
-  const at = pace(upload, useNow());
+  const at = usePace(upload.request_id);
   return (
     <p className="facts">
       <span>
@@ -124,7 +124,7 @@ function Facts({ upload }: { upload: Upload }) {
           <b>{at.perSecond.toFixed(1)}</b> {TEXT.now.perSecond}
         </span>
       )}
-      {at && <span className="end">{TEXT.now.left(left(at.left))}</span>}
+      {at?.left != null && <span className="end">{TEXT.now.left(left(at.left))}</span>}
     </p>
   );
 }
@@ -169,7 +169,6 @@ const held = (event: PointerEvent<HTMLElement>) => event.currentTarget.setPointe
 function Actions({ upload, name }: { upload: Upload; name: string }) {
   const [asked, ask] = useState(false);
   const rest = upload.total - upload.processed - upload.failed - upload.cancelled;
-  const active = upload.batches.filter((batch) => !TERMINAL.has(batch.status)).map((batch) => batch.batch_id);
   return (
     <div className="actions">
       <button type="button" className="btn bad" onPointerDown={held} onClick={() => ask(true)}>
@@ -183,7 +182,7 @@ function Actions({ upload, name }: { upload: Upload; name: string }) {
           title={TEXT.now.cancelTitle(name)}
           text={TEXT.now.cancelText(rest, upload.total - rest)}
           stay={TEXT.now.cancelNo}
-          choices={[{ label: TEXT.now.cancelYes(rest), bad: true, does: () => void cancelBatches(active) }]}
+          choices={[{ label: TEXT.now.cancelYes(rest), bad: true, does: () => void cancelUpload(upload.request_id) }]}
           onClose={() => ask(false)}
         />
       )}

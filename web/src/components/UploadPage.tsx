@@ -1,44 +1,44 @@
 // An upload: all of its quires, each drawn as its sheets, and why files of it failed.
 
 import { useEffect, useState } from "react";
-import { knowsRequests } from "../api/older";
-import { files as askFiles, batchesOf, exported } from "../api/server";
-import { cancelBatches, retryUpload } from "../commands";
-import { useAsked, useNow } from "../hooks";
-import { learnBatches, live } from "../live";
-import { nameOf, requests } from "../requests";
+import { batchesOf, failures, request } from "../api/server";
+import { cancelUpload, retryUpload } from "../commands";
+import { useAsked } from "../hooks";
+import { follow, learnBatches, live } from "../live";
+import { useName, usePace } from "../requests";
 import { type Batch, settled, TERMINAL } from "../state/fold";
-import { between, duration, exactly } from "../state/format";
+import { between, duration, exactly, left } from "../state/format";
 import { useStore } from "../state/store";
-import { pace, type Upload } from "../state/uploads";
+import type { Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { Bar } from "./Bar";
 import { homeOf, Unknown } from "./BatchPage";
 import { Question } from "./Dialog";
 import { Failures } from "./Failures";
 import { To } from "./Link";
+import { TakeOut } from "./TakeOut";
 import { Quire } from "./UploadCard";
 import { Outcome } from "./UploadedFilesSidebar";
 
 export function UploadPage({ id, collection }: { id: string; collection: string }) {
   const ready = useStore(live, (now) => now.ready);
+  const followed = useStore(live, (now) => now.collection);
   const upload = useStore(live, (now) => now.uploads.find((each) => each.request_id === id));
-  const [asked] = useAsked(`${collection} ${id} ${ready}`, async () => {
-    if (!ready) return null;
-    const views = await batchesOf(collection, id);
-    learnBatches(views);
-    return views.length;
-  });
-  if (upload) return <Page upload={upload} collection={collection} />;
+  const [asked] = useAsked(id, () => request(id));
+  const own = asked.is === "there" ? asked.value.collection_id : null;
+  useEffect(() => {
+    if (asked.is !== "loading") follow(own ?? collection);
+  }, [asked.is, own, collection]);
+  useEffect(() => {
+    if (own && ready && followed === own) void batchesOf(own, id).then(learnBatches, () => undefined);
+  }, [own, id, ready, followed]);
+  if (upload) return <Page upload={upload} collection={own ?? collection} />;
   if (asked.is === "failed") return <Unknown error={asked.error} text={TEXT.upload.unknown} collection={collection} />;
-  if (asked.is === "there" && asked.value === 0)
-    return <Unknown error={null} text={TEXT.upload.unknown} collection={collection} />;
   return <p className="hint nothing">{TEXT.table.loading}</p>;
 }
 
 function Page({ upload, collection }: { upload: Upload; collection: string }) {
-  const items = useStore(requests, (all) => all.items);
-  const name = nameOf(upload.request_id, upload, items);
+  const name = useName(upload);
   const next = upload.batches.find((batch) => batch.status === "queued" && !settled(batch));
   return (
     <div className="page-of">
@@ -52,7 +52,7 @@ function Page({ upload, collection }: { upload: Upload; collection: string }) {
           <bdi>{name}</bdi>
         </h1>
         {!upload.active && <Outcome of={upload} />}
-        <Commands upload={upload} name={name} collection={collection} />
+        <Commands upload={upload} name={name} />
       </header>
       <div className="card strip">
         <Bar of={upload} label={TEXT.now.progressOf(name)} />
@@ -74,8 +74,7 @@ function Page({ upload, collection }: { upload: Upload; collection: string }) {
 }
 
 function Numbers({ upload }: { upload: Upload }) {
-  const now = useNow();
-  const at = pace(upload, now);
+  const at = usePace(upload.request_id);
   const took = between(upload.started_at, upload.ended_at);
   const waiting = upload.total - upload.processed - upload.failed - upload.cancelled - upload.working;
   return (
@@ -83,20 +82,19 @@ function Numbers({ upload }: { upload: Upload }) {
       <span>{TEXT.now.facts(upload.total, upload.batches.length)}</span>
       <span>{TEXT.now.sheets(upload.processed, upload.failed, upload.cancelled, upload.working, waiting)}</span>
       <span className="end">
-        {at
-          ? TEXT.now.left(duration(at.left))
+        {at?.left != null
+          ? TEXT.now.left(left(at.left))
           : `${exactly(upload.created_at)}${took === null ? "" : ` · ${TEXT.earlier.took(duration(took))}`}`}
       </span>
     </p>
   );
 }
 
-function Commands({ upload, name, collection }: { upload: Upload; name: string; collection: string }) {
+function Commands({ upload, name }: { upload: Upload; name: string }) {
   const [asked, ask] = useState(false);
   const [busy, setBusy] = useState(false);
   const again = upload.failed + upload.cancelled;
   const rest = upload.total - upload.processed - again;
-  const active = upload.batches.filter((batch) => !TERMINAL.has(batch.status)).map((batch) => batch.batch_id);
   const does = async (what: () => Promise<boolean>) => {
     setBusy(true);
     await what();
@@ -104,18 +102,9 @@ function Commands({ upload, name, collection }: { upload: Upload; name: string; 
   };
   return (
     <span className="page-actions">
-      {knowsRequests() && (
-        <a className="btn" href={exported("text", "zip", { request_id: upload.request_id })} download>
-          {TEXT.table.downloadAll}
-        </a>
-      )}
+      <TakeOut of={{ request_id: upload.request_id }} />
       {!upload.active && again > 0 && (
-        <button
-          type="button"
-          className="btn"
-          disabled={busy}
-          onClick={() => void does(() => retryUpload(collection, upload.request_id))}
-        >
+        <button type="button" className="btn" disabled={busy} onClick={() => void does(() => retryUpload(upload.request_id))}>
           {TEXT.batch.retry(again)}
         </button>
       )}
@@ -129,7 +118,7 @@ function Commands({ upload, name, collection }: { upload: Upload; name: string; 
           title={TEXT.now.cancelTitle(name)}
           text={TEXT.now.cancelText(rest, upload.total - rest)}
           stay={TEXT.now.cancelNo}
-          choices={[{ label: TEXT.now.cancelYes(rest), bad: true, does: () => void does(() => cancelBatches(active)) }]}
+          choices={[{ label: TEXT.now.cancelYes(rest), bad: true, does: () => void does(() => cancelUpload(upload.request_id)) }]}
           onClose={() => ask(false)}
         />
       )}
@@ -137,18 +126,20 @@ function Commands({ upload, name, collection }: { upload: Upload; name: string; 
   );
 }
 
-const MOST_ASKED = 10;
-
-/** The failed files of the batches that have some. */
+/** Asked for again whenever their number changes. */
 function FailedOf({ upload }: { upload: Upload }) {
-  const some = upload.batches.filter((batch) => batch.failed).slice(0, MOST_ASKED);
-  const key = some.map((batch) => `${batch.batch_id} ${batch.failed}`).join(" ");
-  const [asked, again] = useAsked(key, async () =>
-    (await Promise.all(some.map(({ batch_id }) => askFiles({ batch_id, status: "failed", limit: 100 })))).flatMap(
-      (page) => page.items,
-    ),
+  const { request_id, failed, active, batches } = upload;
+  const [asked] = useAsked(`${request_id} ${failed} ${active}`, () => failures(request_id));
+  if (asked.is !== "there") return null;
+  const some = batches.some((batch) => batch.failed && TERMINAL.has(batch.status));
+  return (
+    <Failures
+      reasons={asked.value.map(({ code, count }) => ({
+        code,
+        count,
+        ready: some ? count : 0,
+        retry: () => void retryUpload(request_id, [code]),
+      }))}
+    />
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once more, when it has ended
-  useEffect(() => again(), [upload.active]);
-  return asked.is === "there" && asked.value.length ? <Failures files={asked.value} /> : null;
 }

@@ -1,7 +1,7 @@
 // What happens now, and what happened earlier: a card for each upload that is sent or read, a line for each that has ended.
 
+import type { RequestView } from "@quire/client/contract";
 import { memo, useEffect, useMemo, useState } from "react";
-import type { Request } from "../api/server";
 import { retryUpload } from "../commands";
 import { useNow } from "../hooks";
 import { live } from "../live";
@@ -72,24 +72,24 @@ export interface Past {
   readonly ended_at: string | null;
 }
 
-/** The ended ones, of the list and of what has ended since; what is known live is newer. */
-export function past(uploads: readonly Upload[], items: readonly Request[]): readonly Past[] {
-  const known = new Map(uploads.map((upload) => [upload.request_id, upload]));
-  const listed = items
-    .filter((item) => item.ended_at && !known.has(item.request_id))
-    .map((item) => ({ ...item, ...item.files, name: nameOf(item.request_id, null, items) }));
-  const ended = uploads
+/** The ended ones: as they are listed, and those that have ended since. */
+export function past(uploads: readonly Upload[], listing: readonly RequestView[]): readonly Past[] {
+  const known = new Map(listing.map((item) => [item.request_id, item]));
+  const later = uploads.filter(({ request_id, ended_at }) => (ended_at ?? "") > (known.get(request_id)?.ended_at ?? ""));
+  const live = new Set(uploads.filter((upload) => upload.active).map((upload) => upload.request_id));
+  for (const { request_id } of later) live.add(request_id);
+  const listed = listing.filter((item) => !live.has(item.request_id)).map((item) => ({ ...item, ...item.files }));
+  const ended = later
     .filter((upload) => !upload.active && !arriving(upload))
-    .map((upload) => ({ ...upload, name: nameOf(upload.request_id, upload, items) }));
+    .map((upload) => ({ ...upload, name: nameOf(upload) }));
   return [...listed, ...ended].sort((a, b) => ((a.ended_at ?? "") < (b.ended_at ?? "") ? 1 : -1));
 }
 
 function Earlier({ uploads, sent }: { uploads: readonly Upload[]; sent: readonly Sending[] }) {
-  const { items, cursor } = useStore(requests);
-  const collection = useStore(live, (now) => now.collection) ?? "";
+  const { ended, cursor } = useStore(requests);
   const now = useNow();
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is still sent has not ended
-  const all = useMemo(() => past(uploads, items), [uploads, items, sent]);
+  const all = useMemo(() => past(uploads, ended), [uploads, ended, sent]);
   if (!all.length) return null;
   const days = Map.groupBy(all, (each) => day(each.ended_at ?? each.created_at, now));
   return (
@@ -102,7 +102,7 @@ function Earlier({ uploads, sent }: { uploads: readonly Upload[]; sent: readonly
           {date !== "Today" && <h3 className="day">{date}</h3>}
           <ul className="card lines">
             {some.map((each) => (
-              <Line key={each.request_id} of={each} collection={collection} />
+              <Line key={each.request_id} of={each} />
             ))}
           </ul>
         </div>
@@ -116,14 +116,14 @@ function Earlier({ uploads, sent }: { uploads: readonly Upload[]; sent: readonly
   );
 }
 
-const Line = memo(function Line({ of, collection }: { of: Past; collection: string }) {
+const Line = memo(function Line({ of }: { of: Past }) {
   const [busy, setBusy] = useState(false);
   const how = outcome({ active: false, ...of });
   const took = between(of.started_at, of.ended_at);
   const again = of.failed + of.cancelled;
   const retry = async () => {
     setBusy(true);
-    await retryUpload(collection, of.request_id);
+    await retryUpload(of.request_id);
     setBusy(false);
   };
   return (

@@ -1,16 +1,18 @@
 // A file, opened: its first page large, its text by page, what is to be known of it, what happened to it.
 
+import type { FileView } from "@quire/client/contract";
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { say } from "../announce";
 import { headers, Refused, refused, said } from "../api/http";
 import { file as askFile, linked } from "../api/server";
-import type { FileView } from "../contract";
 import { flights, standing as standingOf } from "../flight";
+import { useHistory } from "../history";
 import { useAsked, useNow } from "../hooks";
 import { listen, live } from "../live";
 import { Router } from "../router";
-import { age, bytes, exactly, number } from "../state/format";
+import { age, bytes, duration, exactly, number, toTheSecond } from "../state/format";
 import { useStore } from "../state/store";
+import { storyOf } from "../state/story";
 import { saveText } from "../take";
 import { REASON, STANDING, TEXT } from "../texts";
 import { Dialog } from "./Dialog";
@@ -29,10 +31,12 @@ const PAGES_AT_ONCE = 40;
 
 interface Props {
   readonly id: string;
+  /** What its text is looked through for at first. */
+  readonly words: string;
   readonly onClose: () => void;
 }
 
-export function Viewer({ id, onClose }: Props) {
+export function Viewer({ id, words, onClose }: Props) {
   const [asked, again] = useAsked(id, () => askFile(id));
   useEffect(() => listen((message) => message.type === "FILES_PROCESSED" && message.file_id === id && again()), [id, again]);
   const last = useRef<FileView | null>(null);
@@ -58,8 +62,9 @@ export function Viewer({ id, onClose }: Props) {
           <aside className="viewer-side">
             <FirstPage file={file} />
             <Facts file={file} />
+            <History file={file} />
           </aside>
-          <Reading file={file} />
+          <Reading file={file} words={words} />
         </div>
       )}
     </Dialog>
@@ -104,6 +109,7 @@ function Facts({ file }: { file: FileView }) {
       TEXT.viewer.fact.added,
       <time key="t" dateTime={file.created_at} title={exactly(file.created_at)}>{`${age(file.created_at, now)}`}</time>,
     ],
+    [TEXT.viewer.fact.took, file.duration_ms === null ? null : duration(file.duration_ms / 1000)],
     [
       TEXT.viewer.fact.quire,
       <To key="q" href={Router.Batch({ batch: file.batch_id })}>
@@ -140,8 +146,30 @@ function Facts({ file }: { file: FileView }) {
   );
 }
 
+function History({ file }: { file: FileView }) {
+  const [messages] = useHistory(file.batch_id);
+  const lines = useMemo(() => storyOf(messages, file.file_id), [messages, file.file_id]);
+  if (!lines.length) return null;
+  return (
+    <section aria-labelledby="history">
+      <h3 id="history" className="section">
+        {TEXT.viewer.history}
+      </h3>
+      <ol className="log">
+        {lines.map((line, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the story only grows at its end
+          <li key={place} className={line.bad ? "bad" : undefined}>
+            <time dateTime={line.at}>{toTheSecond(line.at)}</time>
+            <span>{line.text}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
 /** What to know, and the text. */
-function Reading({ file }: { file: FileView }) {
+function Reading({ file, words }: { file: FileView; words: string }) {
   return (
     <div className="viewer-text">
       {file.error_code && <p className="notice bad">{REASON[file.error_code]}</p>}
@@ -151,7 +179,7 @@ function Reading({ file }: { file: FileView }) {
           {notice.names?.length ? <bdi> {notice.names.join(", ")}</bdi> : null}
         </p>
       ))}
-      {file.links.text ? <Text file={file} /> : !file.error_code && <p className="hint">{TEXT.viewer.notYet}</p>}
+      {file.links.text ? <Text file={file} words={words} /> : !file.error_code && <p className="hint">{TEXT.viewer.notYet}</p>}
     </div>
   );
 }
@@ -163,7 +191,7 @@ async function pagesOf(file: FileView): Promise<readonly PageText[]> {
   return ((await answer.json()) as { pages: readonly PageText[] }).pages;
 }
 
-function Text({ file }: { file: FileView }) {
+function Text({ file, words }: { file: FileView; words: string }) {
   const [asked, again] = useAsked(`${file.file_id} ${file.updated_at}`, () => pagesOf(file));
   if (asked.is === "loading") return <p className="hint">{TEXT.viewer.loading}</p>;
   if (asked.is === "failed")
@@ -177,7 +205,7 @@ function Text({ file }: { file: FileView }) {
         </button>
       </div>
     );
-  return <Pages pages={asked.value} />;
+  return <Pages pages={asked.value} first={words} />;
 }
 
 interface Hit {
@@ -199,8 +227,8 @@ function hitsOf(pages: readonly PageText[], words: string): readonly Hit[] {
   return found;
 }
 
-function Pages({ pages }: { pages: readonly PageText[] }) {
-  const [typed, type] = useState("");
+function Pages({ pages, first }: { pages: readonly PageText[]; first: string }) {
+  const [typed, type] = useState(first);
   const words = useDeferredValue(typed.trim());
   const hits = useMemo(() => hitsOf(pages, words), [pages, words]);
   const [at, move] = useState(0);

@@ -1,16 +1,10 @@
 // The files of a batch on a time axis: each bar from its start to its end.
 
-import type { FileView } from "../contract";
+import type { FileView } from "@quire/client/contract";
 import { useNow } from "../hooks";
 import { type Batch, TERMINAL } from "../state/fold";
 import { duration } from "../state/format";
 import { TEXT } from "../texts";
-
-/** What a notifier says of a file's time; older ones do not. */
-interface Timed {
-  readonly started_at?: string | null;
-  readonly duration_ms?: number | null;
-}
 
 interface Span {
   readonly file: FileView;
@@ -18,7 +12,7 @@ interface Span {
   readonly to: number;
 }
 
-function spanOf(file: FileView & Timed, now: number): Span | null {
+function spanOf(file: FileView, now: number): Span | null {
   const started = file.started_at ? Date.parse(file.started_at) : null;
   const settled = file.processing_status === "processed" || file.processing_status === "failed";
   if (started === null) return null;

@@ -1,6 +1,6 @@
 // Which of the chosen files can be sent: what ingest would refuse is said before anything travels.
 
-import type { UploadLimits } from "../contract";
+import type { UploadLimits } from "@quire/client/contract";
 import { bytes } from "../state/format";
 import { TEXT } from "../texts";
 import type { Chosen } from "./gather";

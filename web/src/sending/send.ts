@@ -1,8 +1,8 @@
 // One attempt to send files: progress, and how it ended.
 
+import type { Accepted } from "@quire/client/contract";
 import { address, headers, Refused, refusal } from "../api/http";
 import { ingest } from "../api/server";
-import type { Accepted } from "../contract";
 import type { Chosen } from "./gather";
 
 export interface Order {

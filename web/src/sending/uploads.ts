@@ -1,10 +1,10 @@
 // Uploads that this page sends, each on its own: checked, sent, sent again by itself, stopped, taken up after a reload.
 
+import type { Accepted, BatchCreatedMessage } from "@quire/client/contract";
 import { announce } from "../announce";
 import { said } from "../api/http";
 import { config } from "../api/server";
 import { cancelBatches } from "../commands";
-import type { Accepted, BatchCreatedMessage } from "../contract";
 import { listen, live } from "../live";
 import { Store } from "../state/store";
 import type { Upload } from "../state/uploads";

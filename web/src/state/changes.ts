@@ -1,13 +1,16 @@
 // What each message of the feed changes in its batch. The compiler asks for a line here for each message there is.
 
-import type { AnyFeedMessage, FileMessage } from "../contract";
+import type { AnyFeedMessage, FileMessage } from "@quire/client/contract";
 import type { Batch, Sheet, Standing } from "./fold";
 
 type Changes = Partial<Batch>;
 type Table = { [Type in AnyFeedMessage["type"]]: (batch: Batch, message: Extract<AnyFeedMessage, { type: Type }>) => Changes };
 
 export const CHANGES: Table = {
-  BATCH_CREATED: (_, { files }) => ({
+  BATCH_CREATED: (batch, { files, request_id = null, request_name = null }) => ({
+    request_id: batch.request_id ?? request_id,
+    request_name,
+    vague: !(batch.request_id ?? request_id), // a message of an older Quire
     total: files.length,
     sheets: files.map(({ file_id, filename, size }) => ({ file_id, filename, size, standing: "queued" })),
   }),

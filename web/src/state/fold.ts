@@ -1,6 +1,6 @@
 // Where every batch of a collection stands: a pure fold over what the API shows of batches, and the messages of the feed.
 
-import type { AnyFeedMessage, BatchView, FilePosition, FileView } from "../contract";
+import type { AnyFeedMessage, BatchView, FilePosition, FileView } from "@quire/client/contract";
 import { CHANGES } from "./changes";
 
 export type Standing = FileView["processing_status"];
@@ -21,6 +21,7 @@ export interface Sheet {
 export interface Batch {
   readonly batch_id: string;
   readonly request_id: string | null;
+  readonly request_name: string | null;
   readonly policy: BatchView["policy"] | null;
   readonly status: Status;
   readonly generation: number;
@@ -83,7 +84,17 @@ export function take(batches: Batches, message: AnyFeedMessage): Batches {
 function seen(known: Batch | undefined, view: BatchView, as_of: number): Batch {
   const { files, in_flight, collection_id: _, worker: __, ...rest } = view;
   const sheets = files ? files.map(sheet) : null;
-  return { waiting_for: [], ...rest, in_flight: in_flight ?? [], sheets, as_of, told: known?.told ?? 0, vague: false };
+  const request_name = known?.request_name ?? null;
+  return {
+    waiting_for: [],
+    request_name,
+    ...rest,
+    in_flight: in_flight ?? [],
+    sheets,
+    as_of,
+    told: known?.told ?? 0,
+    vague: false,
+  };
 }
 
 const sheet = (file: FileView): Sheet => ({
@@ -99,6 +110,7 @@ function unknown({ batch_id, at, type }: AnyFeedMessage): Batch {
   return {
     batch_id,
     request_id: null,
+    request_name: null,
     policy: null,
     status: "queued",
     generation: 0,

@@ -1,6 +1,6 @@
 // The messages of a batch, folded into the lines that a person reads: many signs of life are one line. Pure.
 
-import type { AnyFeedMessage } from "../contract";
+import type { AnyFeedMessage } from "@quire/client/contract";
 import { TEXT } from "../texts";
 import { duration } from "./format";
 
@@ -12,6 +12,27 @@ export interface Line {
 }
 
 const E = TEXT.event;
+
+/** What happened to one file of the batch. */
+export function storyOf(messages: readonly AnyFeedMessage[], file: string): readonly Line[] {
+  const lines: Line[] = [];
+  let reading = false;
+  for (const message of messages) {
+    const { at } = message;
+    if (message.type === "BATCH_CREATED") lines.push({ at, text: E.accepted });
+    else if (message.type === "BATCH_PROCESSING_STARTED") reading = false;
+    else if (message.type === "BATCH_RETRY_REQUESTED" && message.file_ids.includes(file)) lines.push({ at, text: E.again });
+    else if (message.type === "FILES_PROCESSED" && message.file_id === file) {
+      reading = false;
+      lines.push({ at, text: E.file[message.status], bad: message.status === "failed" });
+    } else if (message.type === "BATCH_PROCESSING_PROGRESS" && !reading) {
+      const position = message.in_flight.find(({ file_id }) => file_id === file);
+      reading = position !== undefined;
+      if (position) lines.push({ at: position.started_at ?? at, text: E.reading });
+    }
+  }
+  return lines;
+}
 
 export function story(messages: readonly AnyFeedMessage[]): readonly Line[] {
   const lines: Line[] = [];

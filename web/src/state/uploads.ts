@@ -6,6 +6,8 @@ export type Outcome = "working" | "done" | "failed" | "cancelled";
 
 export interface Upload {
   readonly request_id: string;
+  /** Null where no message has told it. */
+  readonly name: string | null;
   readonly batches: readonly Batch[];
   readonly total: number;
   readonly processed: number;
@@ -54,6 +56,7 @@ function upload(request_id: string, batches: readonly Batch[]): Upload {
   const active = batches.some((batch) => !TERMINAL.has(batch.status));
   return {
     request_id,
+    name: batches.find((batch) => batch.request_name)?.request_name ?? null,
     batches,
     total: sum("total"),
     processed: sum("processed"),
@@ -77,15 +80,6 @@ const most = (some: readonly (string | null)[]) => times(some).at(-1) ?? null;
 export function outcome({ active, failed, cancelled }: Pick<Upload, "active" | "failed" | "cancelled">): Outcome {
   if (active) return "working";
   return failed ? "failed" : cancelled ? "cancelled" : "done";
-}
-
-/** Files a second and seconds left, at the pace since its first start; null while that cannot be said. */
-export function pace(upload: Upload, now: number): { perSecond: number; left: number } | null {
-  const done = upload.processed + upload.failed;
-  const rest = upload.total - done - upload.cancelled;
-  const spent = upload.started_at ? (now - Date.parse(upload.started_at)) / 1000 : 0;
-  if (!upload.active || !done || spent <= 0) return null;
-  return { perSecond: done / spent, left: (spent / done) * rest };
 }
 
 /** A shared file moves on without the others: which of the batches a card draws. Those that work, then the next one that waits. */

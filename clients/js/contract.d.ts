@@ -28,6 +28,15 @@ export interface Authenticated {
 }
 
 /**
+ * What one batch answered to a command to its request: 202, or the status and code of a problem.
+ */
+export interface BatchAnswer {
+  batch_id: string;
+  status: number;
+  code?: string;
+}
+
+/**
  * The batch was cancelled; files that had finished stay as they were.
  */
 export interface BatchCancelledMessage {
@@ -61,7 +70,15 @@ export interface BatchCompletedMessage {
 }
 
 /**
- * A batch was accepted and waits for a processor.
+ * Batches of a request; all of them, once the answer to the upload is there.
+ */
+export interface BatchCounts {
+  total: number;
+  ended: number;
+}
+
+/**
+ * A batch was accepted and waits for a processor; `request_name` where its request has one.
  */
 export interface BatchCreatedMessage {
   type: "BATCH_CREATED";
@@ -70,6 +87,8 @@ export interface BatchCreatedMessage {
   batch_id: string;
   at: string;
   files: readonly (CreatedFile)[];
+  request_id?: string;
+  request_name?: string;
 }
 
 /**
@@ -160,6 +179,16 @@ export interface BatchView {
 }
 
 /**
+ * A collection that has ever had a batch. `active`: batches that have not ended. `files`: how many stand where.
+ */
+export interface CollectionView {
+  collection_id: string;
+  last_seq: number;
+  active: number;
+  files: FileCounts;
+}
+
+/**
  * The 202 of a cancel or retry: the event is in the log.
  */
 export interface CommandAccepted {
@@ -205,7 +234,29 @@ export interface Error {
 }
 
 /**
- * A file became settled; a later one for the same file supersedes it. `notices` say what of it is not in its text.
+ * The files of a request that failed for one reason; `message` is the sentence that most of them have.
+ */
+export interface FailureView {
+  code: "batch_failed" | "corrupt" | "database_unavailable" | "disk_full" | "empty" | "encrypted" | "internal" | "not_a_pdf" | "object_corrupt" | "object_missing" | "out_of_memory" | "storage_unavailable" | "timeout" | "too_large" | "too_many_pages" | "worker_crashed";
+  count: number;
+  message: string;
+}
+
+/**
+ * How many files stand where; `total` is their sum.
+ */
+export interface FileCounts {
+  total: number;
+  queued: number;
+  processing: number;
+  processed: number;
+  failed: number;
+  cancelled: number;
+}
+
+/**
+ * A file became settled, so long after it came into work; a later one for the same file supersedes it. `notices` say what of
+ * it is not in its text.
  */
 export interface FileMessage {
   type: "FILES_PROCESSED";
@@ -221,12 +272,13 @@ export interface FileMessage {
   pages_read?: number;
   characters?: number;
   notices?: readonly (Notice)[];
+  duration_ms?: number;
   error_code?: "batch_failed" | "corrupt" | "database_unavailable" | "disk_full" | "empty" | "encrypted" | "internal" | "not_a_pdf" | "object_corrupt" | "object_missing" | "out_of_memory" | "storage_unavailable" | "timeout" | "too_large" | "too_many_pages" | "worker_crashed";
   error_message?: string;
 }
 
 /**
- * What is being worked on right now; `page` of `pages` while text is extracted.
+ * What is being worked on right now, since `started_at`; `page` of `pages` while text is extracted.
  */
 export interface FilePosition {
   file_id: string;
@@ -234,13 +286,15 @@ export interface FilePosition {
   page: number | null;
   pages: number | null;
   filename?: string;
+  started_at?: string;
 }
 
 /**
  * A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage. `position` is its place
  * in the batch, from 0; `path` where it lay in the folder that was uploaded.
  *
- * `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it.
+ * `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it. `started_at` is when it
+ * came into work, `duration_ms` how long it then took; null where that is not known, or not yet.
  */
 export interface FileView {
   file_id: string;
@@ -263,7 +317,10 @@ export interface FileView {
   sha256: string;
   created_at: string;
   updated_at: string;
+  started_at: string | null;
+  duration_ms: number | null;
   links: Links;
+  matches?: readonly (Match)[];
 }
 
 /**
@@ -273,6 +330,16 @@ export interface Links {
   original: string | null;
   text: string | null;
   thumbnail: string | null;
+}
+
+/**
+ * Where a file's text holds what was looked for. `hits` are stretches of the snippet, which is plain text: from its first
+ * character to the one after its last, counted in code points from 0.
+ */
+export interface Match {
+  page: number;
+  snippet: string;
+  hits: readonly (readonly [number, number])[];
 }
 
 /**
@@ -308,6 +375,35 @@ export interface RejectedFile {
   filename: string;
   code: string;
   message: string;
+}
+
+/**
+ * The 202 of a command to a request: at least one batch took it. Batches that it is not about are left out.
+ */
+export interface RequestCommandAccepted {
+  request_id: string;
+  batches: readonly (BatchAnswer)[];
+}
+
+/**
+ * An upload: all its batches as one. `bytes` are those of its files, `pages` those of the processed ones.
+ *
+ * `files_per_second` is that of the last 20 s while it works, and of all its time once it has ended. `eta_seconds` at this pace.
+ */
+export interface RequestView {
+  request_id: string;
+  collection_id: string;
+  name: string;
+  status: "cancelled" | "completed" | "completed_with_errors" | "failed" | "processing" | "queued";
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  batches: BatchCounts;
+  files: FileCounts;
+  bytes: number;
+  pages: number;
+  files_per_second: number | null;
+  eta_seconds: number | null;
 }
 
 /**
