@@ -14,7 +14,7 @@ WEB := $(shell find web/src web/public clients/js -type f) $(wildcard web/*.json
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-deploy chaos bench images requirements manifests docs screenshots lint fmt clean
+.PHONY: help setup run demo test test-page test-deploy chaos bench images requirements manifests docs screenshots lint fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -29,6 +29,9 @@ demo: $(READY) ## Submit the samples to the running stack and check every outcom
 
 test: $(READY) $(PAGE) ## Run all tests, in two processes; ARGS="tests/schemas -k fold" for some
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-page: $(READY) $(PAGE) ## Try the page in a browser at length; make test does so in short
+	@$(BIN)/python -m pytest -m page tests/page $(ARGS)
 
 test-deploy: $(READY) ## Run the tests of images, Compose and Kubernetes too, on the Docker engine and the cluster that are reachable
 	@$(BIN)/python -m pytest -m 'live or not live' tests/deploy $(ARGS)

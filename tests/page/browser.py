@@ -19,8 +19,6 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 PRESS_MS = 120
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
-OLDER = "/api/requests"
-"""A notifier without it answers 404, which the browser writes down; the page then makes requests from batches."""
 
 
 def chromium() -> str:
@@ -53,7 +51,7 @@ class Visit:
         page.set_default_timeout(PATIENCE_MS)
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and OLDER not in message.location["url"]:
+        if message.type in ("error", "warning"):
             self.wrong.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     async def open(self, path: str) -> None:
@@ -79,8 +77,16 @@ class Visit:
     async def drop(self, *paths: Path, at: tuple[int, int] = (200, 300)) -> None:
         session = await self.page.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-        for kind in ("dragEnter", "dragOver", "drop"):
+
+        async def drag(kind: str) -> None:
             await session.send("Input.dispatchDragEvent", {"type": kind, "x": at[0], "y": at[1], "data": data})
+
+        await drag("dragEnter")
+        await drag("dragOver")
+        await expect(self.page.locator(".overlay")).to_be_visible()
+        await drag("dragOver")  # the page has said by now that it takes them
+        await drag("drop")
+        await expect(self.page.locator(".overlay")).to_have_count(0)
 
     async def press(self, what: Locator) -> None:
         """As a person does: down, and up a while later, at the same place."""

@@ -56,13 +56,13 @@ def collection() -> str:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Callable[..., Path]:
-    """A folder of so many PDFs."""
+    """A folder of so many PDFs; `slow` ones have so many pages."""
 
-    def make(count: int, *, slow: bool = False, name: str = "scans", **more: Any) -> Path:
+    def make(count: int, *, slow: int = 0, name: str = "scans", **more: Any) -> Path:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         for number in range(count):
-            content = slow_pdf(f"{name} {number}", 80) if slow else simple_pdf(f"{name} {number}", **more)
+            content = slow_pdf(f"{name} {number}", slow) if slow else simple_pdf(f"{name} {number}", **more)
             (folder / f"{name}-{number:04}.pdf").write_bytes(content)
         return folder
 

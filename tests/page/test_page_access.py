@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,8 @@ from tests.integration.test_access import SECRET, bearer, token
 from tests.page.browser import Browser, Visit, visiting
 from tests.page.conftest import PDFS
 from tests.samples_pdf import simple_pdf
+
+pytestmark = pytest.mark.page
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +105,21 @@ async def test_links_are_fresh_when_they_are_clicked(entering: Visit, closed: Cl
     assert (await download.value).suggested_filename == "Old ledger.txt"
     asked = {url.split("?")[0].rpartition("/")[2]: status for url, status in got if "/original" in url or "/text" in url}
     assert asked == {"original": 200, "text": 200}
+
+
+async def test_an_upload_is_taken_out_by_a_signed_link(entering: Visit, closed: Client) -> None:
+    """A browser sends no token with a download."""
+    answer = await closed.http.post(
+        f"{closed.quire.ingest_url}/api/documents/process?collection_id=mine",
+        headers=bearer(token()),
+        files=[("f", ("To be taken.pdf", simple_pdf("To be taken")))],
+    )
+    await use(entering, token())
+    await entering.live()
+    await entering.open(f"/uploads/{answer.json()['request_id']}")
+    await expect(entering.row("To be taken.pdf")).to_contain_text("Done")
+    await entering.button("Download").click()
+    async with entering.page.expect_download() as download:
+        await entering.page.get_by_role("menuitem", name="The PDFs").click()
+    with zipfile.ZipFile(await (await download.value).path()) as archive:
+        assert archive.namelist() == ["To be taken.pdf"]

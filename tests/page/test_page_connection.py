@@ -15,6 +15,8 @@ from tests.integration.stack import Quire, Stack
 from tests.page.browser import Browser, Visit, visiting
 from tests.page.conftest import PDFS
 
+pytestmark = pytest.mark.page
+
 Made = Callable[..., Path]
 RECEIPT = ("Receipt.pdf", (PDFS / "Receipt.pdf").read_bytes())
 
@@ -147,7 +149,7 @@ async def test_a_file_that_is_not_there_is_said_so(visit: Visit, collection: str
 async def test_rows_are_true_although_they_could_not_be_fetched(
     visit: Visit, client: Client, collection: str, made: Made
 ) -> None:
-    files = [(path.name, path.read_bytes()) for path in sorted(made(3, slow=True, name="slow").iterdir())]
+    files = [(path.name, path.read_bytes()) for path in sorted(made(3, slow=80, name="slow").iterdir())]
     [batch] = await client.accepted(files, collection_id=collection)
     await visit.open(f"/collections/{collection}")
     await expect(visit.page.locator(".file-link")).to_have_count(3)

@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 from tests.integration.client import Client
 from tests.page.browser import Browser, Visit, visiting
 from tests.page.conftest import PDFS
+
+pytestmark = pytest.mark.page
 
 Made = Callable[..., Path]
 PRESSES = 12
@@ -21,7 +24,7 @@ async def test_a_slow_press_on_cancel_always_takes_effect_while_messages_come(
 ) -> None:
     await visit.open(f"/collections/{collection}")
     await visit.live()
-    files = [(path.name, path.read_bytes()) for path in sorted(made(100, slow=True).iterdir())]
+    files = [(path.name, path.read_bytes()) for path in sorted(made(60, slow=600).iterdir())]
     asking = asyncio.create_task(client.accepted(files, collection_id=collection))
     cancel = visit.button("Cancel the rest")
     dialog = visit.page.get_by_role("dialog")
@@ -97,6 +100,7 @@ async def test_everything_is_done_with_the_keyboard_alone(visit: Visit, client: 
     menu = visit.button(re.compile("^Collection:"))  # type: ignore[arg-type]
     await menu.focus()
     await press("Enter")
+    await expect(visit.page.get_by_label("Find or name a collection")).to_be_focused()
     await visit.page.keyboard.type("a-new-one")
     await press("Enter")
     await expect(visit.page.get_by_role("heading", name="Drop PDFs anywhere")).to_be_visible()
@@ -105,7 +109,7 @@ async def test_everything_is_done_with_the_keyboard_alone(visit: Visit, client: 
 async def test_a_phone_shows_list_first_and_now_at_the_foot(
     browser: Browser, client: Client, collection: str, made: Made
 ) -> None:
-    files = [(path.name, path.read_bytes()) for path in sorted(made(60, slow=True, name="slow").iterdir())]
+    files = [(path.name, path.read_bytes()) for path in sorted(made(60, slow=80, name="slow").iterdir())]
     async with visiting(browser, client.quire.notifier_url, width=320, height=640, has_touch=True, is_mobile=True) as visit:
         await visit.open(f"/collections/{collection}")
         await visit.live()

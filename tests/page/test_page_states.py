@@ -10,6 +10,8 @@ from tests.integration.client import Client
 from tests.page.browser import Visit
 from tests.page.conftest import PDFS
 
+pytestmark = pytest.mark.page
+
 NAMES = ["Receipt.pdf", "Confidential.pdf", "Damaged on the way.pdf", "Empty page.pdf", "Handbook of the station.pdf"]
 
 
@@ -46,7 +48,7 @@ async def failed(visit: Visit, _batch: str) -> None:
 
 async def nothing(visit: Visit, _batch: str) -> None:
     await visit.open("/collections/states?q=zzz")
-    await expect(visit.page.get_by_text("No file matches")).to_be_visible()
+    await expect(visit.page.get_by_text("No file is called")).to_be_visible()
 
 
 async def viewer(visit: Visit, batch: str) -> None:

@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.page.browser import Browser, Visit, until, visiting
 from tests.page.conftest import PDFS
+
+pytestmark = pytest.mark.page
 
 Made = Callable[..., Path]
 SLOW_BYTES_PER_S = 60_000
@@ -80,7 +83,7 @@ async def test_stop_asks_what_becomes_of_what_is_accepted_and_cancels_it_if_told
     await visit.open(f"/collections/{collection}")
     await visit.live()
     await slowly(visit, 300_000)
-    await visit.drop(big(made(75, slow=True), 75))
+    await visit.drop(big(made(75, slow=80), 75))
     await expect(visit.page.locator(".sending")).to_contain_text(re.compile(r"[1-9]\d* of 75 files accepted"))
     await visit.button("Stop").click()
     dialog = visit.page.get_by_role("dialog")

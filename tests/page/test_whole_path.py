@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,12 +32,15 @@ async def test_sixty_files_among_them_a_corrupt_one_an_encrypted_one_and_one_wit
     await tabs.get_by_role("link", name="Failed").click()
     await expect(visit.page.get_by_role("heading", name="Why files failed")).to_be_visible()
     await expect(visit.row("Confidential.pdf")).to_contain_text("Protected by a password")
+    assert await visit.violations() == []
     await tabs.get_by_role("link", name="All").click()
     await visit.page.get_by_label("Search names").first.fill("empty")
     await visit.row("Empty page.pdf").locator(".file-link").click()
     viewer = visit.page.get_by_role("dialog")
     await expect(viewer.locator(".notice.warn").first).to_be_visible()
     await expect(viewer.get_by_role("img")).to_be_visible()
+    await visit.page.emulate_media(color_scheme="dark")
+    assert await visit.violations() == []
     await visit.page.keyboard.press("Escape")
     await expect(viewer).to_have_count(0)
     assert "q=empty" in visit.page.url
@@ -74,10 +79,70 @@ async def test_many_files_are_taken_as_one_archive(visit: Visit, client: Client,
     assert {path.name: path.read_bytes() for path in target.iterdir()} == {name: (PDFS / name).read_bytes() for name in names}
 
 
+async def test_words_are_found_in_texts_and_shown_where_they_stand(visit: Visit, client: Client, collection: str) -> None:
+    names = ["Handbook of the station.pdf", "Receipt.pdf"]
+    [batch] = await client.accepted([(name, (PDFS / name).read_bytes()) for name in names], collection_id=collection)
+    await client.ended(batch)
+    await until(lambda: _found(client, collection, "quarry meadow"), "the words are not found")
+    await visit.open(f"/collections/{collection}")
+    await visit.page.get_by_label("Search names").first.fill('"quarry meadow"')
+    await expect(visit.page.get_by_text("No file is called")).to_be_visible()
+    await visit.link("Search the texts").click()
+    row = visit.row("Handbook of the station.pdf")
+    await expect(row.locator(".snippet")).to_contain_text("page ")
+    await expect(row.locator("mark").first).to_be_visible()
+    await expect(visit.row("Receipt.pdf")).to_have_count(0)
+    await row.locator(".file-link").click()
+    await expect(visit.page.get_by_role("dialog").locator("mark.here")).to_have_text("quarry meadow")
+
+
+async def _found(client: Client, collection: str, words: str) -> bool:
+    return bool((await client.get("/api/files", collection_id=collection, q=words, **{"in": "text"}))["items"])
+
+
+async def test_all_of_an_upload_is_one_download(visit: Visit, client: Client, collection: str) -> None:
+    names = ["Receipt.pdf", "Poster.pdf", "Confidential.pdf"]
+    [batch] = await client.accepted([(name, (PDFS / name).read_bytes()) for name in names], collection_id=collection)
+    view = await client.ended(batch)
+    await visit.open(f"/uploads/{view['request_id']}")
+    await expect(visit.page.locator(".crumbs")).to_have_text(collection)
+    await expect(visit.page.locator(".file-link")).to_have_text(names)
+    await visit.button("Download").click()
+    async with visit.page.expect_download() as download:
+        await visit.page.get_by_role("menuitem", name="Text, a file for each").click()
+    with zipfile.ZipFile(await (await download.value).path()) as archive:
+        assert archive.namelist() == ["Receipt.txt", "Poster.txt"]
+    await visit.button("Download").click()
+    async with visit.page.expect_download() as download:
+        await visit.page.get_by_role("menuitem", name="Report").click()
+    report = Path(await (await download.value).path()).read_text("utf-8-sig")
+    assert [row["error_code"] for row in csv.DictReader(report.splitlines())] == ["", "", "encrypted"]
+
+
+async def test_files_that_are_to_fail_together_do_and_are_retried_together(visit: Visit, client: Client, collection: str) -> None:
+    await visit.open(f"/collections/{collection}")
+    await visit.live()
+    await visit.button("Options").click()
+    await visit.page.get_by_role("menuitemradio", name="Its whole quire fails").click()
+    await visit.page.keyboard.press("Escape")
+    await visit.choose(PDFS / "Damaged on the way.pdf", PDFS / "Receipt.pdf")
+    earlier = visit.page.locator(".earlier")
+    await expect(earlier.locator(".pill")).to_have_text("Failed")
+    await expect(visit.row("Receipt.pdf")).to_contain_text("Another file of its quire failed")
+    await earlier.get_by_role("button", name="Retry 2").click()
+    await until(lambda: _attempts(client, collection, 2), "it was not read again")
+    await expect(earlier.locator(".pill")).to_have_text("Failed")
+
+
+async def _attempts(client: Client, collection: str, count: int) -> bool:
+    [batch] = (await client.get("/api/batches", collection_id=collection))["items"]
+    return bool(batch["attempt"] == count and batch["ended_at"])
+
+
 async def test_a_retry_and_a_cancel_show_the_truth_at_once_and_after_a_reload(
     visit: Visit, client: Client, collection: str, made: Made
 ) -> None:
-    files = [(path.name, path.read_bytes()) for path in sorted(made(4, slow=True, name="slow").iterdir())]
+    files = [(path.name, path.read_bytes()) for path in sorted(made(4, slow=80, name="slow").iterdir())]
     damaged = PDFS / "Damaged on the way.pdf"
     [batch] = await client.accepted([(damaged.name, damaged.read_bytes()), *files], collection_id=collection)
     await client.until(batch, lambda view: view["failed"] == 1)
@@ -116,6 +181,6 @@ async def test_what_is_chosen_stands_in_the_address(visit: Visit, client: Client
     await expect(rows).to_have_count(2)
     assert "sort=size" in visit.page.url
     await visit.page.get_by_label("Search names").first.fill("%")
-    await expect(visit.page.get_by_text("No file matches “%”.")).to_be_visible()
+    await expect(visit.page.get_by_text("No file is called “%”")).to_be_visible()
     await visit.page.go_back()
     await expect(rows).to_have_count(2)

@@ -37,7 +37,7 @@ export function useCounts(): FileCounts | null {
   const { collection, ready } = useStore(live);
   const known = useStore(counted);
   useEffect(() => {
-    if (collection && ready) void ask();
+    if (collection && ready) soon ??= setTimeout(ask);
   }, [collection, ready]);
   return known?.collection === collection ? known.count : null;
 }

@@ -83,7 +83,8 @@ export class Files {
 
   #take(message: AnyFeedMessage): void {
     if (message.type === "BATCH_CREATED") {
-      const here = this.#wanted.batch_id === undefined && this.#wanted.q === undefined && this.#matches("queued");
+      const { batch_id, q, request_id = message.request_id } = this.#wanted;
+      const here = batch_id === undefined && q === undefined && request_id === message.request_id && this.#matches("queued");
       if (here) for (const file of message.files) this.#came(file.file_id);
     } else if (message.type === "FILES_PROCESSED") {
       this.#settled(message);
@@ -96,8 +97,8 @@ export class Files {
   #settled(message: FileMessage): void {
     const known = this.store.get().items.some((file) => file.file_id === message.file_id);
     if (!known) {
-      const { batch_id, q, status } = this.#wanted;
-      if (!batch_id && q === undefined && status && this.#matches(message.status)) this.#came(message.file_id);
+      const { batch_id, request_id, q, status } = this.#wanted;
+      if (!batch_id && !request_id && q === undefined && status && this.#matches(message.status)) this.#came(message.file_id);
       return;
     }
     this.#change(

@@ -40,7 +40,7 @@ setInterval(() => {
 function watch(): void {
   const { collection, uploads, ready } = live.get();
   if (!collection || !ready) return;
-  const now = new Map(uploads.map((upload) => [upload.request_id, upload.active || arriving(upload)]));
+  const now = new Map(uploads.map((upload) => [upload.request_id, upload.active || arriving(upload.request_id)]));
   const before = going;
   going = now;
   if (requests.get().collection !== collection) {
@@ -118,10 +118,9 @@ export function usePace(id: string): { readonly perSecond: number; readonly left
 }
 
 /** What an upload is called: as the server has it, or as this page sent it. */
-export function nameOf(upload: Pick<Upload, "request_id" | "name" | "total" | "batches">, known = requests.get()): string {
-  const { request_id, name, total, batches } = upload;
-  const sent = () =>
-    sendings.get().find((each) => each.request === request_id || batches.some(({ batch_id }) => each.batches.includes(batch_id)));
+export function nameOf(upload: Pick<Upload, "request_id" | "name" | "total">, known = requests.get()): string {
+  const { request_id, name, total } = upload;
+  const sent = () => sendings.get().find((each) => each.request === request_id);
   return name ?? (listed(known, request_id)?.name || sent()?.name || TEXT.now.unnamed(total));
 }
 

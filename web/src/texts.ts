@@ -61,6 +61,7 @@ export const TEXT = {
     badName: "A name has letters, digits, dots, hyphens and underscores, 128 at most.",
     none: "No other collection yet.",
     search: "Search names and text",
+    searchShort: "Search",
     searchIn: "Search in",
     clear: "Clear the search",
     inName: "Names",

@@ -46,6 +46,7 @@ export const failures = async (id: string): Promise<readonly FailureView[]> =>
 
 export interface Wanted {
   readonly collection_id?: string;
+  readonly request_id?: string;
   readonly batch_id?: string;
   readonly status?: string | undefined;
   readonly q?: string | undefined;

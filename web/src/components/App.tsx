@@ -129,7 +129,7 @@ function Known() {
             ) : route?.name === "Batch" ? (
               <BatchPage key={route.params.batch} id={route.params.batch} collection={collection} />
             ) : route?.name === "Upload" ? (
-              <UploadPage id={route.params.request} collection={collection} />
+              <UploadPage key={route.params.request} id={route.params.request} collection={collection} active={!file} />
             ) : (
               <Lost collection={collection} />
             )}

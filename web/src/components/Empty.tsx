@@ -50,8 +50,7 @@ export function Terminal({ collection }: { collection: string }) {
   const query = collection === DEFAULT_COLLECTION ? "" : `?collection_id=${collection}`;
   const url = ROOT.href.replace(/\/$/, "");
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: long lines are scrolled with the keyboard, too
-    <pre className="terminal" tabIndex={0}>
+    <pre className="terminal">
       <span className="comment"># {TEXT.empty.terminal.toLowerCase()}</span>
       {`\nquire submit ~/scans${named} --url ${url}\ncurl -F files=@report.pdf '${new URL("api/documents/process", ingest()).href}${query}'`}
     </pre>

@@ -1,6 +1,7 @@
 // Mark, collection, search, connection, help.
 
 import { type RefObject, useEffect, useRef, useState } from "react";
+import { useNarrow } from "../hooks";
 import { TEXT } from "../texts";
 import { addressOf, type View } from "../view";
 import { CollectionMenu } from "./CollectionMenu";
@@ -76,7 +77,7 @@ function Search({ view, collection, input }: { view: View | null; collection: st
         type="search"
         value={typed}
         maxLength={255}
-        placeholder={TEXT.header.search}
+        placeholder={useNarrow() ? TEXT.header.searchShort : TEXT.header.search}
         aria-label={TEXT.header.search}
         aria-keyshortcuts="/"
         onChange={({ target }) => change(target.value)}

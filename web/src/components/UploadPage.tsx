@@ -3,9 +3,11 @@
 import { useEffect, useState } from "react";
 import { batchesOf, failures, request } from "../api/server";
 import { cancelUpload, retryUpload } from "../commands";
+import { Files } from "../files";
 import { useAsked } from "../hooks";
 import { follow, learnBatches, live } from "../live";
 import { useName, usePace } from "../requests";
+import { Router } from "../router";
 import { type Batch, settled, TERMINAL } from "../state/fold";
 import { between, duration, exactly, left } from "../state/format";
 import { useStore } from "../state/store";
@@ -15,12 +17,15 @@ import { Bar } from "./Bar";
 import { homeOf, Unknown } from "./BatchPage";
 import { Question } from "./Dialog";
 import { Failures } from "./Failures";
+import { FileTable } from "./FileTable";
 import { To } from "./Link";
 import { TakeOut } from "./TakeOut";
 import { Quire } from "./UploadCard";
 import { Outcome } from "./UploadedFilesSidebar";
 
-export function UploadPage({ id, collection }: { id: string; collection: string }) {
+const files = new Files();
+
+export function UploadPage({ id, collection, active }: { id: string; collection: string; active: boolean }) {
   const ready = useStore(live, (now) => now.ready);
   const followed = useStore(live, (now) => now.collection);
   const upload = useStore(live, (now) => now.uploads.find((each) => each.request_id === id));
@@ -32,12 +37,12 @@ export function UploadPage({ id, collection }: { id: string; collection: string 
   useEffect(() => {
     if (own && ready && followed === own) void batchesOf(own, id).then(learnBatches, () => undefined);
   }, [own, id, ready, followed]);
-  if (upload) return <Page upload={upload} collection={own ?? collection} />;
+  if (upload) return <Page upload={upload} collection={own ?? collection} active={active} />;
   if (asked.is === "failed") return <Unknown error={asked.error} text={TEXT.upload.unknown} collection={collection} />;
   return <p className="hint nothing">{TEXT.table.loading}</p>;
 }
 
-function Page({ upload, collection }: { upload: Upload; collection: string }) {
+function Page({ upload, collection, active }: { upload: Upload; collection: string; active: boolean }) {
   const name = useName(upload);
   const next = upload.batches.find((batch) => batch.status === "queued" && !settled(batch));
   return (
@@ -69,7 +74,30 @@ function Page({ upload, collection }: { upload: Upload; collection: string }) {
           ))}
         </div>
       </section>
+      <FilesOf upload={upload} active={active} />
     </div>
+  );
+}
+
+/** In the order of the upload, while it comes and afterwards. */
+function FilesOf({ upload: { request_id, total }, active }: { upload: Upload; active: boolean }) {
+  const { items, more } = useStore(files.store);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: there may be more of them now
+  useEffect(() => void files.show({ request_id }), [request_id, total]);
+  const ours = files.wanted.request_id === request_id ? items : [];
+  return (
+    <section aria-labelledby="files-of">
+      <h2 id="files-of" className="section">
+        {TEXT.batch.files}
+      </h2>
+      <FileTable
+        files={files}
+        items={ours}
+        more={more}
+        active={active}
+        open={(file) => Router.Upload({ request: request_id, file })}
+      />
+    </section>
   );
 }
 

@@ -7,7 +7,7 @@ import { useNow } from "../hooks";
 import { live } from "../live";
 import { more, nameOf, requests } from "../requests";
 import { Router } from "../router";
-import { arriving, dismiss, partOf, type Sending, sendings } from "../sending/uploads";
+import { arriving, dismiss, type Sending, sendings } from "../sending/uploads";
 import { between, clock, day, duration } from "../state/format";
 import { useStore } from "../state/store";
 import { outcome, type Upload } from "../state/uploads";
@@ -50,8 +50,8 @@ interface Card {
 
 /** One card an upload, whether it is sent, or read, or both; it stays the same one all the while. */
 function paired(sent: readonly Sending[], uploads: readonly Upload[]): readonly Card[] {
-  const active = uploads.filter((upload) => upload.active || arriving(upload));
-  const of = (sending: Sending) => active.find((upload) => partOf(sending, upload));
+  const active = uploads.filter((upload) => upload.active || arriving(upload.request_id));
+  const of = (sending: Sending) => active.find((upload) => upload.request_id === sending.request);
   const ours = sent.map((sending) => ({ key: sending.key, sending, upload: of(sending) }));
   const taken = new Set(ours.map(({ upload }) => upload));
   return [
@@ -78,9 +78,11 @@ export function past(uploads: readonly Upload[], listing: readonly RequestView[]
   const later = uploads.filter(({ request_id, ended_at }) => (ended_at ?? "") > (known.get(request_id)?.ended_at ?? ""));
   const live = new Set(uploads.filter((upload) => upload.active).map((upload) => upload.request_id));
   for (const { request_id } of later) live.add(request_id);
-  const listed = listing.filter((item) => !live.has(item.request_id)).map((item) => ({ ...item, ...item.files }));
+  const listed = listing
+    .filter(({ request_id }) => !live.has(request_id) && !arriving(request_id))
+    .map((item) => ({ ...item, ...item.files }));
   const ended = later
-    .filter((upload) => !upload.active && !arriving(upload))
+    .filter((upload) => !upload.active && !arriving(upload.request_id))
     .map((upload) => ({ ...upload, name: nameOf(upload) }));
   return [...listed, ...ended].sort((a, b) => ((a.ended_at ?? "") < (b.ended_at ?? "") ? 1 : -1));
 }

@@ -7,7 +7,7 @@ import { headers, Refused, refused, said } from "../api/http";
 import { file as askFile, linked } from "../api/server";
 import { flights, standing as standingOf } from "../flight";
 import { useHistory } from "../history";
-import { useAsked, useNow } from "../hooks";
+import { useAsked, useNarrow, useNow } from "../hooks";
 import { listen, live } from "../live";
 import { Router } from "../router";
 import { age, bytes, duration, exactly, number, toTheSecond } from "../state/format";
@@ -149,12 +149,11 @@ function Facts({ file }: { file: FileView }) {
 function History({ file }: { file: FileView }) {
   const [messages] = useHistory(file.batch_id);
   const lines = useMemo(() => storyOf(messages, file.file_id), [messages, file.file_id]);
+  const narrow = useNarrow();
   if (!lines.length) return null;
   return (
-    <section aria-labelledby="history">
-      <h3 id="history" className="section">
-        {TEXT.viewer.history}
-      </h3>
+    <details className="history" open={!narrow}>
+      <summary className="section">{TEXT.viewer.history}</summary>
       <ol className="log">
         {lines.map((line, place) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the story only grows at its end
@@ -164,7 +163,7 @@ function History({ file }: { file: FileView }) {
           </li>
         ))}
       </ol>
-    </section>
+    </details>
   );
 }
 

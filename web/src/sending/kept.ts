@@ -1,7 +1,7 @@
 // Uploads that have not ended, kept by the browser, so that a reload, or a crash, does not lose them. Their key is the one of the
 // request: what Quire has already is not doubled.
 
-import { createStore, del, entries, set } from "idb-keyval";
+import { createStore, del, entries, set, update } from "idb-keyval";
 
 export interface Kept {
   readonly key: string;
@@ -13,6 +13,7 @@ export interface Kept {
   readonly manifest: readonly (readonly [string, number])[];
   readonly handles: readonly FileSystemHandle[];
   readonly at: number;
+  readonly request?: string;
 }
 
 const KEPT_MS = 7 * 86_400_000;
@@ -23,6 +24,11 @@ const database = () => createStore("quire", "uploads");
 export async function keep(upload: Kept): Promise<void> {
   sessionStorage.setItem(TAB, [...mine(), upload.key].join(" "));
   await set(upload.key, upload, database()).catch(() => undefined); // a browser that keeps nothing sends all the same
+}
+
+/** As which request it arrives. */
+export async function note(key: string, request: string): Promise<void> {
+  await update<Kept | undefined>(key, (upload) => upload && { ...upload, request }, database()).catch(() => undefined);
 }
 
 export async function drop(key: string): Promise<void> {

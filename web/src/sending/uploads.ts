@@ -1,17 +1,16 @@
 // Uploads that this page sends, each on its own: checked, sent, sent again by itself, stopped, taken up after a reload.
 
 import type { Accepted, BatchCreatedMessage } from "@quire/client/contract";
-import { announce } from "../announce";
+import { announce, say } from "../announce";
 import { said } from "../api/http";
-import { config } from "../api/server";
-import { cancelBatches } from "../commands";
-import { listen, live } from "../live";
+import { request as askRequest, config } from "../api/server";
+import { cancelBatches, cancelUpload } from "../commands";
+import { listen } from "../live";
 import { Store } from "../state/store";
-import type { Upload } from "../state/uploads";
 import { TEXT } from "../texts";
 import { check, type Rejected, readable, size } from "./check";
 import { type Chosen, type Gathered, nameOf, ofHandles } from "./gather";
-import { drop, hold, interrupted, type Kept, keep } from "./kept";
+import { drop, hold, interrupted, type Kept, keep, note } from "./kept";
 import { Broken, passes, Stopped, send } from "./send";
 
 export interface Sending {
@@ -29,7 +28,7 @@ export interface Sending {
   /** Why it is not sent, or sent again. */
   readonly why: string | null;
   readonly accepted: number;
-  readonly batches: readonly string[];
+  /** Known once the first batch of it is. */
   readonly request: string | null;
   readonly rejected: readonly Rejected[];
   readonly folder: boolean;
@@ -46,7 +45,6 @@ interface Inside {
   abort: () => void;
   wake: () => void;
   stopped: boolean;
-  claimed: Set<number>;
 }
 
 const PAUSES_S = [1, 2, 4, 8, 15, 30];
@@ -74,12 +72,9 @@ export function dismiss(key: string): void {
 export const busy = (): boolean => sendings.get().some(({ phase }) => phase === "checking" || running(phase));
 export const running = (phase: Sending["phase"]) => phase === "sending" || phase === "storing" || phase === "again";
 
-/** Whether files of an upload still travel from here: it has not ended, however its batches stand. */
-export const arriving = (upload: Upload): boolean =>
-  sendings.get().some((sending) => running(sending.phase) && partOf(sending, upload));
-
-export const partOf = (sending: Sending, upload: Upload): boolean =>
-  sending.request === upload.request_id || upload.batches.some(({ batch_id }) => sending.batches.includes(batch_id));
+/** Whether files of an upload still travel from here, or are to: it has not ended, however its batches stand. */
+export const arriving = (request: string): boolean =>
+  sendings.get().some((each) => each.request === request && (running(each.phase) || each.phase === "interrupted"));
 
 const blank = (key: string, name: string, collection: string): Sending => ({
   key,
@@ -93,7 +88,6 @@ const blank = (key: string, name: string, collection: string): Sending => ({
   until: 0,
   why: null,
   accepted: 0,
-  batches: [],
   request: null,
   rejected: [],
   folder: false,
@@ -106,7 +100,10 @@ export async function begin(gathering: Promise<Gathered>, collection: string, po
   const key = newKey();
   sendings.update((all) => [...all, blank(key, "", collection)], true);
   const { chosen, handles } = await gathering;
-  if (!chosen.length) return dismiss(key);
+  if (!chosen.length) {
+    dismiss(key);
+    return say(TEXT.sending.nothing, true);
+  }
   const folder = chosen.some(({ path }) => path.includes("/"));
   change(key, { name: nameOf(chosen), count: chosen.length, folder });
   const { limits } = await config();
@@ -115,7 +112,7 @@ export async function begin(gathering: Promise<Gathered>, collection: string, po
   if (beyond) return change(key, { phase: "refused", why: beyond });
   if (rejected.length) change(key, { name: nameOf(good) });
   const manifest = good.map(({ path, file }) => [path, file.size] as const);
-  insides.set(key, { files: good, policy, handles, manifest, abort: nothing, wake: nothing, stopped: false, claimed: new Set() });
+  insides.set(key, { files: good, policy, handles, manifest, abort: nothing, wake: nothing, stopped: false });
   await keep({ key, name: find(key)?.name ?? "", collection, policy, folder, manifest, handles, at: Date.now() });
   const over = deliver(key);
   hold(key, over);
@@ -164,13 +161,12 @@ function meter(key: string): (sent: number, total: number) => void {
   };
 }
 
-function accepted(key: string, { accepted: count, batches, rejected, request_id }: Accepted): void {
+function accepted(key: string, { accepted: count, rejected, request_id }: Accepted): void {
   const before = find(key)?.rejected ?? [];
   change(key, {
     phase: "done",
     accepted: count,
     request: request_id,
-    batches: batches.map((batch) => batch.batch_id),
     rejected: [...before, ...rejected],
   });
   announce(TEXT.announce.accepted(count));
@@ -182,24 +178,28 @@ function refused(key: string, why: string): void {
   announce(why);
 }
 
-/** A batch came into being: is it of one of ours? Its files then stand in our order, one after the other. */
-function claim(message: BatchCreatedMessage): void {
-  for (const sending of sendings.get()) {
-    const inside = insides.get(sending.key);
-    if (!inside || sending.collection !== message.collection_id || sending.phase === "done") continue;
-    const first = message.files[0];
-    const start = inside.manifest.findIndex((each, at) => !inside.claimed.has(at) && first && matches(each, first));
-    const all = start >= 0 && message.files.every((file, at) => matches(inside.manifest[start + at], file));
-    if (!all) continue;
-    for (const at of message.files.keys()) inside.claimed.add(start + at);
-    change(sending.key, { accepted: inside.claimed.size, batches: [...sending.batches, message.batch_id] }, false);
-    if (inside.stopped && sending.undone) void cancelBatches([message.batch_id]);
+/** A batch came into being: is it of one of ours? The first one is known by its files. */
+function claim({ batch_id, collection_id, request_id, files }: BatchCreatedMessage): void {
+  for (const { key, collection, phase, request, accepted: before, undone } of sendings.get()) {
+    const inside = insides.get(key);
+    if (!inside || collection !== collection_id || phase === "done" || phase === "interrupted") continue;
+    if (!request_id || (request ? request !== request_id : !holds(inside.manifest, files))) continue;
+    if (!request) void note(key, request_id);
+    change(key, { request: request_id, accepted: before + files.length }, false);
+    if (inside.stopped && undone) void cancelBatches([batch_id]);
     return;
   }
 }
 
-const matches = (ours: readonly [string, number] | undefined, file: { filename: string; size: number }) =>
-  ours !== undefined && ours[1] === file.size && ours[0].split("/").at(-1) === file.filename;
+/** One after the other. */
+function holds(manifest: Inside["manifest"], files: BatchCreatedMessage["files"]): boolean {
+  const is = (at: number, place: number) => {
+    const [path, size] = manifest[at] ?? ["", -1];
+    return files[place]?.size === size && files[place]?.filename === path.split("/").at(-1);
+  };
+  const start = manifest.findIndex((_, at) => is(at, 0));
+  return start >= 0 && files.every((_, place) => is(start + place, place));
+}
 
 listen((message) => message.type === "BATCH_CREATED" && claim(message));
 
@@ -212,7 +212,8 @@ export async function stop(key: string, undo: boolean): Promise<void> {
   inside.abort();
   inside.wake();
   void drop(key);
-  if (undo) await cancelBatches(find(key)?.batches ?? []);
+  const request = find(key)?.request;
+  if (undo && request) await cancelUpload(request);
 }
 
 /** Does not wait any longer. */
@@ -228,8 +229,15 @@ export async function remember(): Promise<void> {
   for (const kept of await interrupted()) {
     if (find(kept.key)) continue;
     const bytes = kept.manifest.reduce((sum, [, each]) => sum + each, 0);
-    const { key, name, collection, manifest, folder, handles } = kept;
-    const known = { phase: "interrupted", count: manifest.length, bytes, folder, withHandles: handles.length > 0 } as const;
+    const { key, name, collection, manifest, folder, handles, request = null } = kept;
+    const known = {
+      phase: "interrupted",
+      count: manifest.length,
+      bytes,
+      folder,
+      withHandles: handles.length > 0,
+      request,
+    } as const;
     sendings.update((all) => [...all, { ...blank(key, name, collection), ...known }], true);
     keeping.set(key, kept);
   }
@@ -260,24 +268,14 @@ export async function takeUp(key: string, gathering?: Promise<Gathered>): Promis
     abort: nothing,
     wake: nothing,
     stopped: false,
-    claimed: known(kept),
   });
+  if (kept.request) {
+    const known = await askRequest(kept.request).catch(() => null);
+    change(key, { accepted: known?.files.total ?? 0 });
+  }
   const over = deliver(key);
   hold(key, over);
   await over;
-}
-
-/** What of it is accepted already, as far as this page has heard. */
-function known(kept: Kept): Set<number> {
-  const claimed = new Set<number>();
-  if (live.get().collection !== kept.collection) return claimed;
-  for (const { sheets } of live.get().batches.values()) {
-    const first = sheets?.[0];
-    const start = kept.manifest.findIndex((each, at) => !claimed.has(at) && first && matches(each, first));
-    if (start >= 0 && sheets?.every((sheet, at) => matches(kept.manifest[start + at], sheet)))
-      for (const at of sheets.keys()) claimed.add(start + at);
-  }
-  return claimed;
 }
 
 addEventListener("beforeunload", (event) => {
