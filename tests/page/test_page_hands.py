@@ -95,6 +95,7 @@ async def test_everything_is_done_with_the_keyboard_alone(visit: Visit, client: 
     await press("?")
     await expect(dialog).to_contain_text("What a sheet says")
     await press("Escape")
+    await expect(dialog).to_have_count(0)
     async with visit.page.expect_file_chooser():
         await press("u")
     menu = visit.button(re.compile("^Collection:"))  # type: ignore[arg-type]

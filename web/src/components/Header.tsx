@@ -53,8 +53,10 @@ function Search({ view, collection, input }: { view: View | null; collection: st
   useEffect(() => {
     if (document.activeElement !== input.current) type(given);
   }, [given]);
-  const apply = (q: string, inText = view?.inText ?? false) =>
-    go(addressOf({ ...(view ?? { tab: "all", sort: "newest", file: null }), collection, q: q.trim(), inText }));
+  const now = useRef(view);
+  now.current = view; // what was opened since the last key was pressed stays open
+  const apply = (q: string) =>
+    go(addressOf({ ...(now.current ?? { tab: "all", sort: "newest", file: null, inText: false }), collection, q: q.trim() }));
   const change = (q: string) => {
     type(q);
     clearTimeout(timer.current);
