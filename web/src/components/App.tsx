@@ -1,5 +1,6 @@
 // The frame of every page: the address decides what is shown, one subscription keeps it true.
 
+import { replaceUnsafe } from "@swan-io/chicane";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { announced, dismiss, toasts } from "../announce";
 import { said } from "../api/http";
@@ -72,12 +73,15 @@ function Known() {
   const given: View | null =
     route && (route.name === "Start" || route.name === "Collection") ? viewOf(collection, route.params) : null;
   const file = route && "file" in route.params ? (route.params.file ?? null) : null;
-  const close = () => (history.length > 1 && opened.current ? history.back() : go(location.pathname + without("file")));
-  const opened = useRef(false);
+  const opened = useRef<string | null>(null);
   useEffect(() => {
-    opened.current = file !== null && opened.current;
-    if (file === null) opened.current = true; // from now on, one that is opened was opened from here
-  }, [file]);
+    if (file === null) opened.current = location.pathname + location.search;
+  });
+  const close = () => {
+    const rest = location.pathname + without("file");
+    if (rest === opened.current) history.back();
+    else replaceUnsafe(rest);
+  };
   useKeys(
     useMemo(
       () => ({

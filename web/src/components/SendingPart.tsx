@@ -85,7 +85,7 @@ function Interrupted({ of }: { of: Sending }) {
   return (
     <>
       <p className="hint">
-        {number(of.count)} · {bytes(of.bytes)}. {TEXT.sending.interruptedText}
+        {TEXT.files(of.count)}, {bytes(of.bytes)}. {TEXT.sending.interruptedText}
       </p>
       {of.why && (
         <p className="hint bad" role="alert">

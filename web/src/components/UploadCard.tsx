@@ -51,15 +51,17 @@ export const UploadCard = memo(function UploadCard({ sending, upload }: Props) {
 
 /** How many there are; while they still come, of how many. */
 function told(upload: Upload, sending: Sending | undefined): string {
-  if (sending && running(sending.phase) && upload.total < sending.count) return TEXT.now.soFar(upload.total, sending.count);
+  const going = sending && (running(sending.phase) || sending.phase === "interrupted");
+  if (going && upload.total < sending.count) return TEXT.now.soFar(upload.total, sending.count);
   return TEXT.now.facts(upload.total, upload.batches.length);
 }
 
 function Title({ sending, upload }: Props) {
+  if (sending?.phase === "interrupted") return <bdi>{TEXT.sending.interrupted(sending.name)}</bdi>;
   if (upload) return <Known upload={upload} />;
   if (!sending) return null;
   if (sending.phase === "checking") return <>{TEXT.sending.checking(sending.count)}</>;
-  return <bdi>{sending.phase === "interrupted" ? TEXT.sending.interrupted(sending.name) : sending.name}</bdi>;
+  return <bdi>{sending.name}</bdi>;
 }
 
 function Known({ upload }: { upload: Upload }) {
