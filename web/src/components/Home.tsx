@@ -112,9 +112,11 @@ function useShownAtOnce(tab: Tab, count: number, fresh: number, mine: boolean): 
   }, [tab]);
 }
 
+const collator = new Intl.Collator(undefined, { numeric: true });
+
 const by = (sort: View["sort"]): ((a: (typeof EMPTY)[number], b: (typeof EMPTY)[number]) => number) =>
   sort === "name"
-    ? (a, b) => a.original_filename.localeCompare(b.original_filename, undefined, { numeric: true })
+    ? (a, b) => collator.compare(a.original_filename, b.original_filename) || collator.compare(a.path ?? "", b.path ?? "")
     : sort === "size"
       ? (a, b) => b.file_size - a.file_size
       : (a, b) => (b.page_count ?? -1) - (a.page_count ?? -1);

@@ -79,7 +79,7 @@ function Page({ upload, collection, active }: { upload: Upload; collection: stri
   );
 }
 
-/** In the order of the upload, while it comes and afterwards. */
+/** Asked for again as long as more come. */
 function FilesOf({ upload: { request_id, total }, active }: { upload: Upload; active: boolean }) {
   const { items, more } = useStore(files.store);
   // biome-ignore lint/correctness/useExhaustiveDependencies: there may be more of them now
