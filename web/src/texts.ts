@@ -47,9 +47,7 @@ export const TEXT = {
   quires,
   pages,
   close: "Close",
-  cancel: "Cancel",
   retry: "Retry",
-  more: "More",
   tryAgain: "Try again",
   dismiss: "Dismiss",
 
@@ -141,7 +139,6 @@ export const TEXT = {
       count ? `${files(count)} had been accepted; they are read all the same.` : "Nothing had been accepted.",
     cancelled: (count: number) => `${files(count)} had been accepted; they were cancelled.`,
     refused: "Not accepted",
-    goOn: "Go on",
     again2: "Send again",
     stopTitle: "Stop this upload?",
     stopText: (accepted: number, rest: number) =>
@@ -321,8 +318,6 @@ export const TEXT = {
     failed: "The text cannot be loaded.",
     picture: (name: string) => `First page of ${name}`,
     unknown: "There is no such file, or this token does not open its collection.",
-    earlier: "Previous file",
-    later: "Next file",
     fact: {
       pages: "Pages",
       size: "Size",
@@ -344,7 +339,6 @@ export const TEXT = {
     title: (id: string) => `Quire ${id}`,
     files: "Its files",
     waterfall: "How its files went",
-    waterfallHint: "Each bar is one file, from its start to its end.",
     log: "What happened",
     logLife: (count: number) => (count === 1 ? "A sign of life" : `${number(count)} signs of life`),
     logDone: (count: number) => `${files(count)} done`,
@@ -401,7 +395,6 @@ export const TEXT = {
     refused: "The token was not accepted.",
     foreign: (name: string) => `This token does not open the collection ${name}.`,
     signOut: "Forget the token",
-    readOnly: "This token may read, but not upload.",
   },
 
   help: {
@@ -418,7 +411,6 @@ export const TEXT = {
     ],
     api: "For programs",
     apiText: "Everything on this page is to be had over HTTP and WebSocket, too.",
-    curl: "Upload with curl",
     token: "Token",
   },
 
