@@ -307,7 +307,6 @@ export const TEXT = {
     previous: "Previous",
     page: (count: number) => `Page ${number(count)}`,
     noText: "No text on this page.",
-    facts: "Facts",
     history: "History",
     openPdf: "Open the PDF",
     plainText: "Text as a file",
@@ -331,7 +330,6 @@ export const TEXT = {
       characters: "Characters",
     },
     morePages: "Show more pages",
-    notices: "What to know",
   },
 
   batch: {
