@@ -4,8 +4,8 @@ slow presses on Cancel take effect meanwhile.
 
     .venv/bin/python bench/page.py [--data .quire]
 
-The rows are of 2,000 files that are uploaded first, the messages of a batch that there is not: the processor would take the
-browser's time.
+Of the task while choosing, most is the browser's own: it makes 2,000 files of what was chosen. The rows are of 2,000 files that
+are uploaded first, the messages of a batch that there is not: the processor would take the browser's time.
 """
 
 import argparse
