@@ -24,7 +24,7 @@ NOWHERE = (
 )
 """Settings by which a service waits for its stores for ever."""
 SURVEY = """
-import importlib, json, os, pathlib, shutil, sys
+import importlib.util, json, os, pathlib, shutil, sys
 site = pathlib.Path(next(path for path in sys.path if path.endswith("site-packages")))
 names = [path.relative_to(site).with_suffix("").as_posix().replace("/", ".") for path in sorted(site.glob("quire_*/**/*.py"))]
 modules = [path for path in sorted(site.rglob("*.so")) if path.name.count(".") > 1]
@@ -32,6 +32,8 @@ names += [path.relative_to(site).as_posix().split(".")[0].replace("/", ".") for 
 names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
 needless = {"quire_cli.up", "PIL._imagingtk", "PIL._tkinter_finder"}  # the embedded stack, a window
 needless |= {"quire_processor.forkserver"}  # ends whoever is born with settings, as this process is
+if importlib.util.find_spec("quire_client") is None:
+    needless.add("quire_schemas.client")  # stands there for those who have the client too
 for name in sorted(set(names) - needless):
     importlib.import_module(name)
 writable = []

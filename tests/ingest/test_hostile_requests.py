@@ -18,6 +18,7 @@ from tests.fakes.store import Store
 from quire_ingest.app import Api
 from quire_ingest.body import Limits
 from quire_ingest.commands import Commands
+from quire_ingest.request_commands import RequestCommands
 from quire_ingest.segments import Memory
 from quire_ingest.standings import Standings
 from quire_ingest.submission import Parts
@@ -30,6 +31,8 @@ from quire_schemas.stored import encode_state
 
 BATCH = "00000000-0000-4000-8000-000000000000"
 UPLOAD, CANCEL, RETRY = "/api/documents/process", f"/api/batches/{BATCH}/cancel", f"/api/batches/{BATCH}/retry"
+REQUEST_CANCEL, REQUEST_RETRY = f"/api/requests/{BATCH}/cancel", f"/api/requests/{BATCH}/retry"
+COMMANDS = [CANCEL, RETRY, REQUEST_CANCEL, REQUEST_RETRY]
 BOUNDARY = b"----b"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -103,7 +106,7 @@ PART = st.tuples(of(PIECES), of(PIECES)).map(
     lambda part: b"--%b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (BOUNDARY, *part)
 )
 BODY = st.lists(PART, max_size=3).map(lambda parts: b"".join(parts) + b"--%b--" % BOUNDARY) | of(PIECES)
-PATHS = st.sampled_from([UPLOAD, RETRY, CANCEL]) | st.text().map(lambda text: f"/api/batches/{text}/cancel")
+PATHS = st.sampled_from([UPLOAD, *COMMANDS]) | st.text().map(lambda text: f"/api/batches/{text}/cancel")
 HEADERS = st.lists(st.tuples(st.sampled_from(NAMES), of(VALUES).map(lambda value: re.sub(rb"[\x00\s]+", b" ", value).strip())))
 """As a server lets them through."""
 
@@ -144,19 +147,21 @@ class Ingest(NamedTuple):
 
     def _api(self, client: httpx.AsyncClient) -> Api:
         clock = SystemClock()
+        standings = Standings(client, clock)
         store, publisher = cast("Any", Store()), cast("Any", Publisher())
+        commands = Commands(standings, publisher, clock)
         terms = Terms(at_once=4, sends=asyncio.Semaphore(4), patience=0.0, memory=Memory(1 << 20), directory=self.directory)
         return Api(
             Parts(store=store, publisher=publisher, clock=clock, terms=terms, batch_size=2, max_file_bytes=100),
-            Commands(Standings(client, clock), publisher, clock),
+            (commands, RequestCommands(standings, commands)),
             Authenticator(self.auth),
             Limits(request_bytes=100_000, files=3, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0),
             ("http://localhost:8000",),
         )
 
 
-def notifier(_request: httpx.Request) -> httpx.Response:
-    """It knows every batch."""
+def notifier(request: httpx.Request) -> httpx.Response:
+    """It knows every batch, and that each is a request of its own."""
     file = FileState(file_id=BATCH, filename="a.pdf", size=1, sha256="0" * 64, object_key="k", updated_at=NOW, standing="failed")
     state = BatchState(
         batch_id=BATCH,
@@ -169,7 +174,9 @@ def notifier(_request: httpx.Request) -> httpx.Response:
         created_at=NOW,
         status="failed",
     )
-    return httpx.Response(200, content=encode_state(state))
+    stored = encode_state(state)
+    of_request = request.url.path.endswith("/states")
+    return httpx.Response(200, content=b'{"items": [%b], "next_cursor": null}' % stored if of_request else stored)
 
 
 @pytest.fixture(params=["none", "jwt"], scope="module")
@@ -186,7 +193,8 @@ def headers_of(more: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
 def test_what_is_well_formed_is_accepted(ingest: Ingest):
     body = b"--%b\r\nContent-Disposition: form-data; filename=a.pdf\r\n\r\n%%PDF-\r\n--%b--" % (BOUNDARY, BOUNDARY)
     assert ingest.post(UPLOAD, b"", headers_of([]), body) == 202
-    assert ingest.post(RETRY, b"", headers_of([]), b'{"file_ids": ["%b"]}' % BATCH.encode()) == 202
+    for path in (RETRY, REQUEST_RETRY):
+        assert ingest.post(path, b"", headers_of([]), b'{"file_ids": ["%b"]}' % BATCH.encode()) == 202
 
 
 @given(body=BODY)
@@ -199,6 +207,6 @@ def test_nor_are_a_query_and_headers(ingest: Ingest, path: str, query: bytes, he
     assert ingest.post(path, query, headers_of(headers), b"") < 500
 
 
-@given(path=st.sampled_from([RETRY, CANCEL]), body=of(JSON))
+@given(path=st.sampled_from(COMMANDS), body=of(JSON))
 def test_nor_is_the_body_of_a_command(ingest: Ingest, path: str, body: bytes):
     assert ingest.post(path, b"", headers_of([]), body) < 500

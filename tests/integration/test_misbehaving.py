@@ -76,7 +76,7 @@ async def test_so_is_a_command(client: Client, command: str) -> None:
 @pytest.mark.parametrize("command", ["cancel", "retry"])
 async def test_a_command_that_is_too_large_is_refused(client: Client, command: str) -> None:
     url = f"{client.quire.ingest_url}/api/batches/00000000-0000-4000-8000-000000000000/{command}"
-    answer = await client.http.post(url, content=b'{"reason": "' + b"a" * 2**17 + b'"}')
+    answer = await client.http.post(url, content=b'{"reason": "' + b"a" * 2**20 + b'"}')
     assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
 
 

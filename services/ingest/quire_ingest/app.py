@@ -133,7 +133,7 @@ class Api:
             accepted = await carry_out(id_of, caller, body)
         except LogUnavailable as error:
             raise away(error) from error
-        log.info("appended", command=request.url.path.rpartition("/")[2], **{name: id_of})
+        log.info("appended", command=request.scope["path"].rpartition("/")[2], **{name: id_of})
         return json_response(accepted, 202)
 
     def _route(self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:

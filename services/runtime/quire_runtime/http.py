@@ -103,5 +103,5 @@ def code_of(status: int) -> str:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    log.error("request failed", method=request.method, path=request.scope["path"], exc_info=error)
     return problem(500, "internal", "Something went wrong here, not with the request. The log has the details.")

@@ -74,7 +74,7 @@ class Gateway:
             wire.close(DRAINING, "this server is going away: connect again and go on with `after`")
             await _until_closed(receive)
             return
-        if socket.url.path == CENTRIFUGE:
+        if socket.scope["path"] == CENTRIFUGE:
             session = CentrifugeSession(
                 wire,
                 self._hub,

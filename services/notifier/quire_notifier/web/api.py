@@ -171,7 +171,7 @@ class Api:
         async def answer(request: Request, principal: Principal | None) -> Response:
             return await self._contents.answer(request, await self._found(request, principal), kind)
 
-        if self._links.allows(request.url.path, request.query_params):
+        if self._links.allows(request.scope["path"], request.query_params):
             return await _observed(request, f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
         return await self._guarded(f"/api/files/{{file_id}}/{kind}", lambda request, who: answer(request, reader(who)))(request)
 
