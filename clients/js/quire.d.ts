@@ -1,26 +1,13 @@
-/** A message of the feed; `type` says which. Its other fields: `schemas/generated/messages` of Quire's repository. */
-export interface FeedMessage {
-  type:
-    | "BATCH_CREATED"
-    | "BATCH_PROCESSING_STARTED"
-    | "BATCH_PROCESSING_PROGRESS"
-    | "FILES_PROCESSED"
-    | "BATCH_PROCESSING_COMPLETED"
-    | "BATCH_PROCESSING_FAILED"
-    | "BATCH_PROCESSING_CANCELLED"
-    | "BATCH_RETRY_REQUESTED";
-  collection_id: string;
-  /** Contiguous within a collection and epoch, from 1. */
-  seq: number;
-  batch_id: string;
-  /** RFC 3339, UTC. */
-  at: string;
-  [field: string]: unknown;
-}
+import type { AnyFeedMessage, BatchView } from "./contract";
+
+export type * from "./contract";
+
+/** A message of the feed; `type` says which. `seq` is contiguous within a collection and epoch, from 1. */
+export type FeedMessage = AnyFeedMessage;
 
 /** The oldest active batches, 500 at most, without their files. */
 export interface Snapshot {
-  batches: object[];
+  batches: readonly BatchView[];
   /** How many are active, here or not. */
   total: number;
   /** Where `GET /api/collections/{id}/snapshot?cursor=` goes on; null: nowhere. */
@@ -33,6 +20,8 @@ export interface Subscribed {
   seq: number;
   /** True: nothing was missed. False: forget what you know and begin with the snapshot. */
   recovered: boolean;
+  /** How the messages come. */
+  way: "websocket" | "events" | "polling";
   snapshot?: Snapshot;
 }
 
@@ -72,6 +61,8 @@ export class Subscription extends EventTarget {
   readonly seq: number | null;
   readonly epoch: string | null;
   addEventListener<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): void;
+  /** Tries again at once where it waits to; asks whether the server is there still where it is connected. */
+  check(): void;
   /** Ends it for good. */
   close(): void;
 }

@@ -7,7 +7,9 @@ const FORBIDDEN = 3503;
 const FINAL = new Set([UNAUTHENTICATED, 3501, FORBIDDEN]); // or a bad message: trying again does not help
 const TRY_AGAIN = 3004;
 const LOST = 1006;
-const PING_MS = 25_000;
+const PING_MS = 10_000;
+const PONG_MS = 10_000; // a server that has not answered by then hangs
+const SILENCE_MS = 50_000; // an event stream gives a sign of life every 25 s
 const POLL_MS = 2_000;
 const POLL_FOR_MS = 300_000; // then a better way is looked for again
 
@@ -18,7 +20,7 @@ const delay = (attempt) => Math.min(15_000, 500 * 2 ** attempt) * (0.5 + Math.ra
 const ended = (code, reason, other = false) => ({ code, reason, other });
 
 export class Subscription extends EventTarget {
-  #base; #options; #attempt = 0; #closed = false; #parts; #subscribedHere; #token; #instead; #told; #timer; #wake; #stop;
+  #base; #options; #attempt = 0; #closed = false; #parts; #subscribedHere; #token; #instead; #told; #timer; #wake; #stop; #ask; #way;
 
   /** @param {string} url of the notifier, http(s):// or ws(s):// */
   constructor(url, collectionId, options = {}) {
@@ -37,6 +39,12 @@ export class Subscription extends EventTarget {
     clearTimeout(this.#timer);
     this.#wake?.();
     this.#stop?.();
+  }
+
+  /** Where it waits to try again: it tries now. Where it is connected: it asks whether the server is there still. */
+  check() {
+    this.#wake?.();
+    this.#ask?.();
   }
 
   #tell(type, detail) {
@@ -68,12 +76,13 @@ export class Subscription extends EventTarget {
     this.#token = undefined;
     this.#subscribedHere = false;
     const failures = [];
-    for (const [way, instead] of [
-      [() => this.#overWebSocket()],
-      [() => this.#overHttp(() => this.#events()), "following by Server-Sent Events instead"],
-      [() => this.#overHttp(() => this.#polling()), "asking for news every 2 s instead"],
+    for (const [name, way, instead] of [
+      ["websocket", () => this.#overWebSocket()],
+      ["events", () => this.#overHttp(() => this.#events()), "following by Server-Sent Events instead"],
+      ["polling", () => this.#overHttp(() => this.#polling()), "asking for news every 2 s instead"],
     ]) {
       this.#parts = [];
+      this.#way = name;
       this.#instead = failures.length ? [...failures, instead].join("; ") : undefined;
       const end = await way();
       if (this.#closed || this.#subscribedHere || !end?.other) return end;
@@ -93,18 +102,21 @@ export class Subscription extends EventTarget {
       const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
       if (!Socket) return resolve(ended(LOST, "there is no WebSocket here", true));
       const socket = new Socket(`${this.#base.replace(/^http/, "ws")}/ws`);
-      let heard = Date.now();
+      let watch;
       const say = (message) => socket.send(JSON.stringify(message));
+      const expect = () => (watch ??= setTimeout(() => end(LOST, "no sign of life", true), PONG_MS));
       const end = (...how) => {
         clearInterval(ping);
-        socket.onclose = socket.onmessage = null;
+        clearTimeout(watch);
+        socket.onclose = socket.onmessage = this.#ask = null;
         socket.close();
         resolve(ended(...how)); // it ends once, whatever else it or its token may say
       };
-      const ping = setInterval(() => {
-        if (Date.now() - heard > 2 * PING_MS) end(LOST, "no sign of life", true);
-        else if (socket.readyState === 1) say({ type: "PING" });
-      }, PING_MS);
+      this.#ask = () => {
+        if (socket.readyState === 1) say({ type: "PING" });
+        expect();
+      };
+      const ping = setInterval(this.#ask, PING_MS);
       this.#stop = () => end(1000, "");
       socket.onopen = async () => {
         let token;
@@ -118,7 +130,7 @@ export class Subscription extends EventTarget {
         say({ type: "SUBSCRIBE", collection_id: this.collectionId, ...this.#place() });
       };
       socket.onmessage = ({ data }) => {
-        heard = Date.now();
+        watch = clearTimeout(watch);
         this.#take(JSON.parse(data));
       };
       socket.onclose = ({ code, reason }) => end(code, reason || `a WebSocket ended with ${code}`, code < 3000);
@@ -175,15 +187,17 @@ export class Subscription extends EventTarget {
     const token = await this.#askForToken();
     const control = new AbortController();
     let watch;
-    const alive = (over) => {
+    const alive = (over, ms = SILENCE_MS) => {
       clearTimeout(watch);
-      if (!over) watch = setTimeout(() => control.abort(), 2 * PING_MS);
+      if (!over) watch = setTimeout(() => control.abort(), ms);
     };
     this.#stop = () => (alive(true), control.abort());
-    alive();
+    alive(false, PONG_MS);
     const where = `${this.#base}/api/collections/${encodeURIComponent(this.collectionId)}/${path}?${new URLSearchParams(query)}`;
     try {
-      return [await fetch(where, { headers: token ? { Authorization: `Bearer ${token}` } : {}, signal: control.signal }), alive];
+      const answer = await fetch(where, { headers: token ? { Authorization: `Bearer ${token}` } : {}, signal: control.signal });
+      alive();
+      return [answer, alive];
     } catch (error) {
       alive(true);
       throw error;
@@ -215,7 +229,7 @@ export class Subscription extends EventTarget {
     if (!frame.recovered) this.seq = frame.seq;
     if (this.#instead && this.#instead !== this.#told) this.#tell("fallback", { reason: this.#instead });
     this.#told = this.#instead;
-    this.#tell("subscribed", { ...frame, snapshot: frame.recovered ? undefined : { ...frame.snapshot, batches } });
+    this.#tell("subscribed", { ...frame, way: this.#way, snapshot: frame.recovered ? undefined : { ...frame.snapshot, batches } });
   }
 }
 

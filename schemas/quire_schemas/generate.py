@@ -1,4 +1,5 @@
-"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated).
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated), and
+without DIR the types of JavaScript clients and of the page, too (clients/js/contract.d.ts).
 
 `states/N.json` is what version N of the fold stores. It is written once: who changes it raises FOLD_VERSION.
 
@@ -10,11 +11,12 @@ import json
 import sys
 from pathlib import Path
 
-from quire_schemas import asyncapi
+from quire_schemas import asyncapi, typescript
 from quire_schemas.json_schemas import schemas, stored
 from quire_schemas.states import FOLD_VERSION
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
+CONTRACT = Path(__file__).resolve().parents[2] / "clients" / "js" / "contract.d.ts"
 FOLDED = f"states/{FOLD_VERSION}.json"
 
 
@@ -37,3 +39,5 @@ def write(directory: Path) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else GENERATED)
+    if len(sys.argv) == 1:
+        CONTRACT.write_text(typescript.document(), encoding="utf-8")

@@ -145,6 +145,15 @@ class FileCounts(Struct, frozen=True, kw_only=True):
     cancelled: int
 
 
+class CollectionView(Struct, frozen=True, kw_only=True):
+    """A collection that has ever had a batch. `active`: batches that have not ended. `files`: how many stand where."""
+
+    collection_id: str
+    last_seq: int
+    active: int
+    files: FileCounts
+
+
 class RequestView(Struct, frozen=True, kw_only=True):
     """An upload: all its batches as one. `bytes` are those of its files, `pages` those of the processed ones.
 

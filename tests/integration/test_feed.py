@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -254,7 +255,9 @@ async def test_the_page_is_there_and_takes_nothing_from_elsewhere(client: Client
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert f"connect-src 'self' {client.quire.ingest_url}" in policy
-    for name in ("app.js", "quire.js", "style.css", "icon.svg"):
+    built = re.findall(r'(?:src|href)="(?:\.\./)*(?:\./)?([^"]+)"', answer.text)
+    assert len(built) == 3
+    for name in (*built, "quire.js", "samples/list.json"):
         assert (await client.http.get(f"{client.quire.notifier_url}/{name}")).status_code == 200
     assert (await client.http.get(f"{client.quire.notifier_url}/../settings.py")).status_code == 404
     assert (await client.http.get(f"{client.quire.notifier_url}/nothing.js")).status_code == 404

@@ -31,7 +31,7 @@ TO_ASK = [
 ]
 ROUTES = [
     "/",
-    "/app.js",
+    "/quire.js",
     "/batches/a",
     "/ws",
     "/api/config",
@@ -256,7 +256,7 @@ async def test_nor_is_a_cursor_that_is_none_of_ours(asked: Asked, route: str, qu
     assert (answer := await asked.ask(f"{route}?{query}", [])).is_honest(), answer
 
 
-@given(route=st.sampled_from(["/", "/app.js", f"{COLLECTION}/events", *FILES]), headers=some(FIELDS))
+@given(route=st.sampled_from(["/", "/quire.js", f"{COLLECTION}/events", *FILES]), headers=some(FIELDS))
 @example(route=f"{COLLECTION}/events", headers=[(b"last-event-id", b"e:" + b"9" * 5_000)])
 async def test_nor_are_headers(asked: Asked, route: str, headers: Headers) -> None:
     assert (answer := await asked.ask(route, headers)).is_honest(), answer

@@ -171,7 +171,7 @@ async def test_every_answer_says_how_it_may_be_taken_and_kept(client: Client) ->
     [batch] = await client.accepted([("a.pdf", simple_pdf())])
     [file] = (await client.ended(batch))["files"]
     notifier, ingest = client.quire.notifier_url, client.quire.ingest_url
-    urls = [notifier, f"{notifier}/app.js", f"{notifier}/nothing", f"{notifier}/api/config", f"{notifier}/api/files", ingest]
+    urls = [notifier, f"{notifier}/quire.js", f"{notifier}/nothing", f"{notifier}/api/config", f"{notifier}/api/files", ingest]
     urls += [f"{ingest}/nothing", *(f"{notifier}/{link}" for link in file["links"].values()), client.quire.ops_url("notifier")]
     for url in urls:
         answer = await client.http.get(url)

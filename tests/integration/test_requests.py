@@ -311,3 +311,31 @@ async def test_a_rebuild_gives_the_same_requests_and_counts_and_finds_the_same_t
     after = (await client.get("/api/collections", limit=500))["items"]
     assert [each["files"] for each in after] == [each["files"] for each in counts]
     assert [file["matches"] for file in (await found(client, "lighthouse5"))["items"]] == [file["matches"] for file in texts]
+
+
+async def test_answers_are_compressed_for_who_takes_that_but_streams_pdfs_and_exports(client: Client) -> None:
+    collection = f"c{uuid4().hex[:8]}"
+    request = await uploaded(
+        client, [(f"{number}.pdf", simple_pdf(f"Page of {number} ", 40)) for number in range(4)], collection_id=collection
+    )
+    [file, *_] = (await client.get("/api/files", collection_id=collection))["items"]
+    url, takes = client.quire.notifier_url, {"Accept-Encoding": "gzip"}
+    packed = {
+        path: (await client.http.get(f"{url}/{path}", headers=takes)).headers.get("content-encoding")
+        for path in (
+            f"api/files?collection_id={collection}",
+            file["links"]["text"],
+            "",
+            file["links"]["original"],
+            f"api/export?request_id={request['request_id']}",
+        )
+    }
+    assert list(packed.values()) == ["gzip", "gzip", "gzip", None, None]
+    plain = await client.http.get(f"{url}/{file['links']['text']}", headers={"Accept-Encoding": "identity"})
+    compressed = await client.http.get(f"{url}/{file['links']['text']}", headers=takes)
+    assert "content-encoding" not in plain.headers
+    assert compressed.content == plain.content
+    assert compressed.headers["etag"] == plain.headers["etag"]
+    assert {"Accept", "Accept-Encoding"} <= set(compressed.headers["vary"].split(", "))
+    async with client.http.stream("GET", f"{url}/api/collections/{collection}/events", headers=takes) as events:
+        assert "content-encoding" not in events.headers

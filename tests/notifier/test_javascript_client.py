@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -102,13 +101,3 @@ async def test_what_is_not_quires_is_named_and_tried_again() -> None:
     [[code, reason, final]] = seen["lost"]
     assert (code, final) == (1006, False)
     assert "/snapshot answered 403, and not as Quire does" in reason
-
-
-async def test_the_page_counts_files_that_no_snapshot_names() -> None:
-    page = Path(str(files("quire_notifier"))) / "page" / "state.js"
-    seen = await told("counting.mjs", page.as_uri())
-    assert seen["inFlight"] == ["f.pdf"]
-    assert seen["unnamed"] == [2, 1, 4, 0]
-    assert (seen["vague"], seen["heardOfMeanwhile"]) == (True, [1, 0, 0])  # it is asked for, and the older part changes nothing
-    assert (seen["known"], seen["newer"], seen["retried"]) == ([2, 0, 4], [3, 0, 4], True)
-    assert seen["counted"] == [1, 0, 4, False]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.routing import WebSocketRoute
 
 from quire_notifier.indexing.indexer import Indexer
@@ -54,6 +55,13 @@ SPARE_CONNECTIONS = 3
 """To the object store, that slow readers of contents leave: for asking whether it answers, and for texts that are indexed."""
 EXPORTS_SHARE = 4
 """Of the others, one in so many is for exports."""
+PACKED = Middleware(
+    GZipMiddleware,
+    minimum_size=1000,
+    compresslevel=4,
+    exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/pdf", "application/jsonl", "text/csv"),
+)
+"""Answers are compressed for who takes that, but PDFs and pictures, which are that already, event streams and exports."""
 SHUTDOWN_SECONDS = 3.0
 """What open HTTP requests have to end, after the WebSockets are gone."""
 
@@ -173,7 +181,7 @@ class Notifier:
                 WebSocketRoute(CENTRIFUGE, gateway),
                 *page_routes(settings.ingest_url, directory()),
             ],
-            middleware=[*_known_hosts(settings), cors(settings.page_origins)],
+            middleware=[*_known_hosts(settings), cors(settings.page_origins), PACKED],
             exception_handlers=exception_handlers(),
         )
 

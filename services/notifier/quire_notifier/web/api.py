@@ -15,7 +15,7 @@ from quire_notifier.projecting.epochs import passes
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
-from quire_notifier.web.access import patterns, readable, reader, scope
+from quire_notifier.web.access import readable, reader, scope
 from quire_notifier.web.contents import RETRY_AFTER, Contents
 from quire_notifier.web.exports import Exports
 from quire_notifier.web.links import SignedLinks
@@ -32,7 +32,7 @@ from quire_notifier.web.parameters import (
     words,
     words_of,
 )
-from quire_notifier.web.queries import Queries, Within
+from quire_notifier.web.queries import Queries, Within, literal
 from quire_notifier.web.requests import RequestRow, Requests
 from quire_notifier.web.row_views import file_view, state_view
 from quire_notifier.web.search import Search
@@ -110,8 +110,10 @@ class Api:
         return json_response(self._config)
 
     async def _collections(self, request: Request, principal: Principal) -> Response:
-        after = cursor_name(request)
-        return json_response(await self._queries.collections(patterns(reader(principal)), after, limit_of(request)))
+        """All that may be read, or the one that is named."""
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        names = where.patterns if where.collection_id is None else [literal(where.collection_id)]
+        return json_response(await self._queries.collections(names, cursor_name(request), limit_of(request)))
 
     async def _batches(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))

@@ -109,9 +109,9 @@ def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
         case "original":
             return Content(file.object_key, "application/pdf", name, _headers(file.sha256))
         case "text" if file.text_key is not None and as_plain:
-            return Content(file.text_key, PLAIN, f"{stem}.txt", _headers(f"{file.text_key};plain", Vary="Accept"))
+            return Content(file.text_key, PLAIN, f"{stem}.txt", _text_headers(f"{file.text_key};plain"))
         case "text" if file.text_key is not None:
-            return Content(file.text_key, "application/json", f"{stem}.json", _headers(file.text_key, Vary="Accept"))
+            return Content(file.text_key, "application/json", f"{stem}.json", _text_headers(file.text_key))
         case "thumbnail" if file.thumbnail_key is not None:
             suffix = file.thumbnail_key.rpartition(".")[2]
             return Content(file.thumbnail_key, _IMAGES[suffix], f"{stem}.{suffix}", _headers(file.thumbnail_key))
@@ -127,14 +127,19 @@ def content_disposition(filename: str) -> str:
     return f"inline; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"
 
 
-def _headers(validator: str, **more: str) -> dict[str, str]:
-    return {**_SAFE, "ETag": f'"{validator}"', **more}
+def _headers(validator: str) -> dict[str, str]:
+    return {**_SAFE, "ETag": f'"{validator}"'}
+
+
+def _text_headers(validator: str) -> dict[str, str]:
+    """A weak one: the same text may be sent compressed."""
+    return {**_SAFE, "ETag": f'W/"{validator}"', "Vary": "Accept"}
 
 
 def _known(given: Sequence[str], etag: str) -> bool:
     """Whether If-None-Match names the representation, or any; weak validators do as well as strong ones (RFC 9110, 13.1.2)."""
     named = _ETAG.findall(",".join(given))  # a W/ before it makes no difference
-    return "*" in named or etag in named
+    return "*" in named or etag.removeprefix("W/") in named
 
 
 def _range(request: Request) -> tuple[int, int | None]:

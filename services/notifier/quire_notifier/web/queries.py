@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from msgspec import Struct
 
 from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import BatchRow, FileRow
@@ -15,7 +14,7 @@ from quire_notifier.web.row_views import Linker, batch_view, file_view
 from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state
 from quire_schemas.text import searchable
-from quire_schemas.views import BatchView, FileCounts, FileView, Page
+from quire_schemas.views import BatchView, CollectionView, FileCounts, FileView, Page
 
 _SQL = row_statements("quire_notifier.web", "queries")
 MOST_STUCK = 1_000
@@ -38,15 +37,6 @@ class Within(NamedTuple):
 
 
 ANY = Within()
-
-
-class CollectionView(Struct, frozen=True):
-    """A collection that has ever had a batch. `active`: batches that have not ended. `files`: how many stand where."""
-
-    collection_id: str
-    last_seq: int
-    active: int
-    files: FileCounts
 
 
 class Queries:
@@ -113,8 +103,13 @@ class Queries:
 
     async def collections(self, patterns: list[str] | None, after: str | None, limit: int) -> Page[CollectionView]:
         rows = await self._pool.fetch(_SQL["collections"], patterns, after, limit + 1)
-        items = [CollectionView(row[0], row[1], row[2], FileCounts(**dict(list(row.items())[3:]))) for row in rows[:limit]]
+        items = [_collection(row) for row in rows[:limit]]
         return Page(items=items, next_cursor=items[-1].collection_id if len(rows) > limit else None)
+
+
+def _collection(row: Any) -> CollectionView:
+    name, last_seq, active = row[:3]
+    return CollectionView(collection_id=name, last_seq=last_seq, active=active, files=FileCounts(**dict(list(row.items())[3:])))
 
 
 def literal(text: str) -> str:
