@@ -71,8 +71,9 @@ async def test_javascript_sees_every_message_once(client: Client, refused: list[
     arguments = [(ROOT / "clients" / "js" / "quire.js").as_uri(), "", "40", ""]
     async with passing(refusing(client.quire.notifier_url, refused)) as url:
         arguments[1] = url
-        process = await asyncio.create_subprocess_exec(node, script, *arguments, stdout=subprocess.PIPE)
-        await asyncio.sleep(1)
+        process = await asyncio.create_subprocess_exec(node, script, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        assert await asyncio.wait_for(process.stderr.readline(), 60) == b"subscribed\n"
         for batch_id in await client.accepted(FILES, collection_id="c"):
             await client.ended(batch_id)
         output, _ = await asyncio.wait_for(process.communicate(), 60)

@@ -1,4 +1,5 @@
-// The JavaScript client where no WebSocket leads to the notifier: what it has seen until there is enough of it, as JSON.
+// The JavaScript client where no WebSocket leads to the notifier: what it has seen until there is enough of it, as JSON. On stderr,
+// that it is subscribed.
 const { subscribe } = await import(process.argv[2]);
 const [, , , url, wanted, token] = process.argv;
 
@@ -12,7 +13,10 @@ class Refused {
 const seen = { seqs: [], subscribed: [], fallbacks: [], lost: [] };
 const feed = subscribe(url, "c", { WebSocket: Refused, token });
 const finish = () => (console.log(JSON.stringify(seen)), process.exit(0));
-feed.addEventListener("subscribed", ({ detail }) => seen.subscribed.push([detail.seq, detail.recovered]));
+feed.addEventListener("subscribed", ({ detail }) => {
+  seen.subscribed.push([detail.seq, detail.recovered]);
+  console.error("subscribed");
+});
 feed.addEventListener("fallback", ({ detail }) => seen.fallbacks.push(detail.reason));
 feed.addEventListener("disconnected", ({ detail }) => {
   seen.lost.push([detail.code, detail.reason, detail.final]);

@@ -6,7 +6,8 @@ store piece by piece and writes its pages, which can be found once all are there
 Artefacts never change and their keys are never used again, so what is indexed is kept by key beside all epochs: a rebuild
 queues every key anew, those that are there are taken off at once, and what was lost is read again. A text that is gone, or is
 none, is left out, counted and logged; while the object store is away, all wait. Indexing rests as long as it works, so that it
-takes no more than half of one connection and core from the projection.
+takes no more than half of one connection and core from the projection; and far longer while batches are in work, whose files
+are waited for more than a search is, unless many texts wait already.
 """
 
 import asyncio
@@ -36,8 +37,10 @@ ROWS_AT_ONCE = 50
 SKIPPED_AT_ONCE = 5_000
 LEASE_SECONDS = 120.0
 """How long a text is one notifier's to index; after that, another one takes it for lost."""
-REST = 1.0
-"""Times what was worked: half of the time belongs to others."""
+REST, REST_BESIDE_WORK = 1.0, 5.0
+"""Times what was worked: half of the time belongs to others, and more while batches are in work."""
+MANY = 2_000
+"""Texts that wait, above which indexing does not step back any further: else it would never catch up with steady work."""
 LOOK_SECONDS = 1.0
 AWAY_SECONDS = 10.0
 
@@ -73,6 +76,7 @@ class Indexer:
         self._pool = pool
         self._store = store
         self._config = config
+        self._looked, self._steps_back = -LOOK_SECONDS, False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. Raises UnknownConfig."""
@@ -113,6 +117,7 @@ class Indexer:
                     await self.prepare()
                     prepared = True
                 found = await self.index_next()
+                rest = await self._rest(time.monotonic() - started) if found else LOOK_SECONDS
             except StorageUnavailable as error:
                 log.warning("texts are indexed later", error=str(error))
                 await asyncio.sleep(AWAY_SECONDS)
@@ -121,7 +126,13 @@ class Indexer:
                     raise
                 await asyncio.sleep(LOOK_SECONDS)
             else:
-                await asyncio.sleep(REST * (time.monotonic() - started) if found else LOOK_SECONDS)
+                await asyncio.sleep(rest)
+
+    async def _rest(self, worked: float) -> float:
+        """Seconds. Whether others work is asked once a second."""
+        if (now := time.monotonic()) - self._looked >= LOOK_SECONDS:
+            self._looked, self._steps_back = now, await self._pool.fetchval(_SQL["steps_back"], MANY)
+        return worked * (REST_BESIDE_WORK if self._steps_back else REST)
 
     async def _index(self, waiting: Waiting) -> None:
         stream = await self._store.stream(waiting.text_key)

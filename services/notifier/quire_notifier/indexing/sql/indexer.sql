@@ -40,3 +40,8 @@ UPDATE indexed_text SET config = $2 WHERE id = $1;
 
 -- name: done
 DELETE FROM unindexed WHERE seq = $1;
+
+-- name: steps_back
+-- Whether batches are in work, and no more than $1 texts wait.
+SELECT EXISTS (SELECT FROM batch WHERE status IN ('queued', 'processing'))
+       AND (SELECT count(*) FROM (SELECT FROM unindexed LIMIT $1 + 1) AS waiting) <= $1;
