@@ -1,5 +1,5 @@
 // The JavaScript client where no WebSocket leads to the notifier: what it has seen until there is enough of it, as JSON. On stderr,
-// that it is subscribed.
+// that it is subscribed. Enough are so many messages as are wanted; where none are named, stdin tells the last one.
 const { subscribe } = await import(process.argv[2]);
 const [, , , url, wanted, token] = process.argv;
 
@@ -22,7 +22,15 @@ feed.addEventListener("disconnected", ({ detail }) => {
   seen.lost.push([detail.code, detail.reason, detail.final]);
   if (detail.final || wanted === "0") finish();
 });
+let last = Number.POSITIVE_INFINITY;
+const look = () => (seen.seqs.length === (wanted ? Number(wanted) : -1) || seen.seqs.at(-1) >= last) && finish();
 feed.addEventListener("message", ({ detail }) => {
   seen.seqs.push(detail.seq);
-  if (seen.seqs.length === Number(wanted)) finish();
+  look();
 });
+if (wanted === "") {
+  process.stdin.on("data", (line) => {
+    last = Number(line);
+    look();
+  });
+}
