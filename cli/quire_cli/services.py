@@ -57,7 +57,12 @@ def tell_unknown(known: str) -> None:
     """Names in this environment that look like settings of ours and are not among the `known`."""
     names = {*re.findall(r"QUIRE_[A-Z0-9_]+", known), *OWN}
     for name in sorted(os.environ):
-        if name.startswith("QUIRE_") and name not in names and name.removesuffix("_FILE") not in names:
+        plain = name.removesuffix("_FILE")
+        if not name.startswith("QUIRE_") or name in names or plain in names:
+            continue
+        if now := {f"{plain}_SECONDS", f"{plain}ECONDS", f"{plain}ECOND"} & names:
+            warn(f"{plain}: it is called {now.pop()} now. The former name is still understood.")
+        else:
             near = difflib.get_close_matches(name, names, 1)
             warn(f"{name}: there is no such setting. {f'Is {near[0]} meant?' if near else 'Nothing is called like it.'}")
 

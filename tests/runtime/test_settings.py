@@ -62,6 +62,15 @@ def test_a_variable_set_to_nothing_is_not_set():
     assert load(Example, ENOUGH | {"QUIRE_BATCH_SIZE": ""}).batch_size == 25
 
 
+@pytest.mark.parametrize(
+    "name", ["QUIRE_KAFKA_SESSION_TIMEOUT", "QUIRE_KAFKA_SESSION_TIMEOUT_S", "QUIRE_KAFKA_SESSION_TIMEOUT_SECONDS"]
+)
+def test_a_setting_in_seconds_is_known_by_its_former_names_too(name: str):
+    assert load(Example, ENOUGH | {name: "7"}).kafka.session_timeout_seconds == 7
+    with pytest.raises(SettingsError, match="Unset all but QUIRE_KAFKA_SESSION_TIMEOUT_SECONDS"):
+        load(Example, ENOUGH | {"QUIRE_KAFKA_SESSION_TIMEOUT": "7", "QUIRE_KAFKA_SESSION_TIMEOUT_S": "8"})
+
+
 def test_all_problems_are_told_at_once_and_each_says_what_to_do():
     found = problems({"QUIRE_BATCH_SIZE": "many", "QUIRE_KAFKA_PARTITIONS": "0", "QUIRE_S3_ENDPOINT": "127.0.0.1:9000"})
     assert [problem.partition(":")[0] for problem in found] == [

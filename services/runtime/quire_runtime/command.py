@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import uvloop
 
-from quire_runtime.environment import render
+from quire_runtime.environment import former_names, render
 from quire_runtime.errors import CannotServe
 from quire_runtime.settings import SettingDescription, SettingsError, describe, load, values
 
@@ -127,7 +127,7 @@ def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: M
             "env": item.env,
             "type": item.type,
             "value": in_force.get(item.env, _as_given(item, environ)),
-            "set": bool(environ.get(item.env) or environ.get(f"{item.env}_FILE")),
+            "set": any(environ.get(env) or environ.get(f"{env}_FILE") for env in (item.env, *former_names(item.env))),
             "default": item.default,
             "description": item.description,
             "secret": item.secret,

@@ -2,7 +2,7 @@
 
 Field `foo` is `QUIRE_FOO`; the field `kafka` whose type is itself a struct is the prefix `QUIRE_KAFKA_`. Any `QUIRE_X`
 may instead be given as `QUIRE_X_FILE`, the path of a file that holds the value (a mounted secret). A variable
-that is set to nothing counts as not set.
+that is set to nothing counts as not set. `QUIRE_X_SECONDS` is also read by its former names, `QUIRE_X_S` and `QUIRE_X`.
 """
 
 import types
@@ -134,7 +134,10 @@ def _build(cls: type[S], base: S | None, prefix: str, environ: Mapping[str, str]
 
 
 def _value(field: _Field, environ: Mapping[str, str]) -> object:
-    text = _text(field.env, environ)
+    given = {env: text for env in (field.env, *former_names(field.env)) if (text := _text(env, environ)) is not None}
+    if len(given) > 1:
+        raise ValueError(f"it is set more than once, as {' and '.join(given)}. Unset all but {field.env}")
+    text = next(iter(given.values()), None)
     if text is None:
         if field.default is msgspec.NODEFAULT:
             raise ValueError(f"it is not set. Set it to {_speak(field.type)}: {field.description}")
@@ -145,6 +148,13 @@ def _value(field: _Field, environ: Mapping[str, str]) -> object:
     except msgspec.ValidationError as error:
         shown = "what is given" if field.secret else repr(text)
         raise ValueError(f"{shown} will not do ({error}). Set it to {_speak(field.type)}: {field.description}") from None
+
+
+def former_names(env: str) -> tuple[str, ...]:
+    """By which names a setting in seconds was known before all of them ended alike."""
+    if env.endswith("_SECONDS"):
+        return env.removesuffix("ECONDS"), env.removesuffix("_SECONDS")
+    return (env.removesuffix("ECOND"),) if env.endswith("_PER_SECOND") else ()
 
 
 def _text(env: str, environ: Mapping[str, str]) -> str | None:
