@@ -27,8 +27,8 @@ run: $(READY) $(PAGE) ## Start everything on this machine and show the samples b
 demo: $(READY) ## Submit the samples to the running stack and check every outcome
 	@$(BIN)/python samples/demo.py $(ARGS)
 
-test: $(READY) $(PAGE) ## Run all tests, in three processes; ARGS="tests/schemas -k fold" for some
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) $(PAGE) ## Run all tests, in two processes; ARGS="tests/schemas -k fold" for some
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-page: $(READY) $(PAGE) ## Try the page in a browser at length; make test does so in short
 	@$(BIN)/python -m pytest -m page tests/page $(ARGS)

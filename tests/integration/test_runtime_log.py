@@ -529,8 +529,8 @@ async def test_an_outage_is_said_survived_and_loses_nothing(log: KafkaSettings, 
     events = [an_event() for _ in range(40)]
     reader = Reader()
     async with Publisher(settings, "test") as publisher, reading(settings, reader, group()) as consumer:
-        await asyncio.gather(*(publisher.publish(event) for event in events[:20]))
-        await eventually(lambda: len(reader.seen) == 20)
+        await asyncio.gather(*(published(publisher, event) for event in events[:20]))
+        await eventually(lambda: len(set(reader.ids)) == 20)
         await outage.begin()
         results = await asyncio.gather(*(publisher.publish(event) for event in events[20:]), return_exceptions=True)
         assert {type(result) for result in results} == {LogUnavailable}
