@@ -111,16 +111,16 @@ class Api:
         return (await self._get("/api/stuck", Page[BatchView], older_than=older_than)).items
 
     async def cancel(self, batch_id: str, reason: str | None) -> CommandAccepted:
-        return await self._command(batch_id, "cancel", {} if reason is None else {"reason": reason})
+        return await self._command(f"batches/{path_safe(batch_id)}/cancel", _because(reason), CommandAccepted)
 
     async def retry(self, batch_id: str, file_ids: list[str], *, force: bool) -> CommandAccepted:
-        return await self._command(batch_id, "retry", {"force": force, **({"file_ids": file_ids} if file_ids else {})})
+        return await self._command(f"batches/{path_safe(batch_id)}/retry", {"force": force} | _only(file_ids), CommandAccepted)
 
     async def cancel_request(self, request_id: str, reason: str | None) -> RequestCommandAccepted:
-        return await self._request_command(request_id, "cancel", {} if reason is None else {"reason": reason})
+        return await self._command(f"requests/{path_safe(request_id)}/cancel", _because(reason), RequestCommandAccepted)
 
     async def retry_request(self, request_id: str, file_ids: list[str]) -> RequestCommandAccepted:
-        return await self._request_command(request_id, "retry", {"file_ids": file_ids} if file_ids else {})
+        return await self._command(f"requests/{path_safe(request_id)}/retry", _only(file_ids), RequestCommandAccepted)
 
     async def send(self, method: str, url: str, **request: Any) -> httpx.Response:
         """The answer whatever its status; raises Unreachable."""
@@ -146,13 +146,8 @@ class Api:
                 break
         return found[:limit]
 
-    async def _request_command(self, request_id: str, command: str, body: dict[str, Any]) -> RequestCommandAccepted:
-        url = f"{await self.ingest_url()}/api/requests/{path_safe(request_id)}/{command}"
-        return read(await self.send("POST", url, json=body), RequestCommandAccepted)
-
-    async def _command(self, batch_id: str, command: str, body: dict[str, Any]) -> CommandAccepted:
-        url = f"{await self.ingest_url()}/api/batches/{path_safe(batch_id)}/{command}"
-        return read(await self.send("POST", url, json=body), CommandAccepted)
+    async def _command(self, path: str, body: dict[str, Any], kind: type[T]) -> T:
+        return read(await self.send("POST", f"{await self.ingest_url()}/api/{path}", json=body), kind)
 
 
 @asynccontextmanager
@@ -160,6 +155,14 @@ async def connect(target: Target) -> AsyncIterator[Api]:
     headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
     async with httpx.AsyncClient(headers=headers, timeout=TIMEOUT, mounts=NO_PROXY) as client:
         yield Api(client, target)
+
+
+def _because(reason: str | None) -> dict[str, Any]:
+    return {} if reason is None else {"reason": reason}
+
+
+def _only(file_ids: list[str]) -> dict[str, Any]:
+    return {"file_ids": file_ids} if file_ids else {}
 
 
 def read(response: httpx.Response, kind: type[T]) -> T:

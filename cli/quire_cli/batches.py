@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from quire_cli import options, tables
 from quire_cli.api import connect
-from quire_cli.console import json_line, output, say, warn
-from quire_cli.errors import NOT_ALL, CliError
-from quire_cli.ids import collections, whole
+from quire_cli.console import json_line, output, say, tell_all
+from quire_cli.errors import NOT_ALL
+from quire_cli.ids import whole
 from quire_cli.target import Target
 from quire_cli.uploads import line_of
-from quire_schemas.events import STATUSES
 from quire_schemas.views import BatchView
 
 
 def batches(
     *,
-    collection: Annotated[
-        str | None,
-        typer.Option(
-            "--collection", "-c", help="Only of this collection.", autocompletion=collections, callback=options.collection_name
-        ),
-    ] = None,
-    status: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"Only those that are {', '.join(STATUSES)}; several times for several.", autocompletion=lambda: list(STATUSES)
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
+    collection: options.OfCollection = None,
+    status: options.OfStatus = None,
+    limit: options.Newest = 20,
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:
     """List batches, the newest first."""
-    if unknown := [each for each in status or () if each not in STATUSES]:
-        raise CliError(f"{unknown[0]!r} is no status. Take one of: {', '.join(STATUSES)}")
+    statuses = options.known_statuses(status)
 
     async def ask(target: Target) -> list[BatchView]:
         async with connect(target) as api:
-            return await api.batches(limit=limit, collection_id=collection, status=",".join(status) if status else None)
+            return await api.batches(limit=limit, collection_id=collection, status=statuses)
 
-    show(options.run(lambda: ask(options.here(url))), as_json=as_json, nothing="There are no such batches.")
+    found = options.run(lambda: ask(options.here(url)))
+    tell_all(found, partial(tables.listing, now=datetime.now(UTC)), as_json=as_json, nothing="There are no such batches.")
 
 
 def batch(batch_id: options.BatchId, *, url: options.Url = None, as_json: options.Json = False) -> None:
@@ -80,20 +69,10 @@ def stuck(
             return await api.stuck(older_than)
 
     found = options.run(lambda: ask(options.here(url)))
-    show(
+    tell_all(
         found,
+        partial(tables.listing, now=datetime.now(UTC), stuck=True),
         as_json=as_json,
         nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.",
-        stuck=True,
     )
     raise typer.Exit(NOT_ALL if found else 0)
-
-
-def show(found: Sequence[BatchView], *, as_json: bool, nothing: str, stuck: bool = False) -> None:
-    if as_json:
-        for each in found:
-            json_line(each)
-    elif found:
-        output().print(tables.listing(found, datetime.now(UTC), stuck=stuck))
-    else:
-        warn(nothing)

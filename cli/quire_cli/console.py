@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from quire_schemas.text import scrub, undeceptive
+
+T = TypeVar("T")
 
 UNBOUNDED = 4_000
 """Columns of what is no terminal: a line there is for a program, or for grep."""
@@ -39,6 +42,17 @@ def warn(text: str) -> None:
 def json_line(content: Any) -> None:
     sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
     sys.stdout.flush()
+
+
+def tell_all(found: Sequence[T], table: Callable[[Sequence[T]], RenderableType], *, as_json: bool, nothing: str) -> None:
+    """A line of JSON for each, a table of them, or that there is none."""
+    if as_json:
+        for each in found:
+            json_line(each)
+    elif found:
+        output().print(table(found))
+    else:
+        warn(nothing)
 
 
 def coloured(text: str, style: str) -> Text:

@@ -12,6 +12,7 @@ import typer
 from quire_cli.errors import CliError
 from quire_cli.ids import collections, recent
 from quire_cli.target import Target, target
+from quire_schemas.events import STATUSES
 from quire_schemas.fields import COLLECTION
 
 T = TypeVar("T")
@@ -36,9 +37,27 @@ Collection = Annotated[
     str,
     typer.Option("--collection", "-c", help="Name of the collection.", autocompletion=collections, callback=collection_name),
 ]
+OfCollection = Annotated[
+    str | None,
+    typer.Option("--collection", "-c", help="Only of this collection.", autocompletion=collections, callback=collection_name),
+]
+OfStatus = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"Only those that are {', '.join(STATUSES)}; several times for several.", autocompletion=lambda: list(STATUSES)
+    ),
+]
+Newest = Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")]
 BatchId = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the batch, or how it begins; `quire batches` shows it.", autocompletion=recent)
 ]
+
+
+def known_statuses(status: list[str] | None) -> str | None:
+    """As the API takes them. Raises CliError."""
+    if unknown := [each for each in status or () if each not in STATUSES]:
+        raise CliError(f"{unknown[0]!r} is no status. Take one of: {', '.join(STATUSES)}")
+    return ",".join(status) if status else None
 
 
 def here(url: str | None) -> Target:

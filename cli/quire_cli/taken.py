@@ -20,7 +20,7 @@ from quire_cli import options, words
 from quire_cli.api import Api, BrokenOff, Unreachable, connect, refusal
 from quire_cli.console import json_line, output, printable, say, warn
 from quire_cli.errors import NOT_ALL, CliError
-from quire_cli.ids import Meant, collections, meant
+from quire_cli.ids import Meant, meant
 from quire_cli.target import Target
 from quire_cli.uploads import Uploads
 from quire_schemas.views import FileView, Match
@@ -72,10 +72,7 @@ def get(
 def text(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Id or name of a file; of several, the newest is meant.")],
     *,
-    collection: Annotated[
-        str | None,
-        typer.Option("--collection", "-c", help="Look there.", autocompletion=collections, callback=options.collection_name),
-    ] = None,
+    collection: options.OfCollection = None,
     url: options.Url = None,
 ) -> None:
     """Print the text of a file."""
@@ -98,12 +95,7 @@ def text(
 def search(
     sought: Annotated[list[str], typer.Argument(metavar="WORDS…", help='Words; "some words" for a phrase, -word to leave out.')],
     *,
-    collection: Annotated[
-        str | None,
-        typer.Option(
-            "--collection", "-c", help="Only in this collection.", autocompletion=collections, callback=options.collection_name
-        ),
-    ] = None,
+    collection: options.OfCollection = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Files at most, the newest first.")] = 20,
     url: options.Url = None,
     as_json: options.Json = False,

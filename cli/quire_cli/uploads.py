@@ -6,17 +6,18 @@ import asyncio
 import time
 import webbrowser
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from quire_cli import options, tables, words
 from quire_cli.api import Api, connect
-from quire_cli.console import json_line, output, say, warn
+from quire_cli.console import json_line, say, tell_all, warn
 from quire_cli.errors import NOT_ALL, USAGE, CliError
-from quire_cli.ids import Meant, collections, meant
+from quire_cli.ids import Meant, meant
 from quire_cli.target import Target
-from quire_schemas.events import STATUSES, TERMINAL
+from quire_schemas.events import TERMINAL
 from quire_schemas.views import BatchView, RequestView
 
 Uploads = Annotated[
@@ -27,38 +28,21 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 3.0
 
 def requests(
     *,
-    collection: Annotated[
-        str | None,
-        typer.Option(
-            "--collection", "-c", help="Only of this collection.", autocompletion=collections, callback=options.collection_name
-        ),
-    ] = None,
-    status: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"Only those that are {', '.join(STATUSES)}; several times for several.", autocompletion=lambda: list(STATUSES)
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
+    collection: options.OfCollection = None,
+    status: options.OfStatus = None,
+    limit: options.Newest = 20,
     url: options.Url = None,
     as_json: options.Json = False,
 ) -> None:
     """List uploads, the newest first."""
-    if unknown := [each for each in status or () if each not in STATUSES]:
-        raise CliError(f"{unknown[0]!r} is no status. Take one of: {', '.join(STATUSES)}")
+    statuses = options.known_statuses(status)
 
     async def ask(target: Target) -> list[RequestView]:
         async with connect(target) as api:
-            return await api.requests(limit=limit, collection_id=collection, status=",".join(status) if status else None)
+            return await api.requests(limit=limit, collection_id=collection, status=statuses)
 
     found = options.run(lambda: ask(options.here(url)))
-    if as_json:
-        for each in found:
-            json_line(each)
-    elif found:
-        output().print(tables.uploads(found, datetime.now(UTC)))
-    else:
-        warn("There are no such uploads.")
+    tell_all(found, partial(tables.uploads, now=datetime.now(UTC)), as_json=as_json, nothing="There are no such uploads.")
 
 
 def wait(

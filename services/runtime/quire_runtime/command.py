@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import uvloop
 
-from quire_runtime.environment import former_names, render
+from quire_runtime.environment import names_of, render
 from quire_runtime.errors import CannotServe
 from quire_runtime.settings import SettingDescription, SettingsError, describe, load, values
 
@@ -127,7 +127,7 @@ def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: M
             "env": item.env,
             "type": item.type,
             "value": in_force.get(item.env, _as_given(item, environ)),
-            "set": any(environ.get(env) or environ.get(f"{env}_FILE") for env in (item.env, *former_names(item.env))),
+            "set": any(environ.get(env) or environ.get(f"{env}_FILE") for env in names_of(item.env)),
             "default": item.default,
             "description": item.description,
             "secret": item.secret,
@@ -138,8 +138,8 @@ def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: M
 
 def _as_given(item: SettingDescription, environ: Mapping[str, str]) -> str | None:
     """The value where not all settings are good: as it stands in the environment, else the default."""
-    text = environ.get(item.env) or None
-    if text is None and not environ.get(f"{item.env}_FILE"):
+    text = next((environ[env] for env in names_of(item.env) if environ.get(env)), None)
+    if text is None and not any(environ.get(f"{env}_FILE") for env in names_of(item.env)):
         return item.default
     return render(text, secret=item.secret) if text is not None else "?"
 

@@ -134,7 +134,7 @@ def _build(cls: type[S], base: S | None, prefix: str, environ: Mapping[str, str]
 
 
 def _value(field: _Field, environ: Mapping[str, str]) -> object:
-    given = {env: text for env in (field.env, *former_names(field.env)) if (text := _text(env, environ)) is not None}
+    given = {env: text for env in names_of(field.env) if (text := _text(env, environ)) is not None}
     if len(given) > 1:
         raise ValueError(f"it is set more than once, as {' and '.join(given)}. Unset all but {field.env}")
     text = next(iter(given.values()), None)
@@ -150,11 +150,11 @@ def _value(field: _Field, environ: Mapping[str, str]) -> object:
         raise ValueError(f"{shown} will not do ({error}). Set it to {_speak(field.type)}: {field.description}") from None
 
 
-def former_names(env: str) -> tuple[str, ...]:
-    """By which names a setting in seconds was known before all of them ended alike."""
+def names_of(env: str) -> tuple[str, ...]:
+    """The variables that a setting is read from: of one in seconds, the names from before all of them ended alike, too."""
     if env.endswith("_SECONDS"):
-        return env.removesuffix("ECONDS"), env.removesuffix("_SECONDS")
-    return (env.removesuffix("ECOND"),) if env.endswith("_PER_SECOND") else ()
+        return env, env.removesuffix("ECONDS"), env.removesuffix("_SECONDS")
+    return (env, env.removesuffix("ECOND")) if env.endswith("_PER_SECOND") else (env,)
 
 
 def _text(env: str, environ: Mapping[str, str]) -> str | None:

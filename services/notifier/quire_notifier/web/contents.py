@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -118,13 +118,13 @@ def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
     raise Problem(404, "not_found", f"The file is {file.processing_status}: it has no {kind}.")
 
 
-def content_disposition(filename: str) -> str:
+def content_disposition(filename: str, kind: Literal["inline", "attachment"] = "inline") -> str:
     """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
     ascii_name = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
     encoded = "".join(
         chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
     )
-    return f"inline; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"
+    return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"
 
 
 def _headers(validator: str) -> dict[str, str]:
@@ -158,8 +158,7 @@ def _wants_plain(request: Request) -> bool:
 
 
 def _disposition(request: Request, filename: str) -> str:
-    shown = content_disposition(filename)
-    return shown.replace("inline", "attachment", 1) if "download" in request.query_params else shown
+    return content_disposition(filename, "attachment" if "download" in request.query_params else "inline")
 
 
 async def _sent(stream: ObjectStream, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

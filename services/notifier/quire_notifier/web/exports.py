@@ -100,7 +100,7 @@ class Exports:
         if self._open >= self._at_once:
             raise Problem(503, "busy", "Too many exports are being sent. Try again in a while.", headers=RETRY_AFTER)
         self._open += 1
-        headers = {"Content-Disposition": _attachment(f"{name}.{wanted.kind}.{wanted.format}")}
+        headers = {"Content-Disposition": content_disposition(f"{name}.{wanted.kind}.{wanted.format}", "attachment")}
         stream = self._stream(wanted, rows(first, ask))
         return HeldResponse(_counted(stream, wanted), 200, headers, _MEDIA_TYPES[wanted.format], self._release)
 
@@ -184,7 +184,3 @@ async def _counted(stream: AsyncGenerator[bytes, None], wanted: Wanted) -> Async
 def _target(request: Request) -> str:
     """What is signed of an export's address: its parameters, in one order."""
     return "api/export?" + urlencode(sorted(pair for pair in request.query_params.multi_items() if pair[0] not in _SIGNATURE))
-
-
-def _attachment(filename: str) -> str:
-    return content_disposition(filename).replace("inline", "attachment", 1)
