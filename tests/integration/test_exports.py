@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 from collections.abc import AsyncIterator
 from zipfile import ZipFile
 
+import httpx
 import pytest
 from tests.integration.client import PATIENCE_SECONDS, Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf
 
 LARGE = 8_000_000
-"""Bytes; some of them are more than what is on its way to a client that takes nothing."""
+"""Bytes of a file. Four of them are more than what is on its way to a client that takes nothing and has a small buffer for it;
+the kernel would let that buffer grow to the size of them all.
+"""
+_SMALL_BUFFER = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ async def client(stack: Stack) -> AsyncIterator[Client]:
 async def test_who_leaves_or_takes_nothing_holds_a_place_only_as_long(client: Client) -> None:
     url = f"{client.quire.notifier_url}/api/export?collection_id=default&kind=original"
     for _ in range(3):
-        async with client.http.stream("GET", url) as slow:
+        async with _taker() as taker, taker.stream("GET", url) as slow:
             assert slow.status_code == 200
             await anext(slow.aiter_raw())
             refused = await client.http.get(url)
@@ -39,3 +44,7 @@ async def test_who_leaves_or_takes_nothing_holds_a_place_only_as_long(client: Cl
         archive = ZipFile(io.BytesIO(answer.content))
         assert archive.testzip() is None
         assert [entry.file_size for entry in archive.infolist()] == [len(corrupt_pdf()) + LARGE] * 4
+
+
+def _taker() -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(socket_options=_SMALL_BUFFER))
