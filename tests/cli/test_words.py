@@ -127,7 +127,7 @@ def test_ids_have_eight_letters_on_a_terminal_where_80_columns_hold_every_list(
     terminal: bool,  # noqa: FBT001 -- a parameter of pytest
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, 24)))
     batch = msgspec.structs.replace(view(**{"a" * 90: "processed", "b": "failed"}), status="completed_with_errors", ended_at=NOW)
     upload = request_view("Invoices of " + "many " * 20 + "months", "processing")
     for table, whole in (
