@@ -20,7 +20,7 @@ from quire_runtime.member import Member
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
 from quire_runtime.settings import KafkaSettings
-from quire_runtime.topic import TopicMismatch, ensure_topic
+from quire_runtime.topic import TooFewBrokers, TopicMismatch, ensure_topic
 from quire_schemas.cloudevents import UnknownType, encode
 from quire_schemas.events import BatchCancelRequested, Event, event_of
 
@@ -154,9 +154,22 @@ async def test_a_topic_is_kept_for_ever_and_never_compacted(stack: Any, log: Kaf
     assert (config["retention.ms"], config["cleanup.policy"], config["min.insync.replicas"]) == ("-1", "delete", "1")
 
 
-async def test_more_replicas_than_brokers_is_refused_with_what_to_do(stack: Any):
+async def test_more_replicas_than_brokers_are_refused_with_what_to_do(stack: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("quire_runtime.topic.BROKERS_SECONDS", 0.5)
     with pytest.raises(TopicMismatch, match="QUIRE_KAFKA_REPLICATION"):
         await ensure_topic(KafkaSettings(bootstrap=stack.backing.kafka, topic=f"test-{uuid4()}", replication=3))
+
+
+async def test_brokers_that_are_missing_while_kafka_starts_are_waited_for(monkeypatch: pytest.MonkeyPatch):
+    answers = iter([TooFewBrokers("none yet"), LogUnavailable("away"), TooFewBrokers("none yet"), None])
+
+    async def ensured(*_: Any, **__: Any) -> None:
+        if (answer := next(answers)) is not None:
+            raise answer
+
+    monkeypatch.setattr("quire_runtime.topic._ensure", ensured)
+    await ensure_topic(KafkaSettings())
+    assert next(answers, "asked for the last one") == "asked for the last one"
 
 
 async def test_a_missing_kafka_is_waited_for_and_then_named():

@@ -1,6 +1,8 @@
 """The one topic: made if it is missing, checked if it is there: its partitions, and that it keeps every record."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -27,10 +29,16 @@ log = get_logger(__name__)
 
 KEPT = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
 """What keeps every record for ever."""
+BROKERS_SECONDS = 10.0
+"""How long fewer brokers than replicas are taken for a cluster that is starting."""
 
 
 class TopicMismatch(CannotServe):
     """The topic is not as the settings say, and cannot be used so."""
+
+
+class TooFewBrokers(TopicMismatch):
+    """There are fewer brokers than the topic is to have replicas: start them, or lower QUIRE_KAFKA_REPLICATION."""
 
 
 class TopicMissing(LogUnavailable):
@@ -44,9 +52,17 @@ async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_af
     """
     await retrying(
         lambda: _ensure(settings, make=make),
-        transient=lambda error: isinstance(error, LogUnavailable),
+        transient=_may_pass(),
         give_up_after=give_up_after,
         on_retry=lambda error, attempt: log.warning("waiting for kafka", error=str(error), attempt=attempt),
+    )
+
+
+def _may_pass() -> Callable[[Exception], bool]:
+    """Whether waiting can help. Brokers may be missing because they are starting: only for a while."""
+    began = time.monotonic()
+    return lambda error: (
+        time.monotonic() - began < BROKERS_SECONDS if isinstance(error, TooFewBrokers) else isinstance(error, LogUnavailable)
     )
 
 
@@ -71,8 +87,8 @@ async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> str | None:
-    """Asks for the topic. None when it was made or is there; else why the broker refused, which matters only if it is missing."""
+async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> TopicMismatch | None:
+    """Asks for the topic. None when it was made or is there; else the refusal, which matters only if it is missing."""
     answer = await admin.create_topics(
         [NewTopic(settings.topic, settings.partitions, settings.replication, topic_configs=_config(settings))]
     )
@@ -83,9 +99,11 @@ async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> str | 
         return None
     if kind is TopicAlreadyExistsError:
         return None
+    impossible = f"the topic {settings.topic} is missing and cannot be made: "
     if kind is InvalidReplicationFactorError:
-        return f"{settings.replication} replicas are more than there are brokers. Lower QUIRE_KAFKA_REPLICATION"
-    return f"{kind.__name__} {message[0] if message and message[0] else ''}".strip()
+        cure = "Start them, or lower QUIRE_KAFKA_REPLICATION"
+        return TooFewBrokers(f"{impossible}{settings.replication} replicas are more than there are brokers. {cure}")
+    return TopicMismatch(f"{impossible}{kind.__name__} {message[0] if message and message[0] else ''}".strip())
 
 
 def _config(settings: KafkaSettings) -> dict[str, str]:
@@ -112,14 +130,14 @@ async def _partitions(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> in
     return len(found[0]["partitions"]) if kind is NoError else None
 
 
-async def _describe(admin: AIOKafkaAdminClient, settings: KafkaSettings, refusal: str | None) -> int:
+async def _describe(admin: AIOKafkaAdminClient, settings: KafkaSettings, refusal: TopicMismatch | None) -> int:
     """The number of partitions; a topic just made may take a moment to show."""
     while True:
         count = await _partitions(admin, settings)
         if count is not None:
             return count
         if refusal is not None:
-            raise TopicMismatch(f"the topic {settings.topic} is missing and cannot be made: {refusal}")
+            raise refusal
         await asyncio.sleep(0.1)
 
 
