@@ -1,5 +1,5 @@
-"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated), and
-without DIR the types of JavaScript clients and of the page, too (clients/js/contract.d.ts).
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas, the AsyncAPI and the OpenAPI documents into DIR
+(schemas/generated), and without DIR the types of JavaScript clients and of the page, too (clients/js/contract.d.ts).
 
 `states/N.json` is what version N of the fold stores. It is written once: who changes it raises FOLD_VERSION.
 
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from quire_schemas import asyncapi, typescript
 from quire_schemas.json_schemas import schemas, stored
+from quire_schemas.openapi import ingest, notifier
+from quire_schemas.openapi.document import document
 from quire_schemas.states import FOLD_VERSION
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
@@ -24,6 +26,7 @@ def files() -> dict[str, str]:
     """The text of each generated file, by its path."""
     documents = {f"{name}.json": schema for name, schema in schemas().items()}
     documents |= {"asyncapi.json": asyncapi.document(), FOLDED: stored()}
+    documents |= {f"openapi-{service.name}.json": document(service) for service in (ingest.SERVICE, notifier.SERVICE)}
     return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in documents.items()}
 
 
