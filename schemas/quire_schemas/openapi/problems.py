@@ -47,7 +47,7 @@ class UploadCommandProblem(Problem, frozen=True, kw_only=True):
 class ResyncRequired(Problem, frozen=True, kw_only=True):
     """The feed does not go on there. Of a collection: its `last_seq`, and the seq up to which messages are gone."""
 
-    epoch: str
+    epoch: str | UnsetType = UNSET
     last_seq: int | UnsetType = UNSET
     pruned_to: int | UnsetType = UNSET
 

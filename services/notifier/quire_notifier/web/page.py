@@ -25,7 +25,7 @@ def page_routes(ingest_url: str, folder: Path) -> list[BaseRoute]:
     """To be put after all other routes. `ingest_url`: where the page uploads to; empty: its own origin. Where the page was not
     built, every address of it says so.
     """
-    headers = {**_SAFE, "Content-Security-Policy": policy(ingest_url)}
+    headers = {**SAFE, "Content-Security-Policy": policy(ingest_url)}
     held = {
         path.relative_to(folder).as_posix(): static(path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
     }
@@ -60,4 +60,4 @@ def policy(ingest_url: str) -> str:
     )
 
 
-_SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
+SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
