@@ -4,7 +4,7 @@ from typing import Literal
 
 from quire_schemas.json_schemas import Schema
 from quire_schemas.openapi import asked_for as ask
-from quire_schemas.openapi.parts import Answer, Operation, Parameter
+from quire_schemas.openapi.parts import JSON, Answer, Operation, Parameter
 from quire_schemas.openapi.structs import ExportLink, FileText, PageText
 
 _CODES = (
@@ -56,7 +56,7 @@ def _content(kind: str, summary: str, media: dict[str, Schema], type_: type[File
         summary,
         (
             Answer(200, "The content.", type_, None if type_ is None else _TEXT, media, _TAG),
-            Answer(206, "A part of it.", media=media or {"application/json": {}}, headers=_PART),
+            Answer(206, "A part of it.", media=media if type_ is None else {JSON: {}}, headers=_PART),
             _SAME,
         ),
         (*_CODES, "range_not_satisfiable"),

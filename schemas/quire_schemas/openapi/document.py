@@ -41,7 +41,9 @@ def document(service: Service) -> dict[str, Any]:
             "description": service.description,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": f"http://127.0.0.1:{service.port}", "description": "The local stack's."}],
+        "servers": [
+            {"url": f"http://127.0.0.1:{service.port}", "description": "Wherever the service is; here that of the local stack."}
+        ],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in service.operations)],
         "paths": paths,
         "components": {

@@ -38,7 +38,6 @@ _FILES = {
                 }
             },
         },
-        "encoding": {"files": {"contentType": "application/pdf"}},
     }
 }
 _FILE = CreatedFile(file_id=examples.REPORT, filename="report.pdf", size=48_213)

@@ -18,7 +18,7 @@ def events_page(document: dict[str, Any]) -> str:
     channels, messages = document["channels"], document["components"]["messages"]
     definitions: dict[str, Any] = document["components"]["schemas"]
     navigation = "".join(
-        tag("h2", channel["title"]) + listed(link(f"#{name}", name) for name in channel["messages"])
+        tag("p", channel["title"], class_="group") + listed(link(f"#{name}", name) for name in channel["messages"])
         for channel in channels.values()
     ) + tag("p", link("#schemas", "Schemas"))
     sections = "".join(_channel(name, document, messages, definitions) for name in channels)

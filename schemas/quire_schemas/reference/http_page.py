@@ -37,7 +37,7 @@ def http_page(documents: dict[str, dict[str, Any]]) -> str:
     """`documents`: of each service, by its name."""
     asked = {name: list(_asked(name, document)) for name, document in documents.items()}
     navigation = "".join(
-        tag("h2", name) + listed(link(f"#{one.anchor}", one.title) for one in each) for name, each in asked.items()
+        tag("p", name, class_="group") + listed(link(f"#{one.anchor}", one.title) for one in each) for name, each in asked.items()
     ) + tag("p", link("#schemas", "Schemas"))
     sections = "".join(_service(name, documents[name], each) for name, each in asked.items())
     definitions = {key: schema for document in documents.values() for key, schema in document["components"]["schemas"].items()}
@@ -53,7 +53,7 @@ def _asked(service: str, document: dict[str, Any]) -> Iterator[Asked]:
 def _service(name: str, document: dict[str, Any], asked: list[Asked]) -> str:
     server = document["servers"][0]
     head = heading(2, name, document["info"]["title"]) + tag("p", prose(document["info"]["description"]))
-    where = tag("p", f"{prose(server['description'])} {code(server['url'])}")
+    where = tag("p", f"{code(server['url'])} {prose(server['description'])}")
     examples = document["components"]["examples"]
     return head + where + "\n".join(_operation(one, examples) for one in asked)
 
