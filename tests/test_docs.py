@@ -64,6 +64,17 @@ def test_every_target_of_make_that_a_document_names_is_there(document: Path) -> 
     assert named <= targets
 
 
+def test_the_code_of_integrate_is_that_of_the_samples_which_run() -> None:
+    text = (ROOT / "docs" / "integrate.md").read_text("utf-8")
+    samples = "\n".join(path.read_text("utf-8") for path in (ROOT / "samples" / "integrate").rglob("*.*"))
+    there = [line.strip() for line in samples.splitlines()]
+    snippets = re.findall(r"^```(?:python|java|go)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(snippets) == 7
+    for snippet in snippets:
+        lines = [line.strip() for line in snippet.splitlines()]
+        assert any(there[at : at + len(lines)] == lines for at in range(len(there))), snippet
+
+
 def test_make_lists_every_target_there_is() -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
     there, listed = (set(re.findall(target, text, re.MULTILINE)) for target in (r"^([a-z-]+):", r"^([a-z-]+):.*## "))
