@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 from quire_schemas.events import STANDINGS, STATUSES, BatchCode, FileCode
+from quire_schemas.openapi import ingest, notifier
 
 ROOT = Path(__file__).parents[1]
 CODE = re.compile(r'(?:Problem|problem|__init__)\(\s*\d{3},\s*"([a-z_]+)"|_refused\(state, "([a-z_]+)"|_error\(\s*"([a-z_]+)"')
@@ -19,6 +20,7 @@ DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
 REFERENCE = re.compile(r'(docs/\w+\.md),\s+"([^"]+)"')
 OF_OLD = "DESIGN " + "§"
 READ_BY_PEOPLE = {".py", ".md", ".js", ".mjs", ".ts", ".tsx", ".sql", ".yaml"}
+OF_WEBSOCKETS = {"bad_message", "already_subscribed", "not_subscribed", "too_many_subscriptions"}
 STEP = re.compile(r"^\d+\. .+$", re.MULTILINE)
 
 
@@ -29,6 +31,14 @@ def test_every_code_of_an_answer_is_in_the_document_of_the_api() -> None:
     told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "api.md").read_text("utf-8")))
     of_parameters = {code for code in codes if code.startswith("invalid_")}
     assert {*codes, *STATUSES, *STANDINGS, *get_args(FileCode), *get_args(BatchCode)} - of_parameters <= told
+
+
+def test_every_code_of_an_answer_is_in_the_published_documents() -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "services").rglob("*.py")]
+    codes = {code for source in sources for found in CODE.findall(source) for code in found if code}
+    services = (ingest.SERVICE, notifier.SERVICE)
+    told = {code for service in services for operation in service.operations for code in operation.problem_codes()}
+    assert codes - OF_WEBSOCKETS <= told
 
 
 def test_every_reference_to_a_section_names_a_heading_that_exists() -> None:
