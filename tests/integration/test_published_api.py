@@ -118,15 +118,14 @@ async def test_an_upload_is_answered_as_the_document_says(asked: Asked, file: Fi
     assert again.json()["code"] == "idempotency_conflict"
 
 
-@pytest.mark.parametrize("of", ["batches", "requests"])
-async def test_a_command_is_answered_as_the_document_says(asked: Asked, of: str) -> None:
-    """There is one file to do again, which fails again."""
-    kind = "batch" if of == "batches" else "request"
+@pytest.mark.parametrize(("of", "name"), [("batches", "batch_id"), ("requests", "request_id")])
+async def test_a_command_is_answered_as_the_document_says(asked: Asked, of: str, name: str) -> None:
+    [batch_id] = await asked.client.accepted([("a.pdf", encrypted_pdf())], collection_id="commands")
+    batch = await asked.client.ended(batch_id)
     for command, status in (("cancel", 409), ("retry", 202)):
-        answer = await asked.client.http.post(f"{asked.url('ingest')}/api/{of}/{asked.ids[f'{kind}_id']}/{command}")
+        answer = await asked.client.http.post(f"{asked.url('ingest')}/api/{of}/{batch[name]}/{command}")
         assert answer.status_code == status
-        await fits(answer, f"/api/{of}/{{{kind}_id}}/{command}")
-    await asked.client.ended(asked.ids["batch_id"])
+        await fits(answer, f"/api/{of}/{{{name}}}/{command}")
 
 
 async def fits(answer: httpx.Response, path: str) -> None:
