@@ -1,5 +1,5 @@
 """Both services keep to the documents that they publish: what schemathesis makes of these is asked of them, and never ends in a
-5xx; each answer has a declared status, a declared media type, and fits its schema.
+5xx; each answer has a declared status, a declared media type, and fits its schema. What is not as the document has it is refused.
 
 The event stream, which does not end, is left out: tests/integration/test_hostile_queries.py asks for its head.
 """
@@ -32,6 +32,7 @@ CHECKS = [
     checks.content_type_conformance,
     checks.response_headers_conformance,
     checks.response_schema_conformance,
+    checks.negative_data_rejection,
 ]
 ENDLESS = "/api/collections/{collection_id}/events"
 SCHEMAS = {service.name: schemathesis.openapi.from_dict(document(service)) for service in (ingest.SERVICE, notifier.SERVICE)}

@@ -34,9 +34,11 @@ _FILES = {
                 "files": {
                     "type": "array",
                     "items": {"type": "string", "contentMediaType": "application/pdf"},
+                    "minItems": 1,
                     "description": "One part for each file, with a filename; the field may have any name.",
                 }
             },
+            "required": ["files"],
         },
     }
 }

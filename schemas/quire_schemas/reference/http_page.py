@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from quire_schemas.reference.html import Page, code, example, fields, heading, link, listed, page, prose, tag
-from quire_schemas.reference.types import field, schemas, type_of
+from quire_schemas.reference.types import field, schemas, struct, type_of
 
 _PROBLEM = "application/problem+json"
 _PAGE = Page(
@@ -92,7 +92,7 @@ def _body(operation: dict[str, Any]) -> str:
 def _shape(schema: dict[str, Any]) -> str:
     if "properties" not in schema:
         return type_of(schema)
-    return fields((code(name), field(of, required=False)) for name, of in schema["properties"].items())
+    return struct(schema)
 
 
 def _answers(operation: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import mimetypes
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -48,10 +49,14 @@ def static_answer(request: Request, held: Static, headers: Mapping[str, str]) ->
 
 
 def published_route(path: str, name: str, headers: Mapping[str, str] | None = None) -> Route:
-    """A generated document of the contract at this path: anybody may have it."""
-    held = static(name, published.read(name))
+    """A generated document of the contract at this path: anybody may have it. It is read when it is asked for first."""
 
     async def answer(request: Request) -> Response:
-        return static_answer(request, held, {"Cache-Control": ASKED_AGAIN, **(headers or {})})
+        return static_answer(request, _held(name), {"Cache-Control": ASKED_AGAIN, **(headers or {})})
 
     return Route(path, answer)
+
+
+@cache
+def _held(name: str) -> Static:
+    return static(name, published.read(name))
