@@ -1,10 +1,13 @@
-"""The bodies of commands over HTTP (docs/design.md, "Contracts"). Nothing at all stands for an empty object."""
+"""What is asked of ingest over HTTP (docs/design.md, "Contracts"). A body that is not there is an empty object."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from quire_schemas.events import MAX_BATCH_SIZE, FileCode
+
+MAX_KEY_BYTES = 255
+"""Of an Idempotency-Key."""
 
 
 class Cancel(Struct, frozen=True, kw_only=True):

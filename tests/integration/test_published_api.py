@@ -7,10 +7,12 @@ The event stream, which does not end, is left out: tests/integration/test_hostil
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 import httpx
+import jsonschema
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -127,6 +129,17 @@ async def test_a_command_is_answered_as_the_document_says(asked: Asked, of: str,
         answer = await asked.client.http.post(f"{asked.url('ingest')}/api/{of}/{batch[name]}/{command}")
         assert answer.status_code == status
         await fits(answer, f"/api/{of}/{{{name}}}/{command}")
+
+
+@pytest.mark.parametrize(("kind", "struct"), [("text", "ExportedText"), ("report", "FileView")])
+async def test_every_line_of_an_export_is_as_the_document_says(asked: Asked, kind: str, struct: str) -> None:
+    params = {"collection_id": "default", "kind": kind}
+    answer = await asked.client.http.get(f"{asked.url('notifier')}/api/export", params=params)
+    schema = {"$ref": f"#/components/schemas/{struct}", "components": document(notifier.SERVICE)["components"]}
+    lines = answer.text.splitlines()
+    assert lines
+    for line in lines:
+        jsonschema.validate(json.loads(line), schema)
 
 
 async def fits(answer: httpx.Response, path: str) -> None:

@@ -7,10 +7,6 @@ from msgspec import Meta
 from quire_schemas.events import FileCode, Standing, Status
 from quire_schemas.fields import CollectionId, Id
 from quire_schemas.openapi.parts import Parameter
-from quire_schemas.openapi.problems import ResyncRequired
-from quire_schemas.openapi.structs import SnapshotAnswer
-
-__all__ = ["Parameter", "ResyncRequired", "SnapshotAnswer"]
 
 GUARDED = ("unauthenticated", "forbidden", "unknown_host", "internal", "auth_unavailable")
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]

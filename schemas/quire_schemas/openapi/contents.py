@@ -5,7 +5,8 @@ from typing import Literal
 from quire_schemas.json_schemas import Schema
 from quire_schemas.openapi import asked_for as ask
 from quire_schemas.openapi.parts import JSON, Answer, Operation, Parameter
-from quire_schemas.openapi.structs import ExportLink, FileText, PageText
+from quire_schemas.openapi.structs import ExportedText, ExportLink, FileText, PageText
+from quire_schemas.views import FileView
 
 _CODES = (
     *ask.GUARDED,
@@ -33,7 +34,7 @@ _TEXT = FileText(
 _LINES: dict[str, Schema] = {
     "application/jsonl": {
         "type": "string",
-        "description": "A JSON object on each line: with its `cursor` it can be gone on from.",
+        "description": "A JSON object on each line: an ExportedText; of a report, a FileView that has a `cursor`, too.",
     },
     "text/csv": {"type": "string"},
     "application/zip": {},
@@ -73,7 +74,14 @@ OPERATIONS = (
         "export",
         "Export",
         "Texts, originals, or a report of many files, in the order of the upload.",
-        (Answer(200, "A stream. An archive is whole, or none.", media=_LINES),),
+        (
+            Answer(
+                200,
+                "A stream of lines: ExportedText, or FileView. An archive is whole, or none.",
+                media=_LINES,
+                lines=(ExportedText, FileView),
+            ),
+        ),
         (*ask.GUARDED, "invalid_link", "link_expired", "not_found", "invalid_export", "busy", "database_unavailable"),
         description="Of one of `request_id`, `batch_id`, `collection_id`.",
         parameters=(*_EXPORTED, ask.EXPIRES, ask.SIGNATURE),

@@ -59,9 +59,10 @@ def _codes(service: Service) -> list[str]:
 
 
 def _types(operation: Operation) -> list[Any]:
-    answered = [answer.type for answer in operation.answers if answer.type is not None]
+    answered = [answer.struct for answer in operation.answers if answer.struct is not None]
     asked = [] if operation.body is None else [operation.body]
-    return [*answered, *asked, operation.refusal]
+    lines = [line for answer in operation.answers for line in answer.lines]
+    return [*answered, *lines, *asked, operation.refusal]
 
 
 def _whole(name: str, schema: Schema) -> Schema:
@@ -110,8 +111,8 @@ def _successes(operation: Operation, known: dict[Any, Schema]) -> dict[str, Any]
 
 def _success(answer: Answer, known: dict[Any, Schema]) -> dict[str, Any]:
     content: dict[str, Any] = {media: {"schema": schema} if schema else {} for media, schema in answer.media.items()}
-    if answer.type is not None:
-        content[JSON] = {"schema": known[answer.type]}
+    if answer.struct is not None:
+        content[JSON] = {"schema": known[answer.struct]}
     if answer.example is not None:
         content[JSON]["example"] = msgspec.json.decode(msgspec.json.encode(answer.example))
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in answer.headers.items()}

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from quire_schemas import examples
-from quire_schemas.asked import Cancel, Retry, RetryFiles
+from quire_schemas.asked import MAX_KEY_BYTES, Cancel, Retry, RetryFiles
 from quire_schemas.events import Policy
 from quire_schemas.fields import CollectionId, Id
 from quire_schemas.openapi.parts import Answer, Operation, Parameter, Service
@@ -21,8 +21,6 @@ from quire_schemas.views import (
     RejectedFile,
     RequestCommandAccepted,
 )
-
-MAX_KEY_BYTES = 255
 
 _ALWAYS = ("unauthenticated", "forbidden", "origin_not_allowed", "internal", "auth_unavailable")
 _COMMAND = (*_ALWAYS, "not_found", "too_slow", "request_too_large", "invalid_body", "log_unavailable", "notifier_unavailable")

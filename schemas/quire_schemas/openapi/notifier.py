@@ -3,9 +3,10 @@
 from quire_schemas import examples
 from quire_schemas.openapi import asked_for as ask
 from quire_schemas.openapi import contents, shown
-from quire_schemas.openapi.parts import Answer, Operation, Service
+from quire_schemas.openapi.parts import Answer, Operation, Parameter, Service
+from quire_schemas.openapi.problems import ResyncRequired
 from quire_schemas.openapi.published import OPENAPI
-from quire_schemas.openapi.structs import FeedPage, StatesPage
+from quire_schemas.openapi.structs import FeedPage, SnapshotAnswer, StatesPage
 from quire_schemas.states import BatchState
 from quire_schemas.views import BatchView, CollectionView, Config, FailureView, FileView, Page, RequestView
 
@@ -16,7 +17,7 @@ _READ = ("database_unavailable",)
 _TAGS = {"collections": "Collections", "requests": "Uploads", "batches": "Batches", "waiting": "Batches", "files": "Files"}
 
 
-def _list(path: str, name: str, summary: str, answer: Answer, *parameters: ask.Parameter) -> Operation:
+def _list(path: str, name: str, summary: str, answer: Answer, *parameters: Parameter) -> Operation:
     """Of a collection, or of all that may be read; page by page."""
     return Operation(
         path,
@@ -29,7 +30,7 @@ def _list(path: str, name: str, summary: str, answer: Answer, *parameters: ask.P
     )
 
 
-def _one(path: str, name: str, summary: str, answer: Answer, *parameters: ask.Parameter) -> Operation:
+def _one(path: str, name: str, summary: str, answer: Answer, *parameters: Parameter) -> Operation:
     """By an id; another's is not found."""
     return Operation(
         path, name, _TAGS[path.split("/")[2]], summary, (answer,), (*_ALWAYS, *_READ, "not_found"), parameters=parameters
@@ -154,7 +155,7 @@ SERVICE = Service(
             (_FED,),
             (*_GONE, "not_found"),
             parameters=(ask.FOR_BATCH, *_FEED),
-            refusal=ask.ResyncRequired,
+            refusal=ResyncRequired,
         ),
         Operation(
             "/api/collections/{collection_id}/feed",
@@ -164,7 +165,7 @@ SERVICE = Service(
             (_FED,),
             _GONE,
             parameters=(ask.COLLECTION_ID, *_FEED),
-            refusal=ask.ResyncRequired,
+            refusal=ResyncRequired,
         ),
         Operation(
             "/api/collections/{collection_id}/events",
@@ -180,7 +181,7 @@ SERVICE = Service(
             "snapshot",
             "Feed",
             "What a WebSocket is told at first: the active batches. The feed goes on from their seq.",
-            (Answer(200, "SUBSCRIBED messages.", ask.SnapshotAnswer, list(examples.server_messages()[:1])),),
+            (Answer(200, "SUBSCRIBED messages.", SnapshotAnswer, list(examples.server_messages()[:1])),),
             (*_ALWAYS, *_READ),
             parameters=(ask.COLLECTION_ID, ask.CURSOR),
         ),

@@ -23,14 +23,17 @@ class Parameter(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A success. `type` is the struct of a JSON answer; other media types stand in `media`, each with its schema."""
+    """A success. `struct` is that of a JSON answer; other media types stand in `media`, each with its schema. `lines` are
+    structs that a stream consists of: OpenAPI 3.1 cannot say so, their schemas are there all the same.
+    """
 
     status: int
     description: str
-    type: Any = None
+    struct: Any = None
     example: Any = None
     media: dict[str, Schema] = {}  # noqa: RUF012 -- never changed
     headers: dict[str, str] = {}  # noqa: RUF012 -- likewise
+    lines: tuple[type[Struct], ...] = ()
 
 
 class Operation(NamedTuple):

@@ -1,6 +1,6 @@
 """What is answered and is no view: an answer that a service writes from pieces which are JSON already."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -69,6 +69,3 @@ class ExportLink(Struct, frozen=True, kw_only=True):
     """The same export, relative to the notifier's address; under jwt signed, and good for a while."""
 
     link: str
-
-
-Anything = dict[str, Any]

@@ -28,7 +28,7 @@ from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import EVERY_ORIGIN
 from quire_runtime.static import published_route
-from quire_schemas.asked import Cancel, Retry, RetryFiles
+from quire_schemas.asked import MAX_KEY_BYTES, Cancel, Retry, RetryFiles
 from quire_schemas.events import POLICIES, Policy
 from quire_schemas.fields import MAX_FILENAME_BYTES, CollectionId
 from quire_schemas.text import scrub, shorten, undeceptive
@@ -36,7 +36,6 @@ from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 
 log = get_logger(__name__)
 
-MAX_KEY_BYTES = 255
 MAX_COMMAND_BYTES = 512 * 1024
 """Room for the ids of all files that an upload may have."""
 
