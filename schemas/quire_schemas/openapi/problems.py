@@ -109,5 +109,5 @@ PROBLEMS: dict[str, Kind] = {
 def kind_of(code: str) -> Kind:
     """`invalid_` and the name of a parameter is a 422. Raises KeyError for a code that there is not."""
     if code not in PROBLEMS and code.startswith("invalid_"):
-        return Kind(422, f"{code.removeprefix('invalid_')} is not as it should be; this sentence says what it takes.")
+        return Kind(422, f"{code.removeprefix('invalid_')} is not as it should be. The answer says what it takes.")
     return PROBLEMS[code]

@@ -46,10 +46,11 @@ def type_of(schema: Schema) -> str:
 
 
 def bounds_of(schema: Schema) -> str:
-    """What a value has to keep to, in words."""
+    """What a value has to keep to, in words. A pattern says how long a text is, too; a description says it better than both."""
+    if "pattern" in schema:
+        return "" if "description" in schema else f"matches {code(schema['pattern'])}"
     found = [text.format(f"{schema[key]:,}") for key, text in _BOUNDS if key in schema and abs(schema[key]) < _MOST_TOLD - 1]
-    pattern = [f"matches {code(schema['pattern'])}"] if "pattern" in schema else []
-    return ", ".join([*found, *pattern])
+    return ", ".join(found)
 
 
 def field(schema: Schema, *, required: bool, description: str = "") -> str:
