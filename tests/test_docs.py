@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 from quire_schemas.events import STANDINGS, STATUSES, BatchCode, FileCode
+from quire_schemas.openapi import ingest, notifier
 
 ROOT = Path(__file__).parents[1]
 CODE = re.compile(r'(?:Problem|problem|__init__)\(\s*\d{3},\s*"([a-z_]+)"|_refused\(state, "([a-z_]+)"|_error\(\s*"([a-z_]+)"')
@@ -19,6 +20,8 @@ DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
 REFERENCE = re.compile(r'(docs/\w+\.md),\s+"([^"]+)"')
 OF_OLD = "DESIGN " + "§"
 READ_BY_PEOPLE = {".py", ".md", ".js", ".mjs", ".ts", ".tsx", ".sql", ".yaml"}
+OF_WEBSOCKETS = {"bad_message", "already_subscribed", "not_subscribed", "too_many_subscriptions"}
+SAMPLES = [ROOT / "samples" / "integrate" / name for name in ("python/integrate.py", "java/Integrate.java", "go/main.go")]
 STEP = re.compile(r"^\d+\. .+$", re.MULTILINE)
 
 
@@ -29,6 +32,14 @@ def test_every_code_of_an_answer_is_in_the_document_of_the_api() -> None:
     told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "api.md").read_text("utf-8")))
     of_parameters = {code for code in codes if code.startswith("invalid_")}
     assert {*codes, *STATUSES, *STANDINGS, *get_args(FileCode), *get_args(BatchCode)} - of_parameters <= told
+
+
+def test_every_code_of_an_answer_is_in_the_published_documents() -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "services").rglob("*.py")]
+    codes = {code for source in sources for found in CODE.findall(source) for code in found if code}
+    services = (ingest.SERVICE, notifier.SERVICE)
+    told = {code for service in services for operation in service.operations for code in operation.problem_codes()}
+    assert codes - OF_WEBSOCKETS <= told
 
 
 def test_every_reference_to_a_section_names_a_heading_that_exists() -> None:
@@ -62,6 +73,17 @@ def test_every_target_of_make_that_a_document_names_is_there(document: Path) -> 
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text("utf-8"), re.MULTILINE))
     assert named <= targets
+
+
+def test_the_code_of_integrate_is_that_of_the_samples_which_run() -> None:
+    text = (ROOT / "docs" / "integrate.md").read_text("utf-8")
+    samples = "\n".join(path.read_text("utf-8") for path in SAMPLES)
+    there = [line.strip() for line in samples.splitlines()]
+    snippets = re.findall(r"^```(?:python|java|go)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(snippets) == 7
+    for snippet in snippets:
+        lines = [line.strip() for line in snippet.splitlines()]
+        assert any(there[at : at + len(lines)] == lines for at in range(len(there))), snippet
 
 
 def test_make_lists_every_target_there_is() -> None:

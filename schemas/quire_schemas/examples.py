@@ -157,11 +157,11 @@ def server_messages() -> tuple[ServerMessage, ...]:
         Authenticated(expires_at=START + timedelta(hours=1)),
         Pong(),
         Error(code="forbidden", message="This token may not read the collection.", collection_id=COLLECTION),
-        *_feed(),
+        *feed(),
     )
 
 
-def _feed() -> tuple[AnyFeedMessage, ...]:
+def feed() -> tuple[AnyFeedMessage, ...]:
     seq = count(42)
 
     def said() -> dict[str, Any]:

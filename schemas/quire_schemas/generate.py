@@ -1,5 +1,6 @@
-"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas and the AsyncAPI document into DIR (schemas/generated), and
-without DIR the types of JavaScript clients and of the page, too (clients/js/contract.d.ts).
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas, the AsyncAPI and the OpenAPI documents and
+their pages into DIR (schemas/generated), and without DIR the types of JavaScript clients and of the page, too
+(clients/js/contract.d.ts). What services serve lies in `documents/` of this package, and has a link in schemas/generated.
 
 `states/N.json` is what version N of the fold stores. It is written once: who changes it raises FOLD_VERSION.
 
@@ -13,6 +14,10 @@ from pathlib import Path
 
 from quire_schemas import asyncapi, typescript
 from quire_schemas.json_schemas import schemas, stored
+from quire_schemas.openapi import ingest, notifier
+from quire_schemas.openapi.document import document
+from quire_schemas.reference.events_page import events_page
+from quire_schemas.reference.http_page import http_page
 from quire_schemas.states import FOLD_VERSION
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
@@ -24,7 +29,10 @@ def files() -> dict[str, str]:
     """The text of each generated file, by its path."""
     documents = {f"{name}.json": schema for name, schema in schemas().items()}
     documents |= {"asyncapi.json": asyncapi.document(), FOLDED: stored()}
-    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in documents.items()}
+    apis = {service.name: document(service) for service in (ingest.SERVICE, notifier.SERVICE)}
+    documents |= {f"openapi-{name}.json": api for name, api in apis.items()}
+    texts = {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in documents.items()}
+    return texts | {"http.html": http_page(apis), "events.html": events_page(documents["asyncapi.json"])}
 
 
 def write(directory: Path) -> None:

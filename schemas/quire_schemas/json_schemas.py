@@ -1,5 +1,6 @@
 """JSON Schemas (2020-12) of the structs, by the name that stands in a record or message."""
 
+from collections.abc import Sequence
 from inspect import cleandoc
 from typing import Any, get_args
 
@@ -24,8 +25,8 @@ def standalone(name: str, struct: type[Struct]) -> Schema:
     return {**schema, "$defs": definitions} if definitions else schema
 
 
-def components(structs: list[type[Struct]], template: str) -> tuple[list[Schema], dict[str, Schema]]:
-    """A reference to each struct, and what they refer to."""
+def components(structs: Sequence[Any], template: str) -> tuple[list[Schema], dict[str, Schema]]:
+    """A schema of each type, which refers to those of structs, and what they refer to."""
     made = msgspec.json.schema_components(structs, ref_template=template)
     references, definitions = msgspec.json.decode(msgspec.json.encode(made))  # tuples become the lists of JSON
     for definition in definitions.values():

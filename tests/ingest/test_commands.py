@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from quire_ingest.commands import Cancel, Retry, cancel_requested, retry_wanted
+from quire_ingest.commands import cancel_requested, retry_wanted
 from quire_runtime.http import Problem
+from quire_schemas.asked import Cancel, Retry
 from quire_schemas.events import Standing, Status
 from quire_schemas.states import BatchState, FileState
 

@@ -105,6 +105,15 @@ async def test_without_a_token_nothing_is_read(known: Known, path: str) -> None:
     assert await known.read(path, bearer(token(seconds=-5))) == (401, "unauthenticated")
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/events", "/docs/asyncapi.json", "/docs/openapi-ingest.json"])
+async def test_the_contract_is_read_without_a_token_and_asked_for_again(known: Known, path: str) -> None:
+    for address in {known.url(path), known.client.quire.ingest_url + "/openapi.json"}:
+        answer = await known.client.http.get(address)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+        same = await known.client.http.get(address, headers={"If-None-Match": answer.headers["etag"]})
+        assert (same.status_code, same.content) == (304, b"")
+
+
 @pytest.mark.parametrize("path", [path for path in READING if path not in {BATCH, REQUEST}])
 async def test_who_may_only_write_does_not_read(known: Known, path: str) -> None:
     assert await known.read(path, bearer(token("quire:write"))) == (403, "forbidden")

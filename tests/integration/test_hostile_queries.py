@@ -32,6 +32,9 @@ TO_ASK = [
 ROUTES = [
     "/",
     "/quire.js",
+    "/openapi.json",
+    "/docs",
+    "/docs/events",
     "/batches/a",
     "/ws",
     "/api/config",

@@ -200,3 +200,13 @@ async def refusal(front: contextlib.AbstractAsyncContextManager[str], directory:
 async def test_ingest_redirects_nobody_to_a_place_without_the_path(client: Client, tmp_path: Path) -> None:
     async with stripping(client.quire, tmp_path) as url, httpx.AsyncClient(trust_env=False) as http:
         assert (await http.post(f"{url}/api/documents/process/")).status_code == 404
+
+
+async def test_the_pages_of_the_contract_lead_to_what_is_there(client: Client, tmp_path: Path) -> None:
+    async with stripping(client.quire, tmp_path) as url, httpx.AsyncClient(trust_env=False) as http:
+        for page in (f"{url}/docs", f"{url}/docs/events"):
+            answer = await http.get(page)
+            assert answer.headers["content-type"].startswith("text/html")
+            targets = {urljoin(page, target) for target in re.findall(r'(?:href|src)="([^"#]+)', answer.text)}
+            assert all(target.startswith(f"{url}/") for target in targets)
+            assert {(await http.get(target)).status_code for target in targets} == {200}

@@ -409,6 +409,9 @@ export const TEXT = {
     ],
     api: "For programs",
     apiText: "Everything on this page is to be had over HTTP and WebSocket, too.",
+    docs: "What can be asked, and what is told:",
+    docsHttp: "HTTP",
+    docsEvents: "events and messages",
     token: "Token",
   },
 

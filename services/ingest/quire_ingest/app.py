@@ -17,9 +17,9 @@ from starlette.routing import Route
 from quire_ingest import metrics
 from quire_ingest.answers import away
 from quire_ingest.body import BodyLimits, ClientLeft, boundary_of, file_events, refuse_length
-from quire_ingest.commands import Caller, Cancel, Commands, Retry
+from quire_ingest.commands import Caller, Commands
 from quire_ingest.records import request_id_of
-from quire_ingest.request_commands import RequestCommands, RetryFiles
+from quire_ingest.request_commands import RequestCommands
 from quire_ingest.submission import Ask, Submission, UploadParts
 from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Forbidden
@@ -27,6 +27,8 @@ from quire_runtime.http import Problem, answered, cors, exception_handlers, json
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import EVERY_ORIGIN
+from quire_runtime.static import published_route
+from quire_schemas.asked import MAX_KEY_BYTES, Cancel, Retry, RetryFiles
 from quire_schemas.events import POLICIES, Policy
 from quire_schemas.fields import MAX_FILENAME_BYTES, CollectionId
 from quire_schemas.text import scrub, shorten, undeceptive
@@ -34,7 +36,6 @@ from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 
 log = get_logger(__name__)
 
-MAX_KEY_BYTES = 255
 MAX_COMMAND_BYTES = 512 * 1024
 """Room for the ids of all files that an upload may have."""
 
@@ -67,6 +68,7 @@ class Api:
     def app(self) -> Starlette:
         routes = [
             Route("/", self._root),
+            published_route("/openapi.json", "openapi-ingest.json"),
             self._route("/api/documents/process", "upload", self._upload),
             self._route("/api/batches/{batch_id}/cancel", "cancel", self._cancel),
             self._route("/api/batches/{batch_id}/retry", "retry", self._retry),

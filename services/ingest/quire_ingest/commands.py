@@ -1,8 +1,6 @@
 """Cancel and retry: from where a batch stands to the event that says what is wanted."""
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from quire_ingest.records import SOURCE
 from quire_ingest.standings import Standings
@@ -10,8 +8,9 @@ from quire_runtime.auth import Forbidden, Principal
 from quire_runtime.clock import Clock
 from quire_runtime.http import Problem
 from quire_runtime.publisher import Publisher
+from quire_schemas.asked import Cancel, Retry
 from quire_schemas.batch import requeued
-from quire_schemas.events import MAX_BATCH_SIZE, BatchCancelRequested, BatchRetryRequested, event_of
+from quire_schemas.events import BatchCancelRequested, BatchRetryRequested, event_of
 from quire_schemas.fields import MAX_REASON_BYTES
 from quire_schemas.ids import cancel_id, retry_id
 from quire_schemas.retry import retry_requested
@@ -20,19 +19,6 @@ from quire_schemas.text import scrub, shorten
 from quire_schemas.views import CommandAccepted
 
 MAX_SUBJECT_BYTES = 255
-
-
-class Cancel(Struct, frozen=True, kw_only=True):
-    """The body of a cancel."""
-
-    reason: str | None = None
-
-
-class Retry(Struct, frozen=True, kw_only=True):
-    """The body of a retry: all failed and cancelled files, unless some are named. `force`: although the batch has not ended."""
-
-    file_ids: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_BATCH_SIZE)] | None = None
-    force: bool = False
 
 
 class Caller(Struct, frozen=True, kw_only=True):

@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, structs
+from msgspec import UNSET, structs
 
 from quire_ingest.answers import away
-from quire_ingest.commands import Caller, Cancel, Commands, Retry
+from quire_ingest.commands import Caller, Commands
 from quire_ingest.standings import Standings
 from quire_runtime.auth import Forbidden
 from quire_runtime.http import Problem
 from quire_runtime.kafka import LogUnavailable
-from quire_schemas.events import FileCode
+from quire_schemas.asked import Cancel, Retry, RetryFiles
 from quire_schemas.states import BatchState
 from quire_schemas.views import BatchAnswer, CommandAccepted, RequestCommandAccepted
 
@@ -21,21 +20,15 @@ AT_ONCE = 50
 Ask = Callable[[BatchState], Awaitable[CommandAccepted]]
 
 
-class RetryFiles(Struct, frozen=True, kw_only=True):
-    """The body of a retry: all failed and cancelled files, unless some are named, or the codes of their failures."""
-
-    file_ids: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
-    codes: Annotated[tuple[FileCode, ...], Meta(min_length=1)] | None = None
-
-    def wanted(self, state: BatchState, named: Collection[str]) -> tuple[str, ...] | None:
-        """The files of the batch that are meant; None for all."""
-        if self.file_ids is None and self.codes is None:
-            return None
-        return tuple(
-            file.file_id
-            for file in state.files.values()
-            if (self.file_ids is None or file.file_id in named) and (self.codes is None or file.code in self.codes)
-        )
+def _wanted(body: RetryFiles, state: BatchState, named: Collection[str]) -> tuple[str, ...] | None:
+    """The files of the batch that are meant; None for all."""
+    if body.file_ids is None and body.codes is None:
+        return None
+    return tuple(
+        file.file_id
+        for file in state.files.values()
+        if (body.file_ids is None or file.file_id in named) and (body.codes is None or file.code in body.codes)
+    )
 
 
 class RequestCommands:
@@ -55,7 +48,7 @@ class RequestCommands:
         named = frozenset(file_id.lower() for file_id in body.file_ids or ())
 
         def asked(state: BatchState) -> Ask | None:
-            wanted = body.wanted(state, named)
+            wanted = _wanted(body, state, named)
             if wanted == ():
                 return None  # it is not about this batch
             return lambda state: self._commands.retry_known(state, caller, Retry(file_ids=wanted))

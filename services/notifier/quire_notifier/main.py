@@ -28,6 +28,7 @@ from quire_notifier.sockets.open_sockets import Sockets
 from quire_notifier.sockets.wire import Wire
 from quire_notifier.web.api import Api, Sources
 from quire_notifier.web.contents import Contents
+from quire_notifier.web.docs import docs_routes
 from quire_notifier.web.exports import Exports
 from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.page import directory, page_routes
@@ -179,6 +180,7 @@ class Notifier:
                 *api.routes(),
                 WebSocketRoute("/ws", gateway),
                 WebSocketRoute(CENTRIFUGE, gateway),
+                *docs_routes(),
                 *page_routes(settings.ingest_url, directory()),
             ],
             middleware=[*_known_hosts(settings), cors(settings.page_origins), PACKED],

@@ -44,6 +44,10 @@ export function Help({ collection, onClose, onToken }: { collection: string; onC
       <p>
         {TEXT.help.apiText} <code>{ROOT.href}</code>
       </p>
+      <p>
+        {TEXT.help.docs} <a href={new URL("docs", ROOT).href}>{TEXT.help.docsHttp}</a>,{" "}
+        <a href={new URL("docs/events", ROOT).href}>{TEXT.help.docsEvents}</a>
+      </p>
       <Terminal collection={collection} />
       {asksForToken() && (
         <button type="button" className="btn" onClick={onToken}>
