@@ -14,7 +14,7 @@ WEB := $(shell find web/src web/public clients/js -type f) $(wildcard web/*.json
 ELSE := Install one, or name one: make PYTHON=/path/to/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-page test-deploy chaos bench images requirements manifests docs screenshots lint fmt clean
+.PHONY: help setup run demo test test-long test-page test-deploy chaos bench images requirements manifests docs screenshots lint fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -27,8 +27,11 @@ run: $(READY) $(PAGE) ## Start everything on this machine and show the samples b
 demo: $(READY) ## Submit the samples to the running stack and check every outcome
 	@$(BIN)/python samples/demo.py $(ARGS)
 
-test: $(READY) $(PAGE) ## Run all tests, in two processes; ARGS="tests/schemas -k fold" for some
+test: $(READY) $(PAGE) ## Run the tests, in two processes; ARGS="tests/schemas -k fold" for some
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-long: $(READY) $(PAGE) ## Run those that take long: servers away, upgrades, what each service refuses at its start
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
 
 test-page: $(READY) $(PAGE) ## Try the page in a browser at length; make test does so in short
 	@$(BIN)/python -m pytest -m page tests/page $(ARGS)

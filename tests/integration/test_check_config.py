@@ -14,13 +14,11 @@ from tests.integration.gate import gated
 from tests.integration.stack import Stack
 from tests.integration.test_other_stores import conditions
 from tests.integration.test_prepare import restricted
-from tests.integration.test_refusals import make_topic
+from tests.integration.test_refusals import SERVICES, make_topic
 from tests.integration.test_runtime_storage import settings_of
 
 from quire_local.services import Backing
 from quire_runtime.storage import ObjectStore
-
-SERVICES = ("ingest", "processor", "notifier")
 
 
 async def met(service: str, backing: Backing, **settings: str) -> tuple[int, dict[str, Any]]:

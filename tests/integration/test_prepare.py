@@ -76,6 +76,7 @@ async def test_services_without_rights_wait_until_all_is_prepared_and_then_work(
         await processed_one(client)
 
 
+@pytest.mark.long
 async def test_a_rebuild_by_the_owner_leaves_the_tables_to_the_service(stack: Stack) -> None:
     backing = await stack.fresh()
     role, theirs = await restricted(backing)
@@ -89,6 +90,7 @@ async def test_a_rebuild_by_the_owner_leaves_the_tables_to_the_service(stack: St
         await processed_one(client)
 
 
+@pytest.mark.long
 async def test_a_rebuild_without_a_schema_and_the_right_to_make_it_says_who_has_to(stack: Stack) -> None:
     _, theirs = await restricted(await stack.fresh())
     code, output = await command("notifier", theirs, "rebuild", **MAKES_NOTHING)
@@ -96,6 +98,7 @@ async def test_a_rebuild_without_a_schema_and_the_right_to_make_it_says_who_has_
     assert "Make them with the command `prepare`" in output
 
 
+@pytest.mark.long
 async def test_what_cannot_be_prepared_in_time_is_one_sentence(stack: Stack) -> None:
     backing = replace(await stack.fresh(), kafka="127.0.0.1:9")
     code, output = await command("ingest", backing, "prepare", "--within", "0.5", QUIRE_LOG_LEVEL="error")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
 from tests.integration.client import Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import simple_pdf, slow_pdf
@@ -49,6 +50,7 @@ async def test_a_processor_told_to_stop_hands_its_batch_over_at_once(stack: Stac
         await nothing_was_repeated(client)
 
 
+@pytest.mark.long
 async def test_what_a_processor_writes_that_was_believed_dead_has_no_effect(stack: Stack) -> None:
     async with serving(stack, processors=2, settings=BRISK) as client:
         [batch_id] = await client.accepted(batch_of(16))
@@ -69,6 +71,7 @@ async def test_what_a_processor_writes_that_was_believed_dead_has_no_effect(stac
         assert rows[0]["n"] == 16
 
 
+@pytest.mark.long
 async def test_while_kafka_is_away_nothing_is_promised_and_nothing_is_lost(stack: Stack) -> None:
     async with serving(stack, settings=BRISK | {"QUIRE_KAFKA_PUBLISH_TIMEOUT_SECONDS": "2"}) as client:
         [before] = await client.accepted(batch_of(12))
@@ -91,6 +94,7 @@ async def test_while_kafka_is_away_nothing_is_promised_and_nothing_is_lost(stack
         await nothing_was_repeated(client)
 
 
+@pytest.mark.long
 async def test_while_postgres_and_s3_are_away_work_waits_and_goes_on(stack: Stack) -> None:
     async with serving(stack, settings=BRISK) as client:
         for outage in (stack.postgres, stack.s3):

@@ -21,8 +21,9 @@ from quire_local.ports import free_ports
 from quire_local.services import Backing
 from quire_runtime.topic import KEPT
 
-SERVICES = ("ingest", "processor", "notifier")
-WITH_TABLES = ("processor", "notifier")
+PROCESSOR, NOTIFIER = (pytest.param(service, marks=pytest.mark.long) for service in ("processor", "notifier"))
+SERVICES = ("ingest", PROCESSOR, NOTIFIER)
+WITH_TABLES = ("processor", NOTIFIER)
 
 
 async def refusal(service: str, backing: Backing, **settings: str) -> str:
@@ -47,7 +48,7 @@ def taken() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("service", ["ingest", "notifier"])
+@pytest.mark.parametrize("service", ["ingest", NOTIFIER])
 async def test_a_taken_port(stack: Stack, service: str, taken: int) -> None:
     line = await refusal(service, await stack.fresh(), QUIRE_HTTP_PORT=str(taken))
     assert f"port {taken} on 127.0.0.1 is taken" in line

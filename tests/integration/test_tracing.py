@@ -180,6 +180,7 @@ async def test_what_the_caller_does_not_record_is_carried_and_not_sent(client: C
     assert all(header.endswith("-00") for header in carried)
 
 
+@pytest.mark.long
 async def test_without_a_collector_everything_works_and_what_is_dropped_is_counted(stack: Stack) -> None:
     settings = {"QUIRE_TRACES_ENDPOINT": f"http://127.0.0.1:{free_ports(1)[0]}/v1/traces", **SOON}
     async with serving(stack, settings=settings) as client:

@@ -111,6 +111,7 @@ async def test_a_newer_version_carries_on_what_an_older_one_has_folded(stack: St
         assert [message["seq"] for message in messages[1:]] == list(range(1, len(messages)))
 
 
+@pytest.mark.long
 async def test_where_nothing_can_be_carried_on_a_new_read_model_is_built_beside(stack: Stack, newer_tree: dict[str, str]) -> None:
     async with serving(stack) as client:
         before = [await ended(client, "old")]
@@ -159,6 +160,7 @@ async def passed(client: Client, partition: int, offset: int) -> None:
         await admin.close()
 
 
+@pytest.mark.long
 async def test_a_batch_that_an_older_processor_has_ended_is_not_begun_again_and_can_be_retried(
     stack: Stack, old_tree: dict[str, str]
 ) -> None:

@@ -106,6 +106,7 @@ def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int
     assert not (data / "stack.json").exists()
 
 
+@pytest.mark.long
 def test_a_killed_quire_up_leaves_nothing_that_blocks_the_next_start(data: Path, offset: int) -> None:
     with ready(data, offset) as up:
         before = up.stack["pids"]

@@ -140,6 +140,7 @@ def test_the_headers_in_asyncapi_are_those_of_a_record():
         assert headers.keys() <= messages[event.type]["headers"]["properties"].keys()
 
 
+@pytest.mark.long
 def test_the_official_parser_takes_the_asyncapi_document():
     parser = _parser()
     said = subprocess.run(
