@@ -316,6 +316,9 @@ async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
     ("place", "name", "asked", "by"),
     [
         (("web", "queries"), "files_of", (*(None,) * 9, 51, None, ID), "Presorted Key: b.created_at, b.batch_id"),
+        (("web", "queries"), "files_in_order", (*(None,) * 9, 51, None, ID), "Presorted Key: b.created_at, b.batch_id"),
+        (("web", "requests"), "failures_of_collection", (None, "c", 100), "batch_collection_id_idx"),
+        (("web", "exports"), "of_files", (None, None, [ID], story.START, ID, 0, ID, 11), "file_metadata_id_idx"),
         (
             ("web", "exports"),
             "of_request",
