@@ -27,8 +27,8 @@ class Scope(NamedTuple):
 
 
 class Within(NamedTuple):
-    """Which files are meant: of one batch, of one request, so standing, so failed; None: any. `order` is upload only where a batch
-    or a request is named.
+    """Which files are meant: of one batch, of one request, so standing, so failed; None: any. `order` is upload only where a
+    batch or a request is named.
     """
 
     batch_id: str | None = None
