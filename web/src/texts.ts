@@ -105,6 +105,7 @@ export const TEXT = {
     isolate: "It fails alone",
     together: "Its whole quire fails",
     notify: "Tell me when an upload ends",
+    notifyRefused: "This browser shows no notifications of this page. Allow them in its settings of this site.",
     overlay: "Drop to upload",
     overlayHint: (collection: string) => `Into the collection ${collection}. Folders are read at any depth; only PDFs are sent.`,
   },
