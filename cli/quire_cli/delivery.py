@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import UNSET
 
 from quire_cli import words
-from quire_cli.api import Answered, Api
+from quire_cli.api import Answered, Api, BrokenOff
 from quire_cli.errors import CliError, HalfAccepted, Interrupted
 from quire_cli.following import GOES_ON, Following
 from quire_cli.gather import Chosen, Gathered
@@ -182,10 +182,10 @@ class Delivery:
         parts = [
             f"{what}: {words.several(ids)}." for what, ids in (("These batches run", running), ("Perhaps run", perhaps)) if ids
         ]
-        if not parts:
-            return error
         again = f"Submit the same again with --key {self.order.key}: nothing is doubled."
-        return HalfAccepted(" ".join([str(error), *parts, again]))
+        if parts:
+            return HalfAccepted(" ".join([str(error), *parts, again]))
+        return CliError(f"{error} {again}") if isinstance(error, BrokenOff) else error
 
     async def _look_up(self) -> None:
         """Asks for batches of which the feed tells nothing, as this key was used before."""

@@ -56,7 +56,7 @@ def refused(**what_runs: object) -> httpx.Response:
     return httpx.Response(503, json={"status": 503, "code": "log_unavailable", "detail": detail, **what_runs})
 
 
-async def sent(folder: Path, *answers: httpx.Response) -> BaseException:
+async def sent(folder: Path, *answers: httpx.Response | httpx.TransportError) -> BaseException:
     """How a submission of as many requests ends, each with one file."""
     paths = [folder / f"{number}.pdf" for number in range(len(answers))]
     for path in paths:
@@ -68,7 +68,10 @@ async def sent(folder: Path, *answers: httpx.Response) -> BaseException:
         if request.method == "GET":
             return httpx.Response(200, content=msgspec.json.encode(config))
         await request.aread()
-        return waiting.pop(0)
+        answered = waiting.pop(0)
+        if isinstance(answered, httpx.TransportError):
+            raise answered
+        return answered
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         api = Api(client, Target("http://quire", None, None))
@@ -85,6 +88,21 @@ async def test_an_upload_that_is_refused_half_way_says_what_runs_and_ends_with_1
         "The log does not take events now. Send the same again in a while. These batches run: 11111111 22222222. "
         "Perhaps run: 33333333. Submit the same again with --key k: nothing is doubled."
     )
+
+
+async def test_an_upload_that_is_cut_half_way_says_what_runs_and_ends_with_1(tmp_path: Path) -> None:
+    accepted = httpx.Response(202, json={**ACCEPTED, "batches": [MADE]})
+    error = await sent(tmp_path, accepted, httpx.ReadError("reset"))
+    assert isinstance(error, CliError)
+    assert error.exit_code == NOT_ALL
+    assert str(error).endswith("These batches run: 11111111. Submit the same again with --key k: nothing is doubled.")
+
+
+async def test_one_that_is_cut_when_nobody_knows_what_runs_says_how_to_go_on(tmp_path: Path) -> None:
+    error = await sent(tmp_path, httpx.ReadError("reset"))
+    assert isinstance(error, CliError)
+    assert error.exit_code == USAGE
+    assert str(error).endswith("Submit the same again with --key k: nothing is doubled.")
 
 
 async def test_an_upload_that_is_refused_before_anything_runs_ends_with_2(tmp_path: Path) -> None:
