@@ -363,7 +363,7 @@ async def test_a_table_has_the_columns_of_its_row(
 async def test_words_are_looked_up_in_an_index_and_their_files_in_another(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")  # where it can
-        asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour")
+        asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour", None)
         plan = await connection.fetch(f"EXPLAIN {row_statements('quire_notifier.web', 'search')['files']}", *asked)
     text = "\n".join(line[0] for line in plan)
     assert "Seq Scan" not in text

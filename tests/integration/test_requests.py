@@ -368,6 +368,7 @@ async def test_words_are_found_in_texts_with_their_pages(client: Client) -> None
         "4.pdf", "5.pdf", "6.pdf", "0.pdf", "1.pdf", "2.pdf", "3.pdf"
     ]  # fmt: skip
     assert (await found(client, "lighthouse5", collection_id="elsewhere"))["items"] == []
+    assert (await found(client, "lighthouse5", collection_id="search", code="corrupt"))["items"] == []
     names = (await client.get("/api/files", q="LOCK", collection_id="search"))["items"]
     assert [file["original_filename"] for file in names] == ["locked.pdf"]
 

@@ -39,9 +39,8 @@ class Search:
                 422, "invalid_q", "q takes at least one word to look for: signs alone, or words to leave out, are none."
             )
         where = (*bounds, within.batch_id, within.request_id)
-        found = await self._pool.fetch(
-            _SQL["files"], *where, within.statuses, *(place or [None] * 4), limit + 1, self._config, query
-        )
+        further = (within.statuses, *(place or [None] * 4), limit + 1, self._config, query, within.codes)
+        found = await self._pool.fetch(_SQL["files"], *where, *further)
         rows = [FileRow(*row) for row in found[:limit]]
         matches = await self._matches(rows, query)
         return Page(
