@@ -230,5 +230,6 @@ async def test_who_wishes_it_is_told_of_an_uploads_end_if_the_browser_allows_it(
         await expect(visit.page.locator(".toast")).to_contain_text("shows no notifications")
     await visit.choose(PDFS / "Receipt.pdf")
     await expect(visit.page.locator(".earlier")).to_contain_text("Receipt.pdf")
+    await expect(visit.page.locator("p[role=status]")).to_contain_text("Receipt.pdf has ended: 1 done.")
     expected = [["Receipt.pdf has ended", "Receipt.pdf has ended: 1 done."]] if answer == "granted" else []
     assert await visit.page.evaluate("told") == expected
