@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -35,15 +35,28 @@ class Collection(Struct, frozen=True):
     collection_id: str
 
 
+class NamedBatch(Struct, frozen=True):
+    """What is read of a batch that a refusal names."""
+
+    batch_id: str
+
+
 class ProblemBody(Struct, frozen=True):
-    """What is read of RFC 9457 problem JSON."""
+    """What is read of RFC 9457 problem JSON; `batches` and `unknown` are of an upload that was refused half-way."""
 
     detail: str | None = None
     code: str | None = None
+    batches: list[NamedBatch] = []
+    unknown: list[NamedBatch] = []
 
 
 class Answered(CliError):
     """Quire's answer was no."""
+
+    running: Sequence[str] = ()
+    """Batches that run all the same."""
+    perhaps: Sequence[str] = ()
+    """Batches of which nobody knows whether they run."""
 
     def __init__(self, status: int, code: str | None, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
@@ -193,7 +206,9 @@ def refusal(response: httpx.Response) -> Answered:
     if response.status_code == 401:
         detail = f"{detail} (set QUIRE_TOKEN to a token for this Quire)"
     wait = response.headers.get("retry-after", "")
-    return Answered(response.status_code, body.code, detail, float(wait) if wait.isdecimal() else None)
+    answered = Answered(response.status_code, body.code, detail, float(wait) if wait.isdecimal() else None)
+    answered.running, answered.perhaps = [each.batch_id for each in body.batches], [each.batch_id for each in body.unknown]
+    return answered
 
 
 def _not_quires(response: httpx.Response) -> str:

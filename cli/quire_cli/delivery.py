@@ -10,8 +10,9 @@ from typing import Protocol
 
 from msgspec import UNSET
 
-from quire_cli.api import Answered, Api
-from quire_cli.errors import Interrupted
+from quire_cli import words
+from quire_cli.api import Answered, Api, BrokenOff
+from quire_cli.errors import CliError, HalfAccepted, Interrupted
 from quire_cli.following import GOES_ON, Following
 from quire_cli.gather import Chosen, Gathered
 from quire_cli.interruption import Interruption
@@ -163,11 +164,28 @@ class Delivery:
 
     async def _send_and_follow(self) -> None:
         self.started = time.monotonic()
-        await upload(self._api, self.gathered.files, self.order, self)
+        try:
+            await upload(self._api, self.gathered.files, self.order, self)
+        except CliError as error:
+            raise self._half(error) from error
         self._uploaded()
         if self._wait:
             await self._look_up()
             await self._ended()
+
+    def _half(self, error: CliError) -> CliError:
+        """The error as it is where nothing was accepted before it."""
+        refused = error if isinstance(error, Answered) else None
+        running = {*self.batches.named, *(refused.running if refused else ())}
+        heard = () if refused else (batch.batch_id for batch in self.batches.candidates())
+        perhaps = {*(refused.perhaps if refused else ()), *heard} - running
+        parts = [
+            f"{what}: {words.several(ids)}." for what, ids in (("These batches run", running), ("Perhaps run", perhaps)) if ids
+        ]
+        again = f"Submit the same again with --key {self.order.key}: nothing is doubled."
+        if parts:
+            return HalfAccepted(" ".join([str(error), *parts, again]))
+        return CliError(f"{error} {again}") if isinstance(error, BrokenOff) else error
 
     async def _look_up(self) -> None:
         """Asks for batches of which the feed tells nothing, as this key was used before."""

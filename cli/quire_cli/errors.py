@@ -16,6 +16,12 @@ class CliError(Exception):
     exit_code = USAGE
 
 
+class HalfAccepted(CliError):
+    """An upload was refused or cut when a part of it had been accepted; the sentence says what runs."""
+
+    exit_code = NOT_ALL
+
+
 class Interrupted(CliError):
     """The user left; the sentence says what goes on without him."""
 

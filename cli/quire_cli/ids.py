@@ -39,18 +39,18 @@ async def whole(api: Api, given: str) -> str:
 
 
 class Meant(NamedTuple):
-    """An upload or a batch, by its whole id; `kind` is request or batch."""
+    """An upload, a batch or a file, by its whole id; `kind` is request, batch or file."""
 
     kind: str
     id: str
     name: str
 
 
-async def meant(api: Api, given: str) -> Meant:
+async def meant(api: Api, given: str, *, or_file: bool = False) -> Meant:
     """What is meant by an id, or by how one begins; an upload goes before its batches. Raises CliError."""
     given = given.strip().lower()
     try:
-        return await _known(api, str(UUID(given)))
+        return await _known(api, str(UUID(given)), or_file=or_file)
     except ValueError:
         if not BEGINNING.fullmatch(given):
             raise CliError(f"{given!r} is no id. `quire requests` and `quire batches` list them.") from None
@@ -64,14 +64,24 @@ async def meant(api: Api, given: str) -> Meant:
     return Meant("batch", batch_id, batch_id)
 
 
-async def _known(api: Api, whole_id: str) -> Meant:
-    try:
-        view = await api.request(whole_id)
-    except Answered as error:
-        if error.status != 404:
-            raise
+async def _known(api: Api, whole_id: str, *, or_file: bool) -> Meant:
+    async def of_request() -> Meant:
+        return Meant("request", whole_id, (await api.request(whole_id)).name)
+
+    async def of_batch() -> Meant:
         return Meant("batch", (await api.batch(whole_id)).batch_id, whole_id)
-    return Meant("request", view.request_id, view.name)
+
+    async def of_file() -> Meant:
+        return Meant("file", whole_id, (await api.file(whole_id)).original_filename)
+
+    *first, last = [of_request, of_batch, of_file] if or_file else [of_request, of_batch]
+    for ask in first:
+        try:
+            return await ask()
+        except Answered as error:
+            if error.status != 404:
+                raise
+    return await last()
 
 
 def recent() -> list[tuple[str, str]]:

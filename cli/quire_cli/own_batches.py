@@ -42,6 +42,11 @@ class OwnBatches:
         self._unclaimed.clear()
 
     @property
+    def named(self) -> list[str]:
+        """The ids of those that an answer has named."""
+        return list(self._ids)
+
+    @property
     def sure(self) -> list[Batch]:
         """Those of which anything was heard."""
         known = self._tracker.batches

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 from uuid import UUID
@@ -26,6 +28,8 @@ from quire_cli.uploads import Uploads
 from quire_schemas.views import FileView, Match
 
 FORMATS = ("zip", "jsonl", "csv")
+FILES_AT_ONCE = 150
+"""Ids in one address: what stands in front of Quire may take no more than 8 KB of it."""
 AGAIN = 5
 """How often a transfer that broke off is gone on with, or begun again."""
 HIT = "bold"
@@ -54,19 +58,34 @@ def get(
     ] = None,
     url: options.Url = None,
 ) -> None:
-    """Take out the results of uploads or batches."""
+    """Take out the results of uploads or batches, or of files by their whole ids."""
     if text + original + report > 1:
         raise CliError("Say one of --text, --original and --report; call it again for another.")
     kind = "original" if original else "report" if report else "text"
 
     async def ask(target: Target) -> None:
         async with connect(target) as api:
-            for given in ids:
-                await taken(api, await meant(api, given), kind, into)
+            exports = together([await meant(api, given, or_file=True) for given in ids])
+            if into not in {None, "-"} and len(exports) > 1 and Path(into or "").suffix[1:] in FORMATS:
+                raise CliError("Several uploads do not go into one file. Name a directory with -o.")
+            for found in exports:
+                await taken(api, found, kind, into)
 
-    if into not in {None, "-"} and len(ids) > 1 and Path(into or "").suffix[1:] in FORMATS:
-        raise CliError("Several uploads do not go into one file. Name a directory with -o.")
     options.run(lambda: ask(options.here(url)))
+
+
+def together(found: Sequence[Meant]) -> list[Meant]:
+    """Files that are named one after the other are one export, or several where they are many."""
+    joined: list[Meant] = []
+    for kind, group in groupby(found, lambda each: each.kind):
+        some = list(group)
+        if kind != "file":
+            joined += some
+            continue
+        for at in range(0, len(some), FILES_AT_ONCE):
+            ids = [each.id for each in some[at : at + FILES_AT_ONCE]]
+            joined.append(Meant("file", ",".join(ids), some[at].name if len(ids) == 1 else words.files(len(ids))))
+    return joined
 
 
 def text(

@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from quire_cli.errors import INTERRUPTED, NOT_ALL, CliError
+from quire_cli.errors import INTERRUPTED, NOT_ALL, USAGE, CliError
+from quire_cli.services import tell_unknown
 from quire_cli.target import DATA
-from quire_local.errors import LocalError
+from quire_local.errors import LocalError, WrongSettings
 from quire_local.jars import Progress
 from quire_local.ports import Ports
+from quire_local.services import check
 from quire_local.supervise import Options, Running
 from quire_local.supervise import up as run
 
@@ -43,7 +45,7 @@ def up(
 ) -> None:
     """Run Kafka, Postgres, S3 and Quire's services here, until Ctrl-C.
 
-    Exit code: 0 stopped as asked, 1 a part could not start, or died, 2 wrong arguments.
+    Exit code: 0 stopped as asked, 1 a part could not start, or died, 2 wrong arguments or settings.
     """
     try:
         ports = Ports.at(port_offset)
@@ -53,7 +55,7 @@ def up(
         asyncio.run(serve(Options(data.resolve(), ports, processors, fresh=fresh, restart=restart), samples))
     except LocalError as error:
         typer.echo(f"quire up: {error}", err=True)
-        raise typer.Exit(NOT_ALL) from None
+        raise typer.Exit(USAGE if isinstance(error, WrongSettings) else NOT_ALL) from None
 
 
 async def serve(options: Options, samples: Path | None) -> None:
@@ -67,6 +69,7 @@ async def serve(options: Options, samples: Path | None) -> None:
             await submit_once(running, samples)
 
     with suppress(asyncio.CancelledError), Download(console) as progress:
+        tell_unknown(" ".join(await check(options.ports)))
         await run(options, console.print, progress, greet)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from quire_client import Batch, File
 from quire_schemas.fields import Notice
 from quire_schemas.text import scrub
 
+NAMED_AT_MOST = 20
 MARKS = {"processed": "✓", "failed": "✗", "cancelled": "-", "processing": "…", "queued": "·"}
 COLOURS = {
     "processed": "green",
@@ -61,6 +62,12 @@ def files(count: int) -> str:
 def batches(count: int, kind: str = "") -> str:
     """As in: 3 active batches."""
     return f"{count:,} {kind}{' ' if kind else ''}{'batch' if count == 1 else 'batches'}"
+
+
+def several(ids: Collection[str]) -> str:
+    """Ids of batches, as many of them as one reads."""
+    more = f" and {len(ids) - NAMED_AT_MOST:,} more" if len(ids) > NAMED_AT_MOST else ""
+    return " ".join(map(short, sorted(ids)[:NAMED_AT_MOST])) + more
 
 
 def short(batch_id: str) -> str:

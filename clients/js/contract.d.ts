@@ -234,12 +234,15 @@ export interface Error {
 }
 
 /**
- * The files of a request that failed for one reason; `message` is the sentence that most of them have.
+ * The files of a request or a collection that failed for one reason; `message` is the sentence that most of them have.
+ * `retriable` are in batches that have ended. `request_ids`, of a collection: uploads that hold such files, 100 at most.
  */
 export interface FailureView {
   code: "batch_failed" | "corrupt" | "database_unavailable" | "disk_full" | "empty" | "encrypted" | "internal" | "not_a_pdf" | "object_corrupt" | "object_missing" | "out_of_memory" | "storage_unavailable" | "timeout" | "too_large" | "too_many_pages" | "worker_crashed";
   count: number;
+  retriable: number;
   message: string;
+  request_ids?: readonly (string)[];
 }
 
 /**

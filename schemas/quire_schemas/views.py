@@ -176,11 +176,15 @@ class RequestView(Struct, frozen=True, kw_only=True):
 
 
 class FailureView(Struct, frozen=True, kw_only=True):
-    """The files of a request that failed for one reason; `message` is the sentence that most of them have."""
+    """The files of a request or a collection that failed for one reason; `message` is the sentence that most of them have.
+    `retriable` are in batches that have ended. `request_ids`, of a collection: uploads that hold such files, 100 at most.
+    """
 
     code: FileCode
     count: int
+    retriable: int
     message: str
+    request_ids: list[str] | UnsetType = UNSET
 
 
 class BatchAnswer(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import msgspec
@@ -13,9 +14,10 @@ from tests.client.feed import BATCH, view
 from quire_cli.api import Answered, Api, patiently
 from quire_cli.cancel_retry import file_ids
 from quire_cli.errors import CliError
-from quire_cli.ids import whole
+from quire_cli.ids import meant, whole
+from quire_cli.taken import together
 from quire_cli.target import Target
-from quire_schemas.views import BatchView, Page
+from quire_schemas.views import BatchView, FileView, Links, Page
 
 Answer = Callable[[httpx.Request], httpx.Response]
 OTHER = "0190e3a4-ffff-4000-8000-000000000002"
@@ -131,3 +133,47 @@ async def test_a_connection_that_breaks_off_is_one_that_can_be_tried_again(pause
     async with asyncio.timeout(10):
         await patiently(asking(answer).config, 60, lambda _reason, _pause: None)
     assert pauses == [0.5, 1.0, 2.0]
+
+
+def knowing(**kinds: str) -> Answer:
+    """Ids of uploads, batches and files; anything else is a 404."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        *_, of, given = request.url.path.split("/")
+        if kinds.get(given[:1]) != of:
+            return httpx.Response(404, json={"status": 404, "code": "not_found", "detail": f"There is no such {of[:-1]}."})
+        return httpx.Response(200, content=msgspec.json.encode(FILE if of == "files" else view(given, a="processed")))
+
+    return answer
+
+
+FILE = FileView(
+    file_id=OTHER,
+    batch_id=BATCH,
+    collection_id="c",
+    original_filename="a.pdf",
+    file_size=1,
+    processing_status="processed",
+    upload_progress=100,
+    error_code=None,
+    error_message=None,
+    page_count=1,
+    title=None,
+    sha256="",
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+    links=Links(original=None, text=None, thumbnail=None),
+)
+
+
+async def test_files_are_meant_by_their_whole_ids_where_they_can_be_and_are_taken_together() -> None:
+    quire = asking(knowing(f="files", b="batches"))
+    ids = [f"{letter}0000000-0000-4000-8000-000000000001" for letter in "ffb"]
+    found = [await meant(quire, given, or_file=True) for given in ids]
+    assert [each.kind for each in found] == ["file", "file", "batch"]
+    files, batch = together(found)
+    assert (files, batch.id) == (("file", f"{ids[0]},{ids[1]}", "2 files"), ids[2])
+    assert [len(each.id.split(",")) for each in together(found[:1] * 400)] == [150, 150, 100]
+    assert together(found[:1])[0].name == "a.pdf"
+    with pytest.raises(CliError, match="There is no such batch"):
+        await meant(quire, ids[0])

@@ -26,7 +26,7 @@ async def answering(answer: Answer, asked: list[str | None]) -> AsyncIterator[st
         cursor = parse_qs(urlsplit(target).query).get("cursor", [None])[0]
         asked.append(cursor)
         status, body = answer(len(asked), cursor)
-        writer.write(b"HTTP/1.1 %b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" % status)
+        writer.write(b"HTTP/1.1 %b\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
         writer.write(b"%x\r\n%b\r\n" % (len(body), body))
         if not body.endswith(b"}"):
             writer.write(b"0\r\n\r\n")

@@ -38,6 +38,8 @@ READING = [
     "/api/export?collection_id=mine",
     "/api/export?request_id={request}",
     "/api/export?batch_id={batch}",
+    "/api/export?file_id={file}",
+    "/api/export/link?file_id={file}",
     "/api/export/link?batch_id={batch}",
 ]
 STATES = "/api/requests/{request}/states"
@@ -135,11 +137,12 @@ async def test_anothers_batch_or_file_is_as_if_it_were_not_there(known: Known, p
 async def test_anothers_collection_is_refused_by_name_and_left_out_of_lists(known: Known) -> None:
     other = bearer(token(collections=["other", "m"]))
     named = ("/api/collections/mine/feed", "/api/collections/mine/events")
-    lists = [f"/api/{what}?collection_id=mine" for what in ("batches", "files", "requests", "export", "export/link")]
+    lists = [f"/api/{what}?collection_id=mine" for what in ("batches", "files", "requests", "failures", "export", "export/link")]
     for path in (*named, *lists, "/api/files?collection_id=mine&in=text&q=Quire"):
         assert await known.read(path, other) == (403, "forbidden")
     inside = [f"/api/files?batch_id={known.batch}", f"/api/files?request_id={known.request}", "/api/files?in=text&q=Quire"]
-    inside += [f"/api/batches?request_id={known.request}", "/api/requests", "/api/stuck?older_than=0"]
+    inside += [f"/api/batches?request_id={known.request}", "/api/requests", "/api/failures", "/api/stuck?older_than=0"]
+    inside += [f"/api/files?request_id={known.request}&order=upload"]
     for path in ("/api/collections", "/api/batches", *inside):
         answer = await known.client.http.get(known.url(path), headers=other)
         assert (answer.status_code, answer.json()["items"]) == (200, [])

@@ -27,6 +27,8 @@ TO_ASK = [
     "/api/export?request_id=REQUEST",
     "/api/export?collection_id=default&format=zip",
     "/api/export/link?batch_id=BATCH",
+    "/api/export?file_id=FILE",
+    "/api/files?request_id=REQUEST&order=upload",
     "/api/files?in=text&q=Quire",
 ]
 ROUTES = [
@@ -52,6 +54,7 @@ ROUTES = [
     "/api/requests",
     "/api/requests/REQUEST",
     "/api/requests/REQUEST/failures",
+    "/api/failures",
     "/api/requests/REQUEST/states",
     *TO_ASK,
     *FILES,
@@ -85,12 +88,14 @@ NAMES = [
     "download",
     "epoch",
     "expires",
+    "file_id",
     "format",
     "in",
     "kind",
     "limit",
     "name",
     "older_than",
+    "order",
     "q",
     "request_id",
     "signature",
@@ -119,6 +124,7 @@ TEXTS = [
     "jsonl",
     "original",
     "report",
+    "upload",
     "REQUEST",
     "%22",
     "-a",
@@ -129,6 +135,7 @@ TEXTS = [
 ]
 TIMES = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00", "2026-11-26T00:00:00Z", 0, None]
 IDS = ["00000000-0000-4000-8000-000000000000", "", None]
+ORDERS = ["newest", "upload", "", None]
 PLACES = [-(2**63) - 1, -1, 0, 2**31, 2**63, 2**64, 10**30, None]
 DATES = [b"Thu, 26 Nov 2099 00:00:00 GMT", b"Thu, 26 Nov " + b"9" * 5_000, b"-", b"0"]
 TAGS = [b"*", b'"', b'W/"a"', b'"a",' * 1_000, b"\xff"]
@@ -173,7 +180,7 @@ def cursor(*fields: Sequence[object]) -> st.SearchStrategy[str]:
     return place.map(lambda place: urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("="))
 
 
-CURSORS = cursor(TIMES, IDS) | cursor(TIMES, IDS, PLACES, IDS) | cursor(PLACES, TIMES, IDS)
+CURSORS = cursor(TIMES, IDS) | cursor(ORDERS, TIMES, IDS, PLACES, IDS) | cursor(PLACES, TIMES, IDS)
 ANY_VALUE = st.sampled_from(NUMBERS) | of(TEXTS, 3) | CURSORS
 QUERIES = st.lists(st.tuples(st.sampled_from(NAMES), ANY_VALUE).map("=".join), max_size=3).map("&".join)
 GOING_ON = CURSORS.map("cursor={}".format)
@@ -246,7 +253,8 @@ async def test_no_path_or_query_is_an_error_of_ours(asked: Asked, path: str, que
     assert (answer := await asked.ask(f"{path}{'&' if '?' in path else '?'}{query}", [])).is_honest(), answer
 
 
-CONTINUED = ["/api/batches", "/api/files", "/api/waiting", f"{COLLECTION}/snapshot", "/api/requests", "/api/export"]
+OF_UPLOAD = "/api/files?request_id=REQUEST&order=upload"
+CONTINUED = ["/api/batches", "/api/files", OF_UPLOAD, "/api/waiting", f"{COLLECTION}/snapshot", "/api/requests", "/api/export"]
 
 
 @given(words=of(TEXTS) | st.text(max_size=40).map(quote))
@@ -256,7 +264,7 @@ async def test_nor_are_words_that_are_looked_for(asked: Asked, words: str) -> No
 
 @given(route=st.sampled_from([*CONTINUED, "/api/requests/REQUEST/states"]), query=GOING_ON)
 async def test_nor_is_a_cursor_that_is_none_of_ours(asked: Asked, route: str, query: str) -> None:
-    assert (answer := await asked.ask(f"{route}?{query}", [])).is_honest(), answer
+    assert (answer := await asked.ask(f"{route}{'&' if '?' in route else '?'}{query}", [])).is_honest(), answer
 
 
 @given(route=st.sampled_from(["/", "/quire.js", f"{COLLECTION}/events", *FILES]), headers=some(FIELDS))

@@ -316,6 +316,9 @@ async def test_a_page_of_a_list_is_read_in_the_order_of_an_index(
     ("place", "name", "asked", "by"),
     [
         (("web", "queries"), "files_of", (*(None,) * 9, 51, None, ID), "Presorted Key: b.created_at, b.batch_id"),
+        (("web", "queries"), "files_in_order", (*(None,) * 9, 51, None, ID), "Presorted Key: b.created_at, b.batch_id"),
+        (("web", "requests"), "failures_of_collection", (None, "c", 100), "batch_collection_id_idx"),
+        (("web", "exports"), "of_files", (None, None, [ID], story.START, ID, 0, ID, 11), "file_metadata_id_idx"),
         (
             ("web", "exports"),
             "of_request",
@@ -360,7 +363,7 @@ async def test_a_table_has_the_columns_of_its_row(
 async def test_words_are_looked_up_in_an_index_and_their_files_in_another(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")  # where it can
-        asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour")
+        asked = (None, None, None, None, None, None, None, None, None, 51, "simple", "harbour", None)
         plan = await connection.fetch(f"EXPLAIN {row_statements('quire_notifier.web', 'search')['files']}", *asked)
     text = "\n".join(line[0] for line in plan)
     assert "Seq Scan" not in text

@@ -90,6 +90,59 @@ async def test_failures_are_grouped_by_their_reason(client: Client) -> None:
     assert "password" in failures[1]["message"]
 
 
+async def test_the_files_of_an_upload_come_in_its_order_page_by_page(client: Client) -> None:
+    request = await uploaded(client, folder(), collection_id="order")
+    whole = [name for name, _ in folder()]
+    for within in ({"request_id": request["request_id"]}, {"request_id": request["request_id"], "status": "processed"}):
+        paths: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = await client.get("/api/files", order="upload", limit=2, **within, **cursor)
+            paths += [file["path"] for file in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = {"cursor": page["next_cursor"]}
+        assert paths == (whole[:7] if "status" in within else whole)
+    [batch_id] = {file["batch_id"] for file in (await client.get("/api/files", q="2.pdf", collection_id="order"))["items"]}
+    assert [file["path"] for file in (await client.get("/api/files", batch_id=batch_id, order="upload"))["items"]] == whole[:4]
+
+
+async def test_a_cursor_goes_on_in_its_own_order_only(client: Client) -> None:
+    request = await uploaded(client, folder(), collection_id="orders")
+    of = {"request_id": request["request_id"]}
+    upload = (await client.get("/api/files", limit=2, order="upload", **of))["next_cursor"]
+    newest = (await client.get("/api/files", limit=2, **of))["next_cursor"]
+    url = f"{client.quire.notifier_url}/api/files"
+    for order, cursor in (("upload", newest), ("newest", upload)):
+        answer = await client.http.get(url, params={**of, "order": order, "cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+        assert "order" in answer.json()["detail"]
+    for params in ({"order": "upload"}, {"order": "upload", "in": "text", "q": "a", **of}, {"order": "size", **of}):
+        answer = await client.http.get(url, params=params)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_order")
+
+
+async def test_failures_of_a_collection_name_the_uploads_in_which_they_can_be_retried(client: Client) -> None:
+    both = [await uploaded(client, [*folder(), ("b.pdf", corrupt_pdf(n))], collection_id="reasons") for n in range(2)]
+    failures = (await client.get("/api/failures", collection_id="reasons"))["items"]
+    assert [(each["code"], each["count"], each["retriable"]) for each in failures] == [("corrupt", 4, 4), ("encrypted", 2, 2)]
+    for each in failures:
+        assert sorted(each["request_ids"]) == sorted(request["request_id"] for request in both)
+    assert "password" in failures[1]["message"]
+    client.quire.freeze("processor-1")
+    try:
+        for request_id in failures[1]["request_ids"]:
+            assert (await command(client, request_id, "retry", codes=["encrypted"])).status_code == 202
+            await until(client, request_id, lambda request: request["status"] not in ENDED)
+        [corrupt] = (await client.get("/api/failures", collection_id="reasons"))["items"]
+        assert (corrupt["code"], corrupt["count"]) == ("corrupt", 4)
+        assert corrupt["retriable"] <= 2  # those whose batch holds none that is retried
+    finally:
+        client.quire.thaw("processor-1")
+    for request in both:
+        await until(client, request["request_id"], lambda request: request["status"] in ENDED)
+
+
 @pytest.mark.parametrize(
     ("first", "given", "name"),
     [
@@ -239,9 +292,43 @@ async def test_a_report_has_every_field_of_every_file(client: Client) -> None:
     assert len(pages) == 15
 
 
+async def test_files_are_taken_out_by_their_ids_in_the_order_of_their_uploads(client: Client) -> None:
+    await uploaded(client, folder(), collection_id="ids")
+    files = (await client.get("/api/files", collection_id="ids", status="processed"))["items"]
+    chosen = [file for file in files if file["original_filename"] in {"1.pdf", "3.pdf", "6.pdf"}]
+    ids = [file["file_id"] for file in chosen]
+    answer = await exported(client, file_id=",".join([*ids, ids[0].upper()]))
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["filename"] for line in lines] == ["1.pdf", "3.pdf", "6.pdf"]
+    assert "3 files.text.jsonl" in answer.headers["content-disposition"]
+    rest = await exported(client, file_id=",".join(ids), cursor=lines[0]["cursor"])
+    assert [json.loads(line) for line in rest.text.splitlines()] == lines[1:]
+    originals = ZipFile(io.BytesIO((await exported(client, file_id=ids[0], kind="original")).content))
+    assert [originals.read(name) for name in originals.namelist()] == [dict(folder())[chosen[0]["path"]]]
+    report = await client.http.get(
+        f"{client.quire.notifier_url}/api/export", params=[("kind", "report"), *(("file_id", each) for each in ids)]
+    )
+    assert {json.loads(line)["file_id"] for line in report.text.splitlines()} == set(ids)
+    link = (await client.get("/api/export/link", file_id=",".join(ids)))["link"]
+    assert (await client.http.get(f"{client.quire.notifier_url}/{link}")).text == answer.text
+    for params in ({"file_id": f"{ids[0]},{uuid4()}"}, {"file_id": ids[0], "collection_id": "elsewhere"}):
+        gone = await client.http.get(f"{client.quire.notifier_url}/api/export", params=params)
+        assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+
+
+async def test_so_many_ids_fit_into_one_request(client: Client) -> None:
+    ids = ",".join(str(uuid4()) for _ in range(500))
+    answer = await client.http.get(f"{client.quire.notifier_url}/api/export", params={"file_id": ids})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [
+        ({"file_id": "a"}, "invalid_file_id"),
+        ({"file_id": ""}, "invalid_file_id"),
+        ({"file_id": ",".join(str(uuid4()) for _ in range(501))}, "invalid_file_id"),
+        ({"file_id": str(uuid4()), "batch_id": str(uuid4())}, "invalid_export"),
         ({}, "invalid_export"),
         ({"collection_id": "a", "kind": "original", "format": "csv"}, "invalid_format"),
         ({"collection_id": "a", "kind": "pictures"}, "invalid_kind"),
@@ -281,6 +368,7 @@ async def test_words_are_found_in_texts_with_their_pages(client: Client) -> None
         "4.pdf", "5.pdf", "6.pdf", "0.pdf", "1.pdf", "2.pdf", "3.pdf"
     ]  # fmt: skip
     assert (await found(client, "lighthouse5", collection_id="elsewhere"))["items"] == []
+    assert (await found(client, "lighthouse5", collection_id="search", code="corrupt"))["items"] == []
     names = (await client.get("/api/files", q="LOCK", collection_id="search"))["items"]
     assert [file["original_filename"] for file in names] == ["locked.pdf"]
 

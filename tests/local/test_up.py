@@ -88,7 +88,8 @@ def ready(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
         yield up
 
 
-def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int) -> None:
+def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIRE_TEXT_SEARHC", "english")
     with ready(data, offset) as up:
         stack, ports = up.stack, Ports.at(offset)
         assert stack.keys() == {"ingest_url", "notifier_url", "kafka", "postgres", "s3", "pids", "ops", "auth_secret"}
@@ -101,6 +102,7 @@ def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int
         for url in stack["ops"].values():
             assert httpx.get(f"{url}/readyz").status_code == 200
         up.until("it shows the addresses", lambda: stack["notifier_url"] in up.output and stack["ingest_url"] in up.output)
+        assert "QUIRE_TEXT_SEARHC: there is no such setting. Is QUIRE_TEXT_SEARCH meant?" in up.output
         assert up.end(signal.SIGTERM) == 0
     assert not any(map(is_running, stack["pids"].values()))
     assert not (data / "stack.json").exists()
@@ -131,6 +133,18 @@ def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, offset
         assert up.process.wait(PATIENCE_S) == 1
     assert f"port {Ports.at(offset).notifier} is taken, and notifier needs it" in up.output
     assert "is ready" not in up.output
+
+
+def test_settings_that_no_service_takes_are_all_named_before_anything_is_started(
+    tmp_path: Path, offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIRE_BATCH_SIZE", "many")
+    monkeypatch.setenv("QUIRE_WORKERS", "-1")
+    with quire_up(tmp_path / "data", offset) as up:
+        assert up.process.wait(PATIENCE_S) == 2
+    for name in ("QUIRE_BATCH_SIZE", "QUIRE_WORKERS"):
+        assert len(re.findall(name, up.output)) == 1, up.output
+    assert not (tmp_path / "data").exists()
 
 
 def is_running(pid: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.client.test_exporting import FILES, after, answering
 from tests.client.test_fallback import PROBLEM, Feed, cut, front, no, streaming
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js" / "quire.js"
@@ -76,6 +77,35 @@ async def test_a_feed_that_does_not_go_on_there_is_begun_again() -> None:
     async with front(feed) as proxy:
         seen = await told("falling_back.mjs", proxy.url, "1", "")
     assert (seen["seqs"], seen["subscribed"]) == ([5], [[4, False], [4, False]])
+
+
+async def test_an_export_that_broke_off_is_gone_on_with_after_the_last_whole_line() -> None:
+    def answer(number: int, cursor: str | None) -> tuple[bytes, bytes]:
+        whole = b"".join(after(cursor))
+        return b"200 OK", whole if number == 3 else b"".join(after(cursor)[:2]) + after(cursor)[2][:-1]
+
+    asked: list[str | None] = []
+    async with answering(answer, asked) as url:
+        seen = await told("exporting.mjs", url, "text", "60000")
+    assert seen == {"files": FILES, "refused": None, "error": None}
+    assert asked == [None, "c1", "c3"]
+
+
+async def test_an_export_that_is_refused_is_not_asked_for_again_and_one_that_is_away_is() -> None:
+    problem = b'{"code":"not_found","detail":"There is no such upload."}\n'
+    asked: list[str | None] = []
+    async with answering(lambda number, _: (b"503 Busy", b"\n") if number < 2 else (b"404 No", problem), asked) as url:
+        seen = await told("exporting.mjs", url, "report", "60000")
+    assert (seen["refused"], seen["error"], len(asked)) == ([404, "not_found"], "There is no such upload.", 2)
+    assert (await told("exporting.mjs", "http://127.0.0.1:1", "text", "10"))["error"] == "fetch failed"
+
+
+async def test_an_archive_that_is_cut_is_an_error() -> None:
+    asked: list[str | None] = []
+    async with answering(lambda *_: (b"200 OK", b"PK whole"), asked) as url:
+        assert (await told("exporting.mjs", url, "zip", "10"))["files"] == [8]
+    async with answering(lambda *_: (b"200 OK", b"PK cut}"), asked) as url:
+        assert (await told("exporting.mjs", url, "zip", "10"))["error"] == "terminated"
 
 
 @pytest.mark.parametrize(("status", "code", "final"), [(401, 3500, True), (403, 3503, True), (503, 3004, False)])

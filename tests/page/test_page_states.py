@@ -7,19 +7,28 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import expect
 from tests.integration.client import Client
-from tests.page.browser import Visit
+from tests.page.browser import Visit, until
 from tests.page.conftest import PDFS
+from tests.samples_pdf import simple_pdf
 
 pytestmark = pytest.mark.page
 
 NAMES = ["Receipt.pdf", "Confidential.pdf", "Damaged on the way.pdf", "Empty page.pdf", "Handbook of the station.pdf"]
+
+LONG = [
+    f"{'a-name-that-does-not-end-' * 8}.pdf",
+    "تقرير المحطة السنوي لعام ٢٠٢٦ — النسخة النهائية.pdf",
+    "年度報告書 決算説明資料 最終版.pdf",
+]
 
 
 @pytest.fixture(scope="module")
 async def batch(client: Client) -> AsyncIterator[str]:
     """Of the collection `states`: with everything that may stand in a row."""
     names = [*NAMES, *(path.name for path in sorted(PDFS.iterdir()) if not path.name.isascii())]
-    [one] = await client.accepted([(name, (PDFS / name).read_bytes()) for name in names], collection_id="states")
+    files = [(name, (PDFS / name).read_bytes()) for name in names]
+    files += [(name, simple_pdf("lantern", pages=3)) for name in LONG]
+    [one] = await client.accepted(files, collection_id="states", name=f"تقرير {'upload that is called like no other ' * 6}")
     await client.ended(one)
     return one
 
@@ -51,6 +60,17 @@ async def nothing(visit: Visit, _batch: str) -> None:
     await expect(visit.page.get_by_text("No file is called")).to_be_visible()
 
 
+async def search(visit: Visit, _batch: str) -> None:
+    await until(lambda: _indexed(visit), "the texts are not indexed")
+    await visit.open("/collections/states?q=lantern&in=text")
+    await expect(visit.page.locator(".snippet mark").first).to_be_visible()
+
+
+async def _indexed(visit: Visit) -> bool:
+    asked = await visit.page.request.get(f"{visit.url}/api/files?collection_id=states&q=lantern&in=text")
+    return len((await asked.json())["items"]) >= 3
+
+
 async def viewer(visit: Visit, batch: str) -> None:
     await files(visit, batch)
     await visit.page.locator(".file-link", has_text="Handbook").click()
@@ -64,9 +84,10 @@ async def quire(visit: Visit, batch: str) -> None:
 
 
 async def upload(visit: Visit, batch: str) -> None:
-    await files(visit, batch)
-    await visit.page.locator(".earlier a").first.click()
+    view = await (await visit.page.request.get(f"{visit.url}/api/batches/{batch}")).json()
+    await visit.open(f"/uploads/{view['request_id']}")
     await expect(visit.page.get_by_role("heading", name="Its quires")).to_be_visible()
+    await expect(visit.page.locator(".file-link").first).to_be_visible()
 
 
 async def row_menu(visit: Visit, batch: str) -> None:
@@ -99,19 +120,35 @@ async def lost(visit: Visit, batch: str) -> None:
     await expect(visit.page.locator(".top .pill")).to_contain_text("Offline")
 
 
-STATES = [empty, files, selected, failed, nothing, viewer, quire, upload, row_menu, collections, options, help_shown, lost]
+STATES = [
+    empty,
+    files,
+    selected,
+    failed,
+    nothing,
+    search,
+    viewer,
+    quire,
+    upload,
+    row_menu,
+    collections,
+    options,
+    help_shown,
+    lost,
+]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 async def test_axe_finds_nothing_wrong(visit: Visit, batch: str, state: object, scheme: str) -> None:
-    await visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    colours = {"forced_colors": "active"} if scheme == "forced" else {"color_scheme": scheme}
+    await visit.page.emulate_media(reduced_motion="reduce", **colours)  # type: ignore[arg-type]
     await state(visit, batch)  # type: ignore[operator]
     assert await visit.violations() == []
     visit.wrong = [wrong for wrong in visit.wrong if "INTERNET_DISCONNECTED" not in wrong]
 
 
-@pytest.mark.parametrize("state", [files, viewer, failed], ids=lambda state: state.__name__)
+@pytest.mark.parametrize("state", [files, viewer, failed, search, upload, quire], ids=lambda state: state.__name__)
 async def test_axe_finds_nothing_wrong_on_a_phone(visit: Visit, batch: str, state: object) -> None:
     await visit.page.set_viewport_size({"width": 320, "height": 640})
     await state(visit, batch) if state is not files else await phone(visit)  # type: ignore[operator]
@@ -145,3 +182,54 @@ async def test_a_name_is_text_whatever_it_says(visit: Visit, client: Client, col
     await visit.open(f"/collections/{collection}")
     await expect(visit.row("onerror")).to_be_visible()
     assert await visit.page.locator("img[src=x]").count() == 0
+
+
+async def test_a_name_that_is_cut_keeps_its_beginning_whichever_way_it_runs(visit: Visit, batch: str) -> None:
+    """As far as it is seen: the first sign of each name lies within what it is cut by."""
+    await visit.page.set_viewport_size({"width": 390, "height": 844})
+    await quire(visit, batch)
+    await visit.page.locator(".files-of a").filter(has=visit.page.get_by_title(LONG[1])).click()
+    await expect(visit.page.get_by_role("dialog")).to_be_visible()
+    name, sign, whole, seen = await visit.page.locator(".dialog-head h2 bdi").evaluate(SEEN)
+    assert whole > seen
+    assert name["left"] - 1 <= sign["left"] < sign["right"] <= name["right"] + 1
+
+
+SEEN = """(name) => {
+  const range = document.createRange();
+  range.setStart(name.firstChild, 0);
+  range.setEnd(name.firstChild, 1);
+  return [name.getBoundingClientRect(), range.getBoundingClientRect(), name.scrollWidth, name.clientWidth];
+}"""
+
+
+WISHED = """
+  globalThis.told = [];
+  globalThis.Notification = class {
+    static permission = "default";
+    static requestPermission = async () => (Notification.permission = globalThis.answer);
+    constructor(title, { body }) { told.push([title, body]); }
+  };
+  Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+"""
+
+
+@pytest.mark.parametrize("answer", ["granted", "denied"])
+async def test_who_wishes_it_is_told_of_an_uploads_end_if_the_browser_allows_it(
+    visit: Visit, collection: str, answer: str
+) -> None:
+    await visit.page.add_init_script(f"globalThis.answer = '{answer}';{WISHED}")
+    await visit.open(f"/collections/{collection}")
+    await visit.live()
+    await visit.choose(PDFS / "Poster.pdf")
+    await expect(visit.page.locator(".earlier")).to_contain_text("Poster.pdf")
+    assert await visit.page.evaluate("told") == []
+    await visit.button("Options").click()
+    await visit.page.get_by_role("menuitemcheckbox", name="Tell me when an upload ends").click()
+    if answer == "denied":
+        await expect(visit.page.locator(".toast")).to_contain_text("shows no notifications")
+    await visit.choose(PDFS / "Receipt.pdf")
+    await expect(visit.page.locator(".earlier")).to_contain_text("Receipt.pdf")
+    await expect(visit.page.locator("p[role=status]")).to_contain_text("Receipt.pdf has ended: 1 done.")
+    expected = [["Receipt.pdf has ended", "Receipt.pdf has ended: 1 done."]] if answer == "granted" else []
+    assert await visit.page.evaluate("told") == expected

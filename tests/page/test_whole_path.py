@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Download, expect
 from tests.integration.client import Client
 from tests.page.browser import Visit, until
 from tests.page.conftest import PDFS
@@ -117,6 +117,76 @@ async def test_all_of_an_upload_is_one_download(visit: Visit, client: Client, co
         await visit.page.get_by_role("menuitem", name="Report").click()
     report = Path(await (await download.value).path()).read_text("utf-8-sig")
     assert [row["error_code"] for row in csv.DictReader(report.splitlines())] == ["", "", "encrypted"]
+
+
+async def test_an_upload_is_listed_as_it_was_sent_however_many_quires_it_is(
+    visit: Visit, client: Client, collection: str, made: Made
+) -> None:
+    files = [(path.name, path.read_bytes()) for path in sorted(made(130).iterdir())]
+    batches = await client.accepted(files, collection_id=collection)
+    for batch in batches:
+        request_id = (await client.ended(batch))["request_id"]
+    await visit.open(f"/uploads/{request_id}")
+    names = visit.page.locator(".file-link")
+    await expect(names.first).to_have_text(files[0][0])
+
+    async def last() -> bool:
+        await visit.page.keyboard.press("End")
+        return await names.last.text_content() == files[-1][0]
+
+    await until(last, "more are shown as a person scrolls")
+    await visit.page.keyboard.press("Home")
+    await expect(names.first).to_have_text(files[0][0])
+
+
+async def test_what_failed_in_several_uploads_is_grouped_and_retried_by_its_reason(
+    visit: Visit, client: Client, collection: str
+) -> None:
+    files = [(name, (PDFS / name).read_bytes()) for name in ("Damaged on the way.pdf", "Confidential.pdf", "Receipt.pdf")]
+    for _ in range(2):
+        [batch] = await client.accepted(files, collection_id=collection)
+        await client.ended(batch)
+    await visit.open(f"/collections/{collection}?status=failed")
+    groups = visit.page.locator(".failures li")
+    await expect(groups).to_have_count(2)
+    encrypted = groups.filter(has_text="password")
+    await expect(encrypted.locator("b")).to_have_text("2")
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    await encrypted.get_by_role("button", name="Retry these 2").click()
+    await until(lambda: _retried(client, collection), "not every upload was retried")
+    assert len({url for url in asked if url.endswith("/retry")}) == 2
+    await expect(encrypted.get_by_role("button", name="Retry these 2")).to_be_visible()
+
+
+async def _retried(client: Client, collection: str) -> bool:
+    """The batch of each upload a second time, to its end."""
+    batches = (await client.get("/api/batches", collection_id=collection))["items"]
+    return all(batch["generation"] == 1 and batch["ended_at"] for batch in batches)
+
+
+async def test_very_many_files_are_taken_as_several_archives(visit: Visit, client: Client, collection: str, made: Made) -> None:
+    files = [(path.name, path.read_bytes()) for path in sorted(made(160).iterdir())]
+    for batch in await client.accepted(files, collection_id=collection):
+        await client.ended(batch)
+    await visit.open(f"/collections/{collection}?sort=name")
+    await expect(visit.page.get_by_text("That is all: 160 files.")).to_have_count(1)
+    await visit.page.get_by_label("Select all that are listed").check()
+    await expect(visit.page.get_by_role("toolbar")).to_contain_text("160 selected")
+    downloads: list[Download] = []
+    visit.page.on("download", lambda download: downloads.append(download))  # noqa: PLW0108 -- playwright takes no builtin
+    await visit.page.get_by_role("toolbar").get_by_role("button", name="Text").click()
+    await expect(visit.page.locator(".toast")).to_contain_text("2 downloads")
+    await until(lambda: _all(downloads, 2), "both archives are to come")
+    names: list[str] = []
+    for download in downloads:
+        with zipfile.ZipFile(await download.path()) as archive:
+            names += archive.namelist()
+    assert sorted(names) == [name.replace(".pdf", ".txt") for name, _ in files]
+
+
+async def _all(downloads: list[Download], count: int) -> bool:
+    return len(downloads) == count
 
 
 async def test_files_that_are_to_fail_together_do_and_are_retried_together(visit: Visit, client: Client, collection: str) -> None:

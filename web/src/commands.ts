@@ -42,7 +42,10 @@ export const retryBatches = (ids: readonly string[]): Promise<boolean> => each(i
 
 /** The failed and cancelled files of an upload, or those that failed for these reasons. */
 export const retryUpload = (request: string, codes?: readonly FailureView["code"][]): Promise<boolean> =>
-  each([request], async (id) => whole(await retryRequest(id, codes), "nothing_to_retry"));
+  retryUploads([request], codes);
+
+export const retryUploads = (requests: readonly string[], codes?: readonly FailureView["code"][]): Promise<boolean> =>
+  each(requests, async (id) => whole(await retryRequest(id, codes), "nothing_to_retry"));
 
 /** Says how many batches of an upload refused, but those that answered with `fine`. */
 function whole(answer: RequestCommandAccepted | null, fine: string): void {

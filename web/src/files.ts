@@ -26,6 +26,9 @@ export class Files {
   readonly store = new Store<Listing>(EMPTY);
   #wanted: Wanted = {};
   #cursor: string | null = null;
+  /** Where the last page began, and its coming. */
+  #from: string | null = null;
+  #coming: Promise<void> = Promise.resolve();
   #asked = 0;
   #new = new Set<string>();
   #stale = new Set<string>();
@@ -55,13 +58,25 @@ export class Files {
     await this.#load(this.#cursor);
   }
 
-  async #load(cursor: string | null): Promise<void> {
+  /** What came to the end of a list that is in the order of its upload, once all of it is here. */
+  async further(): Promise<void> {
+    await this.#coming;
+    if (!this.#cursor) await this.#load(this.#from);
+  }
+
+  #load(cursor: string | null): Promise<void> {
+    this.#coming = this.#fetch(cursor);
+    return this.#coming;
+  }
+
+  async #fetch(cursor: string | null): Promise<void> {
     const number = ++this.#asked;
     this.#going = true;
     try {
       const page = await ask({ ...this.#wanted, limit: PAGE, cursor });
       if (number !== this.#asked) return; // a later question is on its way
       this.#cursor = page.next_cursor;
+      this.#from = cursor;
       const before = cursor ? this.store.get().items : [];
       const known = new Set(before.map((file) => file.file_id));
       const items = [...before, ...page.items.filter((file) => !known.has(file.file_id))];

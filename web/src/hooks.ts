@@ -59,7 +59,7 @@ export type Loaded<Value> =
   | { readonly is: "failed"; readonly error: unknown };
 
 /** What `ask` answers; asked again when `key` changes. The old answer stays until the new one is here, where `keep`. */
-export function useAsked<Value>(key: string, ask: () => Promise<Value>): readonly [Loaded<Value>, () => void] {
+export function useAsked<Value>(key: string, ask: () => Promise<Value>, keep = false): readonly [Loaded<Value>, () => void] {
   const [answer, set] = useState<Loaded<Value> & { key?: string }>({ is: "loading" });
   const [again, repeat] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` says what `ask` depends on
@@ -73,5 +73,5 @@ export function useAsked<Value>(key: string, ask: () => Promise<Value>): readonl
       mine = false;
     };
   }, [key, again]);
-  return [answer.key === key ? answer : { is: "loading" }, () => repeat((count) => count + 1)];
+  return [answer.key === key || (keep && answer.is === "there") ? answer : { is: "loading" }, () => repeat((count) => count + 1)];
 }

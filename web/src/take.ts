@@ -1,11 +1,9 @@
-// Results out: fresh links, the text as a file, many files as one archive.
+// Results out: fresh links, the text as a file, many files as the server streams them.
 
 import type { FileView } from "@quire/client/contract";
-import { downloadZip } from "client-zip";
 import { say } from "./announce";
 import { headers, refused, said } from "./api/http";
 import { file as askFile, type Export, exported, linked } from "./api/server";
-import { Store } from "./state/store";
 import { TEXT } from "./texts";
 
 export type Kind = "original" | "text";
@@ -70,74 +68,15 @@ export async function saveText(file: FileView): Promise<void> {
   }
 }
 
-export interface Gathering {
-  readonly done: number;
-  readonly of: number;
-}
+const AT_ONCE = 150; // ids in one address: what stands in front of Quire may take no more than 8 KB of it
+const BETWEEN_MS = 500;
 
-/** How far an archive is; null: none is made. */
-export const gathering = new Store<Gathering | null>(null);
-
-/** One archive of these files, each under a name of its own; what cannot be fetched is left out, and said. */
-export async function saveArchive(files: readonly FileView[], kind: Kind): Promise<void> {
-  const wanted = files.filter((file) => file.links[kind]);
-  if (!wanted.length) return;
-  let lacking = 0;
-  let done = 0;
-  const names = new Set<string>();
-  async function* parts() {
-    for (const file of wanted) {
-      try {
-        yield { name: unique(file, kind, names), input: await contents(file, kind) };
-      } catch {
-        lacking += 1;
-      }
-      done += 1;
-      gathering.set({ done, of: wanted.length });
-    }
+/** These files as one download, or as several where they are many. */
+export async function takeOutFiles(files: readonly FileView[], form: Pick<Export, "kind" | "format">): Promise<void> {
+  const ids = files.map((file) => file.file_id);
+  if (ids.length > AT_ONCE) say(TEXT.table.parts(Math.ceil(ids.length / AT_ONCE)));
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    if (at) await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    await takeOut({ ...form, of: { file_id: ids.slice(at, at + AT_ONCE).join() } });
   }
-  gathering.set({ done: 0, of: wanted.length }, true);
-  try {
-    save(await downloadZip(parts()).blob(), kind === "text" ? "texts.zip" : "pdfs.zip");
-    if (lacking) say(TEXT.table.lacking(lacking), true);
-  } catch (error) {
-    say(said(error), true);
-  } finally {
-    gathering.set(null, true);
-  }
-}
-
-const COLUMNS = [
-  "file_id",
-  "original_filename",
-  "path",
-  "batch_id",
-  "processing_status",
-  "page_count",
-  "characters",
-  "file_size",
-  "error_code",
-  "error_message",
-  "created_at",
-  "sha256",
-] as const satisfies readonly (keyof FileView)[];
-
-/** A row a file. A cell that a spreadsheet would compute is led by an apostrophe, as the server does it. */
-export function saveReport(files: readonly FileView[]): void {
-  const cell = (value: string | number | null) =>
-    `"${String(value ?? "")
-      .replace(/^[=+\-@\t\r]/, "'$&")
-      .replaceAll('"', '""')}"`;
-  const rows = files.map((file) => COLUMNS.map((column) => cell(file[column])).join());
-  save(new Blob(["\ufeff", [COLUMNS.join(), ...rows, ""].join("\r\n")], { type: "text/csv" }), "report.csv");
-}
-
-/** Its folder is kept; of two that are called the same, the second has a number. */
-function unique(file: FileView, kind: Kind, names: Set<string>): string {
-  const path = (file.path ?? file.original_filename).replace(/(^|\/)\.+(?=\/|$)/g, "$1_");
-  const [base, end] = kind === "text" ? [stem(path), ".txt"] : [stem(path), ".pdf"];
-  let name = base + end;
-  for (let count = 2; names.has(name); count += 1) name = `${base} (${count})${end}`;
-  names.add(name);
-  return name;
 }

@@ -105,6 +105,7 @@ export const TEXT = {
     isolate: "It fails alone",
     together: "Its whole quire fails",
     notify: "Tell me when an upload ends",
+    notifyRefused: "This browser shows no notifications of this page. Allow them in its settings of this site.",
     overlay: "Drop to upload",
     overlayHint: (collection: string) => `Into the collection ${collection}. Folders are read at any depth; only PDFs are sent.`,
   },
@@ -278,8 +279,7 @@ export const TEXT = {
     cancelTitle: (parts: number) => `Cancel ${quires(parts)}?`,
     cancelText: (rest: number) =>
       `A quire is cancelled as a whole: ${files(rest)} that ${rest === 1 ? "waits" : "wait"} or ${rest === 1 ? "is" : "are"} being read will not be read.`,
-    gathering: (done: number, count: number) => `Gathering ${number(done)} of ${number(count)}…`,
-    lacking: (count: number) => `${files(count)} could not be fetched and ${count === 1 ? "is" : "are"} not in the archive.`,
+    parts: (count: number) => `So many come in ${number(count)} downloads. The browser may ask whether it shall take several.`,
     end: (count: number) => `That is all: ${files(count)}.`,
     quire: (id: string) => `quire ${id}`,
   },
@@ -294,9 +294,9 @@ export const TEXT = {
 
   failures: {
     title: "Why files failed",
-    retryThese: (count: number) => `Retry these ${number(count)}`,
-    retryIt: "Retry it",
-    showing: (count: number) => `of the ${number(count)} newest failures`,
+    /** Null: there is nothing to retry. */
+    retry: (count: number) => (count > 1 ? `Retry these ${number(count)}` : count ? "Retry it" : null),
+    retryIn: (uploads: number) => `Retry those of ${number(uploads)} uploads`,
   },
 
   viewer: {

@@ -66,6 +66,13 @@ class JarUnavailable(LocalError):
         )
 
 
+class WrongSettings(LocalError):
+    """A QUIRE_ variable of the environment has a value that no service takes, or is none."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("The services do not take these settings:" + "".join(f"\n    {problem}" for problem in problems))
+
+
 class PartFailed(LocalError):
     """A part of the stack ended, or did not get ready in time."""
 

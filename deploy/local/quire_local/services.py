@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from quire_local.child import Child
+from quire_local.errors import WrongSettings
 from quire_local.part import Part
 from quire_local.ports import HOST, Ports
 from quire_local.probe import http_get
@@ -82,8 +86,17 @@ class Service(Part):
         self._module, self._environment, self._logs, self._readyz = module, environment, logs, ""
 
     async def prepare(self) -> Child:
-        environment = {**inherited(self._environment), **self._environment}
-        return Child(self.name, [sys.executable, "-m", self._module], self._logs / f"{self.name}.log", environment)
+        return Child(self.name, [sys.executable, "-m", self._module], self._logs / f"{self.name}.log", self._inherited())
+
+    async def checked(self) -> tuple[list[str], list[str]]:
+        """Of its `check-config`: the settings that it knows, and what is wrong with their values."""
+        command = (sys.executable, "-m", self._module, "check-config", "--json")
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL, env=self._inherited())
+        said = json.loads((await process.communicate())[0])
+        return [setting["env"] for setting in said["settings"]], said["problems"]
+
+    def _inherited(self) -> dict[str, str]:
+        return {**inherited(self._environment), **self._environment}
 
     async def is_ready(self) -> bool:
         status, self._readyz = await http_get(self.ops_port, "/readyz", READYZ_WITHIN_S) or (0, "no answer")
@@ -120,6 +133,17 @@ def services(
             for n in range(1, processors + 1)
         ),
     ]
+
+
+async def check(ports: Ports) -> list[str]:
+    """The settings that the services know. Raises WrongSettings where they do not take this environment, wherever the stack
+    will be.
+    """
+    somewhere = Backing("127.0.0.1:1", "postgresql://quire@127.0.0.1/quire", "http://127.0.0.1:1", "quire", "quire")
+    found = await asyncio.gather(*(one.checked() for one in services(somewhere, ports, processors=1, logs=Path())))
+    if problems := [*dict.fromkeys(problem for _, wrong in found for problem in wrong)]:
+        raise WrongSettings(problems)
+    return [name for known, _ in found for name in known]
 
 
 def inherited(ours: Mapping[str, str]) -> dict[str, str]:

@@ -6,9 +6,13 @@ from quire_runtime.signals import end_at_sigterm
 
 end_at_sigterm()
 
+from quire_ingest.settings import IngestSettings
+from quire_runtime.command import check_alone
+
+check_alone(IngestSettings, sys.argv[1:])
+
 from quire_ingest.main import serve
 from quire_ingest.prepare import connect, prepare
-from quire_ingest.settings import IngestSettings
 from quire_ingest.sweeping import sweep_command
 from quire_runtime import command
 from quire_runtime.preparing import prepare_command

@@ -6,9 +6,13 @@ from quire_runtime.signals import end_at_sigterm
 
 end_at_sigterm()
 
+from quire_processor.settings import ProcessorSettings
+from quire_runtime.command import check_alone
+
+check_alone(ProcessorSettings, sys.argv[1:])
+
 from quire_processor.main import serve
 from quire_processor.prepare import connect, prepare
-from quire_processor.settings import ProcessorSettings
 from quire_runtime import command
 from quire_runtime.preparing import prepare_command
 

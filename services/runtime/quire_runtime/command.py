@@ -47,8 +47,12 @@ def run(
     """The exit code of `argv` (without the program's name): nothing means serve; `commands` get the rest of the line. `connect`
     is what `check-config --connect` asks of the servers.
     """
+    return _piped(lambda: _ran(cls, serve, argv, commands or {}, connect))
+
+
+def _piped(work: Callable[[], int]) -> int:
     try:
-        return _ran(cls, serve, argv, commands or {}, connect)
+        return work()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read has gone; Python would complain again when it flushes at its end
@@ -94,13 +98,21 @@ def _leaves(group: BaseExceptionGroup[CannotServe]) -> Iterator[CannotServe]:
             yield error
 
 
+def check_alone(cls: type[S], argv: Sequence[str]) -> None:
+    """Ends the process with the outcome of `check-config`, if that is asked for and no server concerned: to be called before
+    what serves is imported, which takes four times as long.
+    """
+    if argv[:1] == ["check-config"] and "--connect" not in argv:
+        sys.exit(_piped(lambda: check_config(cls, argv[1:])))
+
+
 def check_config(
     cls: type[S], argv: Sequence[str], environ: Mapping[str, str] = os.environ, connect: Connect[S] | None = None
 ) -> int:
     """Prints every variable with its value, default and meaning, secrets redacted, and with --connect how its servers are met;
     exit code 2 when something is wrong.
     """
-    known = {"--json"} if connect is None else {"--json", "--connect"}
+    known = {"--json", "--connect"}
     if set(argv) - known:
         return _refuse([f"unknown arguments {' '.join(argv)!r}. check-config takes {' and '.join(sorted(known))} only"])
     settings: S | None = None

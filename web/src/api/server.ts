@@ -44,6 +44,11 @@ export const countsOf = async (collection_id: string): Promise<CollectionView["f
 export const failures = async (id: string): Promise<readonly FailureView[]> =>
   (await get<Listed<FailureView>>(`api/requests/${id}/failures`)).items;
 
+/** The same of a collection, with uploads in which such files can be retried: this many at most. */
+export const MOST_REQUESTS = 100;
+export const failuresOf = async (collection_id: string): Promise<readonly FailureView[]> =>
+  (await get<Listed<FailureView>>("api/failures", { collection_id })).items;
+
 export interface Wanted {
   readonly collection_id?: string;
   readonly request_id?: string;
@@ -51,6 +56,7 @@ export interface Wanted {
   readonly status?: string | undefined;
   readonly q?: string | undefined;
   readonly in?: "name" | "text";
+  readonly order?: "newest" | "upload";
   readonly limit?: number;
   readonly cursor?: string | null;
 }
@@ -105,11 +111,16 @@ export const retryRequest = (id: string, codes?: readonly FailureView["code"][])
 /** Where a link of the API leads: they are relative to the notifier's address. */
 export const linked = (link: string): string => new URL(link, ROOT).href;
 
-/** What is taken out: of a collection, an upload or a batch. */
+/** What is taken out: of a collection, an upload or a batch, or files by their ids, with commas. */
 export interface Export {
   readonly kind: "text" | "original" | "report";
   readonly format: "zip" | "jsonl" | "csv";
-  readonly of: { readonly collection_id?: string; readonly request_id?: string; readonly batch_id?: string };
+  readonly of: {
+    readonly collection_id?: string;
+    readonly request_id?: string;
+    readonly batch_id?: string;
+    readonly file_id?: string;
+  };
 }
 
 /** Its address: a signed one, where a download would have to show a token, which no browser lets it. */

@@ -141,12 +141,19 @@ export function Options() {
         </MenuItem>
       </MenuRadioGroup>
       {possible && (
-        <MenuItem type="checkbox" checked={told} onClick={() => void wish(!told).then(tell)}>
+        <MenuItem type="checkbox" checked={told} onClick={() => void ask(!told).then(tell)}>
           {TEXT.drop.notify}
         </MenuItem>
       )}
     </Menu>
   );
+}
+
+/** What became of a wish to be told; that the browser refuses is said. */
+async function ask(yes: boolean): Promise<boolean> {
+  const allowed = await wish(yes);
+  if (yes && !allowed) say(TEXT.drop.notifyRefused, true);
+  return allowed;
 }
 
 /** The samples that come with the page, fetched and then sent as if they had been chosen. */

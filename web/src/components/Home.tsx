@@ -2,8 +2,12 @@
 
 import { useEffect, useMemo, useRef } from "react";
 import { said } from "../api/http";
+import { failuresOf, MOST_REQUESTS } from "../api/server";
+import { retryUploads } from "../commands";
 import { useCounts } from "../counts";
 import { Files } from "../files";
+import { useAsked } from "../hooks";
+import { live } from "../live";
 import { sendings } from "../sending/uploads";
 import { number } from "../state/format";
 import { useStore } from "../state/store";
@@ -11,7 +15,7 @@ import { TEXT } from "../texts";
 import { addressOf, SORTS, STATUS_OF, TABS, type Tab, type View } from "../view";
 import { DropBar, type useChoosers } from "./Drop";
 import { Empty } from "./Empty";
-import { Failures, useReasons } from "./Failures";
+import { Failures } from "./Failures";
 import { FileTable } from "./FileTable";
 import { Icon } from "./Icon";
 import { go, To } from "./Link";
@@ -55,7 +59,7 @@ export function Home({ view, choosers, active, blank }: Props) {
       <DropBar {...choosers} />
       <Tabs view={view} />
       {q && <Words view={view} />}
-      {tab === "failed" && !q && <FailedOf files={items} more={listing.more} />}
+      {tab === "failed" && !q && <FailedOf key={collection} collection={collection} />}
       {q && listing.unindexed > 0 && <p className="hint">{TEXT.table.unindexed(listing.unindexed)}</p>}
       {sort !== "newest" && listing.more && listing.items.length >= MOST_SORTED && (
         <p className="hint">{TEXT.table.partial(MOST_SORTED)}</p>
@@ -157,9 +161,22 @@ function Tabs({ view }: { view: View }) {
   );
 }
 
-function FailedOf({ files: some, more }: { files: typeof EMPTY; more: boolean }) {
-  const reasons = useReasons(some);
-  return <Failures reasons={reasons} hint={more && TEXT.failures.showing(some.length)} />;
+/** Asked for again whenever their number changes, or an upload ends: then those of it can be retried. */
+function FailedOf({ collection }: { collection: string }) {
+  const counts = useCounts();
+  const active = useStore(live, (now) => now.uploads.filter((upload) => upload.active).length);
+  const [asked] = useAsked(`${counts?.failed} ${active}`, () => failuresOf(collection), true);
+  if (asked.is !== "there") return null;
+  return (
+    <Failures
+      reasons={asked.value.map(({ code, count, retriable, request_ids = [] }) => ({
+        code,
+        count,
+        label: request_ids.length < MOST_REQUESTS ? TEXT.failures.retry(retriable) : TEXT.failures.retryIn(request_ids.length),
+        retry: () => void retryUploads(request_ids, [code]),
+      }))}
+    />
+  );
 }
 
 /** Where the words are looked for. */

@@ -6,13 +6,12 @@ import { cancelBatches, retryFiles } from "../commands";
 import { live } from "../live";
 import { TERMINAL } from "../state/fold";
 import { useStore } from "../state/store";
-import { gathering, saveArchive, saveReport } from "../take";
+import { takeOutFiles } from "../take";
 import { TEXT } from "../texts";
 import { Question } from "./Dialog";
 
 export function SelectionBar({ files, onClear }: { files: readonly FileView[]; onClear: () => void }) {
   const batches = useStore(live, (now) => now.batches);
-  const busy = useStore(gathering);
   const [asked, ask] = useState(false);
   const ended = (file: FileView) => {
     const status = batches.get(file.batch_id)?.status;
@@ -29,26 +28,20 @@ export function SelectionBar({ files, onClear }: { files: readonly FileView[]; o
   return (
     <div className="selection" role="toolbar" aria-label={TEXT.table.selected(files.length)}>
       <b>{TEXT.table.selected(files.length)}</b>
-      {busy ? (
-        <span role="status">{TEXT.table.gathering(busy.done, busy.of)}</span>
-      ) : (
-        <>
-          <button
-            type="button"
-            className="btn"
-            disabled={!files.some((file) => file.links.text)}
-            onClick={() => void saveArchive(files, "text")}
-          >
-            {TEXT.table.getText}
-          </button>
-          <button type="button" className="btn" onClick={() => void saveArchive(files, "original")}>
-            {TEXT.table.getOriginals}
-          </button>
-          <button type="button" className="btn" onClick={() => saveReport(files)}>
-            {TEXT.table.getReport}
-          </button>
-        </>
-      )}
+      <button
+        type="button"
+        className="btn"
+        disabled={!files.some((file) => file.links.text)}
+        onClick={() => void takeOutFiles(files, { kind: "text", format: "zip" })}
+      >
+        {TEXT.table.getText}
+      </button>
+      <button type="button" className="btn" onClick={() => void takeOutFiles(files, { kind: "original", format: "zip" })}>
+        {TEXT.table.getOriginals}
+      </button>
+      <button type="button" className="btn" onClick={() => void takeOutFiles(files, { kind: "report", format: "csv" })}>
+        {TEXT.table.getReport}
+      </button>
       {again.length > 0 && (
         <button type="button" className="btn" onClick={() => void retryFiles(again)}>
           {TEXT.table.retry(again.length)}

@@ -1,6 +1,6 @@
 // An upload: all of its quires, each drawn as its sheets, and why files of it failed.
 
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { batchesOf, failures, request } from "../api/server";
 import { cancelUpload, retryUpload } from "../commands";
 import { Files } from "../files";
@@ -79,11 +79,15 @@ function Page({ upload, collection, active }: { upload: Upload; collection: stri
   );
 }
 
-/** Asked for again as long as more come. */
+/** In the order of the upload; asked for again as long as more come. */
 function FilesOf({ upload: { request_id, total }, active }: { upload: Upload; active: boolean }) {
   const { items, more } = useStore(files.store);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: there may be more of them now
-  useEffect(() => void files.show({ request_id }), [request_id, total]);
+  const shown = useRef(0);
+  useEffect(() => {
+    if (!shown.current) void files.show({ request_id, order: "upload" });
+    else if (total > shown.current) void files.further();
+    shown.current = total;
+  }, [request_id, total]);
   const ours = files.wanted.request_id === request_id ? items : [];
   return (
     <section aria-labelledby="files-of">
@@ -154,18 +158,18 @@ function Commands({ upload, name }: { upload: Upload; name: string }) {
   );
 }
 
-/** Asked for again whenever their number changes. */
+/** Asked for again whenever their number changes, or that of those that can be retried. */
 function FailedOf({ upload }: { upload: Upload }) {
-  const { request_id, failed, active, batches } = upload;
-  const [asked] = useAsked(`${request_id} ${failed} ${active}`, () => failures(request_id));
+  const { request_id, failed, batches } = upload;
+  const ended = batches.filter((batch) => batch.failed && TERMINAL.has(batch.status)).length;
+  const [asked] = useAsked(`${request_id} ${failed} ${ended}`, () => failures(request_id), true);
   if (asked.is !== "there") return null;
-  const some = batches.some((batch) => batch.failed && TERMINAL.has(batch.status));
   return (
     <Failures
-      reasons={asked.value.map(({ code, count }) => ({
+      reasons={asked.value.map(({ code, count, retriable }) => ({
         code,
         count,
-        ready: some ? count : 0,
+        label: TEXT.failures.retry(retriable),
         retry: () => void retryUpload(request_id, [code]),
       }))}
     />

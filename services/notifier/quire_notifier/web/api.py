@@ -19,7 +19,7 @@ from quire_notifier.web.access import readable, reader, scope
 from quire_notifier.web.contents import RETRY_AFTER, Contents
 from quire_notifier.web.exports import Exports
 from quire_notifier.web.links import SignedLinks
-from quire_notifier.web.paging import feed_page, file_place_of, onward_of, place_of
+from quire_notifier.web.paging import ORDERS, feed_page, file_place_of, onward_of, place_of
 from quire_notifier.web.parameters import (
     MAX_SEQ,
     cursor_name,
@@ -94,6 +94,7 @@ class Api:
             "/api/requests/{request_id}": self._request,
             "/api/requests/{request_id}/failures": self._failures,
             "/api/requests/{request_id}/states": self._states,
+            "/api/failures": self._failures_of_collection,
             "/api/feed": self._batch_messages,
             "/api/export/link": self._exports.link,
             "/api/stuck": self._stuck,
@@ -141,12 +142,16 @@ class Api:
 
     async def _files(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))
-        place, limit = file_place_of(request.query_params.get("cursor")), limit_of(request)
         batch_id, request_id = optional_uuid(request, "batch_id"), optional_uuid(request, "request_id")
+        in_text, order = one_of(request, "in", SOUGHT_IN) == "text", one_of(request, "order", ORDERS)
+        if order == "upload" and (in_text or (batch_id is None and request_id is None)):
+            detail = "order=upload is that of the files of a request_id or batch_id; what is found in texts comes newest first."
+            raise Problem(422, "invalid_order", detail)
+        place, limit = file_place_of(request.query_params.get("cursor"), order), limit_of(request)
         statuses, codes = words(request, "status", STANDINGS), words(request, "code", CODES)
-        within = Within(batch_id, request_id, statuses, codes)
+        within = Within(batch_id, request_id, statuses, codes, order)
         sought, name = words_of(request), name_of(request)
-        if one_of(request, "in", SOUGHT_IN) == "text" and sought is not None:
+        if in_text and sought is not None:
             return json_response(await self._search.files(where, place, limit, within, sought))
         return json_response(await self._queries.files(where, place, limit, within, sought or name))
 
@@ -196,6 +201,10 @@ class Api:
     async def _failures(self, request: Request, principal: Principal) -> Response:
         row = await self._known_request(request, reader(principal).may_read)
         return json_response(Page(items=await self._requests.failures(row), next_cursor=None))
+
+    async def _failures_of_collection(self, request: Request, principal: Principal) -> Response:
+        where = scope(reader(principal), request.query_params.get("collection_id"))
+        return json_response(Page(items=await self._requests.failures_of_collection(where), next_cursor=None))
 
     async def _states(self, request: Request, principal: Principal) -> Response:
         """For ingest, as `_state`: of every batch of a request, in the order of the upload."""

@@ -1,4 +1,4 @@
-"""`GET /api/export`: texts, originals or a report of a collection, a request or a batch, in the order of the upload.
+"""`GET /api/export`: texts, originals or a report of a collection, a request, a batch or some files, in the order of the upload.
 
 Rows are read from Postgres a few batches at a time, objects one after the other and a chunk at a time: an export of any size
 takes the same memory, but for the names of an archive's entries. What is away for a while is waited for. Where it stays away,
@@ -28,7 +28,7 @@ from quire_notifier.web.exporting.steady import object_bytes, patiently
 from quire_notifier.web.held import HeldResponse
 from quire_notifier.web.links import SignedLinks
 from quire_notifier.web.paging import FilePlace, file_place_of
-from quire_notifier.web.parameters import one_of, optional_uuid
+from quire_notifier.web.parameters import one_of, optional_uuid, uuids
 from quire_notifier.web.queries import Queries, Scope
 from quire_notifier.web.row_views import file_view
 from quire_runtime.auth import EVERYBODY, Principal
@@ -38,6 +38,8 @@ from quire_runtime.storage import ObjectStore
 _SQL = row_statements("quire_notifier.web", "exports")
 BATCHES_AT_ONCE = 11
 """Read together: the one in which the last page ended, and ten more."""
+MOST_FILES = 500
+"""That are named by their ids."""
 _BEGIN = FilePlace(datetime(1, 1, 1, tzinfo=UTC), UUID(int=0), -1, UUID(int=0))
 _FORMATS = {"text": ("jsonl", "zip", "csv"), "original": ("zip",), "report": ("jsonl", "csv", "zip")}
 _TEXTS: Mapping[str, Callable[[formats.Rows, formats.Fetch], AsyncGenerator[bytes, None]]] = {
@@ -53,14 +55,21 @@ _REPORTS: Mapping[str, Callable[[formats.Rows, formats.Describe], AsyncGenerator
 KINDS = tuple(_FORMATS)
 FORMATS = ("jsonl", "zip", "csv")
 _MEDIA_TYPES = {"jsonl": "application/jsonl", "zip": "application/zip", "csv": "text/csv; charset=utf-8"}
+_UNKNOWN = {
+    "request": "There is no such upload.",
+    "batch": "There is no such batch.",
+    "files": "Not all of these files are there.",
+}
 _SIGNATURE = frozenset({"expires", "signature"})
 
 
 class Wanted(NamedTuple):
-    """What is exported, and how: `of` is one of collection, request, batch, and `id` that of the latter two."""
+    """What is exported, and how: `of` is one of collection, request, batch, files, and `id` that of request or batch, or those
+    of the files.
+    """
 
     of: str
-    id: str | None
+    id: str | list[str] | None
     collection_id: str | None
     kind: str
     format: str
@@ -110,7 +119,7 @@ class Exports:
             return wanted.collection_id or ""
         row = await self._pool.fetchrow(_SQL[f"names_{wanted.of}"], *await self._queries.bounds(where), wanted.id)
         if row is None:
-            raise Problem(404, "not_found", f"There is no such {'upload' if wanted.of == 'request' else wanted.of}.")
+            raise Problem(404, "not_found", _UNKNOWN[wanted.of])
         return str(row["name"])
 
     async def _page(self, where: Scope, wanted: Wanted, place: FilePlace) -> Sequence[FileRow]:
@@ -134,22 +143,23 @@ def wanted_of(request: Request) -> Wanted:
     """Raises Problem 422."""
     query = request.query_params
     request_id, batch_id = optional_uuid(request, "request_id"), optional_uuid(request, "batch_id")
-    collection_id = query.get("collection_id")
+    file_ids, collection_id = uuids(request, "file_id", MOST_FILES), query.get("collection_id")
     if collection_id is not None:
         readable(EVERYBODY, collection_id)
-    if request_id is None and batch_id is None and collection_id is None:
-        raise Problem(422, "invalid_export", "Say what: collection_id, request_id or batch_id.")
-    if request_id is not None and batch_id is not None:
-        raise Problem(422, "invalid_export", "Say request_id or batch_id: a batch is of one request.")
+    of = [(kind, name) for kind, name in (("request", request_id), ("batch", batch_id), ("files", file_ids)) if name]
+    if not of and collection_id is None:
+        raise Problem(422, "invalid_export", "Say what: collection_id, request_id, batch_id, or file_id, once or several times.")
+    if len(of) > 1:
+        raise Problem(422, "invalid_export", "Say one of request_id, batch_id and file_id.")
     kind = one_of(request, "kind", KINDS)
     form = one_of(request, "format", FORMATS, default=_FORMATS[kind][0])
     if form not in _FORMATS[kind]:
         raise Problem(422, "invalid_format", f"{kind} comes as {' or '.join(_FORMATS[kind])}.")
-    after = file_place_of(query.get("cursor"))
+    after = file_place_of(query.get("cursor"), "upload")
     if after is not None and form != "jsonl":
         raise Problem(422, "invalid_cursor", "Only jsonl goes on from a cursor.")
-    of, name = ("batch", batch_id) if batch_id else ("request", request_id) if request_id else ("collection", None)
-    return Wanted(of, name, collection_id, kind, form, after or _BEGIN)
+    what, name = of[0] if of else ("collection", None)
+    return Wanted(what, name, collection_id, kind, form, after or _BEGIN)
 
 
 async def rows(

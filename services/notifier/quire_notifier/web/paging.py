@@ -2,18 +2,22 @@
 
 import base64
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Raw
 
-from quire_notifier.pushing.cursors import Onward
+from quire_notifier.projecting.rows import FileRow
+from quire_notifier.pushing.cursors import Onward, cursor_of
 from quire_notifier.pushing.feed import Stretch
 from quire_notifier.web.parameters import MAX_SEQ
 from quire_runtime.http import Problem
 
 T = TypeVar("T", bound=tuple[object, ...])
+Order = Literal["newest", "upload"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+"""Of files: the newest batch first, or as they were uploaded; those of a batch are in its order in both."""
 Position = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # as Postgres has it
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 
@@ -35,7 +39,7 @@ class FilePlace(NamedTuple):
 
 
 _place = msgspec.json.Decoder(tuple[datetime, UUID])
-_file_place = msgspec.json.Decoder(tuple[datetime, UUID, Position, UUID])
+_file_place = msgspec.json.Decoder(tuple[Order, datetime, UUID, Position, UUID])
 _onward = msgspec.json.Decoder(tuple[Seq, datetime, UUID])
 
 
@@ -44,9 +48,19 @@ def place_of(cursor: str | None) -> Place | None:
     return None if cursor is None else Place(*_decoded(cursor, _place))
 
 
-def file_place_of(cursor: str | None) -> FilePlace | None:
-    """Raises Problem 422 where it is none of our cursors."""
-    return None if cursor is None else FilePlace(*_decoded(cursor, _file_place))
+def file_place_of(cursor: str | None, order: Order = "newest") -> FilePlace | None:
+    """Raises Problem 422 where it is none of our cursors, or one of another order."""
+    if cursor is None:
+        return None
+    its_order, at, batch_id, position, file_id = _decoded(cursor, _file_place)
+    if its_order != order:
+        raise Problem(422, "invalid_cursor", f"This cursor is of a list in the order {its_order}, and {order} is asked for.")
+    return FilePlace(at, batch_id, position, file_id)
+
+
+def cursor_after(file: FileRow, order: Order) -> str:
+    """Where a list in this order goes on after the file."""
+    return cursor_of(order, file.created_at, file.batch_id, file.position, file.id)
 
 
 def onward_of(cursor: str | None) -> Onward | None:

@@ -11,6 +11,7 @@ from quire_schemas.fields import COLLECTION
 from quire_schemas.text import is_clean
 
 N = TypeVar("N", int, float)
+W = TypeVar("W", bound=str)
 MOST_ITEMS = 500
 ITEMS = 50
 MAX_NAME = 255
@@ -60,10 +61,23 @@ def words(request: Request, name: str, known: Sequence[str]) -> list[str] | None
     return given or None
 
 
-def one_of(request: Request, name: str, known: Sequence[str], default: str | None = None) -> str:
+def uuids(request: Request, name: str, most: int) -> list[str]:
+    """`?file_id=…&file_id=…` or `?file_id=…,…`, each once. Raises Problem 422."""
+    given = [text for each in request.query_params.getlist(name) for text in each.split(",")]
+    try:
+        found = list(dict.fromkeys(str(UUID(text)) for text in given))
+    except ValueError:
+        raise Problem(422, f"invalid_{name}", f"{name} takes a UUID, or several.") from None
+    if len(found) > most:
+        raise Problem(422, f"invalid_{name}", f"{name} takes at most {most} UUIDs.")
+    return found
+
+
+def one_of(request: Request, name: str, known: Sequence[W], default: W | None = None) -> W:
     """A word; the first one that is known, or `default`, where none is given. Raises Problem 422."""
-    word = request.query_params.get(name, default or known[0])
-    if word not in known:
+    given = request.query_params.get(name, default or known[0])
+    word = next((each for each in known if each == given), None)
+    if word is None:
         raise Problem(422, f"invalid_{name}", f"{name} is one of {', '.join(known)}.")
     return word
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import asyncpg
 
 from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import BatchRow, FileRow
 from quire_notifier.pushing.cursors import cursor_of
-from quire_notifier.web.paging import FilePlace, Place
+from quire_notifier.web.paging import FilePlace, Order, Place, cursor_after
 from quire_notifier.web.row_views import Linker, batch_view, file_view
 from quire_schemas.states import BatchState
 from quire_schemas.stored import decode_state
@@ -28,12 +27,15 @@ class Scope(NamedTuple):
 
 
 class Within(NamedTuple):
-    """Which files are meant: of one batch, of one request, so standing, so failed; None: any."""
+    """Which files are meant: of one batch, of one request, so standing, so failed; None: any. `order` is upload only where a
+    batch or a request is named.
+    """
 
     batch_id: str | None = None
     request_id: str | None = None
     statuses: Sequence[str] | None = None
     codes: Sequence[str] | None = None
+    order: Order = "newest"
 
 
 ANY = Within()
@@ -86,9 +88,10 @@ class Queries:
         if within.request_id is None:
             rows = await self._pool.fetch(_SQL["files"], *asked)
         else:
-            rows = await self._pool.fetch(_SQL["files_of"], *asked, within.request_id)
+            statement = "files_of" if within.order == "newest" else "files_in_order"
+            rows = await self._pool.fetch(_SQL[statement], *asked, within.request_id)
         items = [FileRow(*row) for row in rows[:limit]]
-        following = cursor_of(*place_of(items[-1])) if len(rows) > limit else None
+        following = cursor_after(items[-1], within.order) if len(rows) > limit else None
         return Page(items=[file_view(item, self._link) for item in items], next_cursor=following)
 
     async def bounds(self, scope: Scope) -> tuple[list[str] | None, str | None]:
@@ -115,10 +118,6 @@ def _collection(row: Any) -> CollectionView:
 def literal(text: str) -> str:
     """The text as a LIKE pattern that matches itself."""
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-
-
-def place_of(file: FileRow) -> FilePlace:
-    return FilePlace(file.created_at, UUID(file.batch_id), file.position, UUID(file.id))
 
 
 def _batches(rows: Sequence[Any], limit: int) -> Page[BatchView]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+from msgspec import structs
 
 from quire_notifier.pushing.cursors import cursor_of
 from quire_notifier.web.paging import Place
@@ -15,6 +16,8 @@ from quire_schemas.events import Status
 from quire_schemas.views import BatchCounts, FailureView, FileCounts, Page, RequestView
 
 _SQL = statements("quire_notifier.web", "requests")
+MOST_REQUESTS = 100
+"""That a group of failures names."""
 _SHORTEST_SECONDS = 1.0
 """Over which a pace is measured."""
 
@@ -76,8 +79,13 @@ class Requests:
 
     async def failures(self, row: RequestRow) -> list[FailureView]:
         """The most frequent first."""
-        found = await self._pool.fetch(_SQL["failures"], row.request_id, row.collection_id)
-        return [FailureView(code=each["error_code"], count=each["count"], message=each["message"] or "") for each in found]
+        return [_failure(each) for each in await self._pool.fetch(_SQL["failures"], row.request_id, row.collection_id)]
+
+    async def failures_of_collection(self, scope: Scope) -> list[FailureView]:
+        """The most frequent first, each with uploads that it can be retried of."""
+        bounds = await self._queries.bounds(scope)
+        found = await self._pool.fetch(_SQL["failures_of_collection"], *bounds, MOST_REQUESTS)
+        return [structs.replace(_failure(each), request_ids=each["request_ids"] or []) for each in found]
 
     async def states(self, row: RequestRow, place: Place | None, limit: int) -> Stored:
         found = await self._pool.fetch(_SQL["states"], row.request_id, row.collection_id, *(place or (None, None)), limit + 1)
@@ -91,6 +99,10 @@ class Requests:
         collections, ids = sorted({row.collection_id for row in rows}), [row.request_id for row in rows]
         found = await self._pool.fetch(_SQL["paces"], collections, ids)
         return {(row[0], row[1]): row["files"] / max(_SHORTEST_SECONDS, row["seconds"]) for row in found}
+
+
+def _failure(row: Any) -> FailureView:
+    return FailureView(code=row["error_code"], count=row["count"], retriable=row["retriable"], message=row["message"] or "")
 
 
 def _view(row: RequestRow, pace: float | None) -> RequestView:

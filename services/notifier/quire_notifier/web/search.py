@@ -8,9 +8,8 @@ from msgspec import structs
 from quire_notifier.indexing.segments import asked, snippet_of
 from quire_notifier.projecting.row_sql import row_statements
 from quire_notifier.projecting.rows import FileRow
-from quire_notifier.pushing.cursors import cursor_of
-from quire_notifier.web.paging import FilePlace
-from quire_notifier.web.queries import Queries, Scope, Within, place_of
+from quire_notifier.web.paging import FilePlace, cursor_after
+from quire_notifier.web.queries import Queries, Scope, Within
 from quire_notifier.web.row_views import Linker, file_view
 from quire_runtime.http import Problem
 from quire_schemas.views import FileView, Match, Page
@@ -40,14 +39,13 @@ class Search:
                 422, "invalid_q", "q takes at least one word to look for: signs alone, or words to leave out, are none."
             )
         where = (*bounds, within.batch_id, within.request_id)
-        found = await self._pool.fetch(
-            _SQL["files"], *where, within.statuses, *(place or [None] * 4), limit + 1, self._config, query
-        )
+        further = (within.statuses, *(place or [None] * 4), limit + 1, self._config, query, within.codes)
+        found = await self._pool.fetch(_SQL["files"], *where, *further)
         rows = [FileRow(*row) for row in found[:limit]]
         matches = await self._matches(rows, query)
         return Page(
             items=[structs.replace(file_view(row, self._link), matches=matches.get(row.text_key or "", [])) for row in rows],
-            next_cursor=cursor_of(*place_of(rows[-1])) if len(found) > limit else None,
+            next_cursor=cursor_after(rows[-1], "newest") if len(found) > limit else None,
             unindexed=await self._pool.fetchval(_SQL["unindexed"], *where, MOST_COUNTED),
         )
 

@@ -12,10 +12,10 @@ from msgspec import Raw
 
 from quire_notifier.plain import page_texts, plain
 from quire_notifier.projecting.rows import FileRow
-from quire_notifier.pushing.cursors import cursor_of
 from quire_notifier.web.exporting.archive import ArchiveEntry
 from quire_notifier.web.exporting.artefact import PagesArray
 from quire_notifier.web.exporting.names import Names
+from quire_notifier.web.paging import cursor_after
 from quire_runtime.storage import ObjectMissing
 from quire_schemas.views import FileView
 
@@ -185,7 +185,7 @@ def _missing(names: Names, missing: list[str]) -> Iterable[ArchiveEntry]:
 
 def _tail(row: FileRow) -> bytes:
     """How a line ends: with where to go on after it."""
-    return b'"cursor":"%b"}\n' % cursor_of(row.created_at, row.batch_id, row.position, row.id).encode()
+    return b'"cursor":"%b"}\n' % cursor_after(row, "upload").encode()
 
 
 def _line(cells: Iterable[Any]) -> str:

@@ -1,5 +1,5 @@
 -- The files of an export in the order of the upload, after the place ($4, $5, $6, $7): those of a few batches ($8) at a time, which an
--- index gives in their order. Collections are bounded as in queries.sql; $3 is null, or the id of what is exported.
+-- index gives in their order. Collections are bounded as in queries.sql; $3 is null, or the id of what is exported, or those of files.
 
 -- name: of_collection
 SELECT {file}
@@ -34,6 +34,15 @@ FROM (
 WHERE (b.created_at, b.batch_id, f.position, f.id) > ($4, $5, $6::integer, $7::uuid)
 ORDER BY b.created_at, b.batch_id, f.position, f.id;
 
+-- name: of_files
+-- As many as such batches hold. They are found by their ids, whatever the planner thinks of the order.
+WITH f AS MATERIALIZED (SELECT * FROM file_metadata WHERE id = ANY($3::uuid[]))
+SELECT {file}
+FROM f
+WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR f.collection_id = $2)
+  AND (f.created_at, f.batch_id, f.position, f.id) > ($4::timestamptz, $5::uuid, $6::integer, $7::uuid)
+ORDER BY f.created_at, f.batch_id, f.position, f.id LIMIT 25 * $8::bigint;
+
 -- name: names_request
 SELECT name FROM request
 WHERE request_id = $3::uuid AND ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
@@ -42,3 +51,9 @@ ORDER BY collection_id LIMIT 1;
 -- name: names_batch
 SELECT batch_id::text AS name FROM batch
 WHERE batch_id = $3::uuid AND ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2);
+
+-- name: names_files
+-- None unless all are there.
+SELECT CASE WHEN count(*) = 1 THEN min(original_filename) ELSE count(*) || ' files' END AS name FROM file_metadata
+WHERE id = ANY($3::uuid[]) AND ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
+HAVING count(DISTINCT id) = cardinality($3::uuid[]);

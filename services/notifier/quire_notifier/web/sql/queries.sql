@@ -62,6 +62,18 @@ WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR
        AND ((b.created_at, b.batch_id) < ($6, $7) OR (f.position, f.id) > ($8, $9::uuid)))
 ORDER BY b.created_at DESC, b.batch_id DESC, f.position, f.id LIMIT $10;
 
+-- name: files_in_order
+-- The same as it was uploaded: the oldest batch first.
+SELECT {file}
+FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
+WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR b.collection_id = $2)
+  AND ($3::uuid IS NULL OR b.batch_id = $3) AND ($4::text[] IS NULL OR f.processing_status = ANY($4))
+  AND ($5::text IS NULL OR f.searchable LIKE $5) AND ($11::text[] IS NULL OR f.error_code = ANY($11)) AND b.request_id = $12::uuid
+  AND ($4::text[] IS DISTINCT FROM ARRAY['failed'] OR b.failed > 0)
+  AND ($6::timestamptz IS NULL OR (b.created_at, b.batch_id) >= ($6, $7::uuid)
+       AND ((b.created_at, b.batch_id) > ($6, $7) OR (f.position, f.id) > ($8, $9::uuid)))
+ORDER BY b.created_at, b.batch_id, f.position, f.id LIMIT $10;
+
 -- name: file
 SELECT {file}
 FROM file_metadata AS f WHERE id = $1::uuid ORDER BY created_at, f.batch_id LIMIT 1;

@@ -26,9 +26,21 @@ WHERE e.live AND f.type = 'FILES_PROCESSED' AND f.at > now() - interval '20 seco
 GROUP BY b.request_id, b.collection_id;
 
 -- name: failures
-SELECT f.error_code, count(*) AS count, mode() WITHIN GROUP (ORDER BY f.error_message) AS message
+-- Of them can be retried those whose batches have ended.
+SELECT f.error_code, count(*) AS count, count(*) FILTER (WHERE b.status NOT IN ('queued', 'processing')) AS retriable,
+       mode() WITHIN GROUP (ORDER BY f.error_message) AS message
 FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
 WHERE b.request_id = $1::uuid AND b.collection_id = $2 AND b.failed > 0 AND f.processing_status = 'failed'
+GROUP BY f.error_code ORDER BY count(*) DESC, f.error_code;
+
+-- name: failures_of_collection
+-- Of many uploads in which such files can be retried, some ($3).
+SELECT f.error_code, count(*) AS count, count(*) FILTER (WHERE b.status NOT IN ('queued', 'processing')) AS retriable,
+       mode() WITHIN GROUP (ORDER BY f.error_message) AS message,
+       (array_agg(DISTINCT b.request_id::text) FILTER (WHERE b.status NOT IN ('queued', 'processing')))[:$3::integer] AS request_ids
+FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
+WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR b.collection_id = $2)
+  AND b.failed > 0 AND f.processing_status = 'failed'
 GROUP BY f.error_code ORDER BY count(*) DESC, f.error_code;
 
 -- name: states

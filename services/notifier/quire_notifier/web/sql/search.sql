@@ -11,7 +11,7 @@ FROM file_metadata AS f
 WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR f.collection_id = $2)
   AND ($3::uuid IS NULL OR f.batch_id = $3)
   AND ($4::uuid IS NULL OR f.batch_id IN (SELECT batch_id FROM batch WHERE request_id = $4))
-  AND ($5::text[] IS NULL OR f.processing_status = ANY($5))
+  AND ($5::text[] IS NULL OR f.processing_status = ANY($5)) AND ($13::text[] IS NULL OR f.error_code = ANY($13))
   AND ($6::timestamptz IS NULL
        OR f.created_at <= $6 AND (f.created_at < $6 OR (f.batch_id, f.position, f.id) > ($7::uuid, $8::integer, $9::uuid)))
   AND (f.batch_id, f.text_key) IN (
