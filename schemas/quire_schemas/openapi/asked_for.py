@@ -28,6 +28,7 @@ CODE = Parameter("code", list[FileCode], "Why they failed: once or several times
 Q = Parameter("q", Annotated[str, Meta(max_length=500)], "A part of the filename in any case; with `in=text`, words of the text.")
 NAME = Parameter("name", Annotated[str, Meta(max_length=255)], "As `q`, in filenames.")
 IN = Parameter("in", Literal["name", "text"], "Where `q` is looked for.")
+ORDER = Parameter("order", Literal["newest", "upload"], "`upload`: in the order of one upload or batch; else the newest first.")
 OLDER_THAN = Parameter("older_than", Annotated[float, Meta(ge=0, le=1e9)], "Seconds; 60 where it is left out.")
 AFTER = Parameter("after", Seq, "The seq after which to go on; from the begin where it is left out.")
 EPOCH = Parameter("epoch", str, "The epoch that `after` belongs to.", refused=False)

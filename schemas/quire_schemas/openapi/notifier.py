@@ -144,8 +144,18 @@ SERVICE = Service(
             ask.Q,
             ask.NAME,
             ask.IN,
+            ask.ORDER,
         ),
         _one("/api/files/{file_id}", "file", "A file.", Answer(200, "The file.", FileView, shown.FILE), ask.FILE_ID),
+        Operation(
+            "/api/failures",
+            "all_failures",
+            "Files",
+            "Why files failed, the most frequent reason first, and which uploads hold them.",
+            (Answer(200, "All reasons.", Page[FailureView], shown.page(shown.FAILURE)),),
+            (*_ALWAYS, *_READ),
+            parameters=(ask.COLLECTION,),
+        ),
         *contents.OPERATIONS,
         Operation(
             "/api/feed",

@@ -103,5 +103,5 @@ REQUEST = RequestView(
     eta_seconds=None,
 )
 COLLECTION = CollectionView(collection_id=STATE.collection_id, last_seq=48, active=0, files=_COUNTS)
-FAILURE = FailureView(code="encrypted", count=1, message=STATE.files[examples.SCAN].message or "")
+FAILURE = FailureView(code="encrypted", count=1, retriable=1, message=STATE.files[examples.SCAN].message or "")
 FEED = FeedPage(epoch=examples.EPOCH, items=list(examples.feed()[:3]), next_cursor=44)
