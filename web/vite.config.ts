@@ -16,7 +16,7 @@ const beside: Plugin = {
     const samples = readdirSync(here("../samples/pdfs")).filter((name) => name.endsWith(".pdf"));
     for (const name of samples) add(`samples/${name}`, readFileSync(here(`../samples/pdfs/${name}`)));
     add("samples/list.json", JSON.stringify(samples.sort()));
-    add("quire.js", readFileSync(here("../clients/js/quire.js")));
+    for (const name of ["quire.js", "quire-export.js"]) add(name, readFileSync(here(`../clients/js/${name}`)));
   },
 };
 

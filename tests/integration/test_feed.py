@@ -257,7 +257,7 @@ async def test_the_page_is_there_and_takes_nothing_from_elsewhere(client: Client
         assert f"connect-src 'self' {client.quire.ingest_url}" in policy
     built = re.findall(r'(?:src|href)="(?:\.\./)*(?:\./)?([^"]+)"', answer.text)
     assert len(built) == 3
-    for name in (*built, "quire.js", "samples/list.json"):
+    for name in (*built, "quire.js", "quire-export.js", "samples/list.json"):
         assert (await client.http.get(f"{client.quire.notifier_url}/{name}")).status_code == 200
     assert (await client.http.get(f"{client.quire.notifier_url}/../settings.py")).status_code == 404
     assert (await client.http.get(f"{client.quire.notifier_url}/nothing.js")).status_code == 404

@@ -13,15 +13,15 @@ import pytest
 from tests.client.test_exporting import FILES, after, answering
 from tests.client.test_fallback import PROBLEM, Feed, cut, front, no, streaming
 
-CLIENT = Path(__file__).parents[2] / "clients" / "js" / "quire.js"
+CLIENT, EXPORT = (Path(__file__).parents[2] / "clients" / "js" / name for name in ("quire.js", "quire-export.js"))
 
 
-async def told(script: str, *arguments: str) -> Any:
+async def told(script: str, *arguments: str, module: Path = CLIENT) -> Any:
     """What the script prints."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("there is no Node here: the JavaScript client was NOT tried")
-    command = [node, str(Path(__file__).with_name(script)), CLIENT.as_uri(), *arguments]
+    command = [node, str(Path(__file__).with_name(script)), module.as_uri(), *arguments]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -86,7 +86,7 @@ async def test_an_export_that_broke_off_is_gone_on_with_after_the_last_whole_lin
 
     asked: list[str | None] = []
     async with answering(answer, asked) as url:
-        seen = await told("exporting.mjs", url, "text", "60000")
+        seen = await told("exporting.mjs", url, "text", "60000", module=EXPORT)
     assert seen == {"files": FILES, "refused": None, "error": None}
     assert asked == [None, "c1", "c3"]
 
@@ -95,17 +95,17 @@ async def test_an_export_that_is_refused_is_not_asked_for_again_and_one_that_is_
     problem = b'{"code":"not_found","detail":"There is no such upload."}\n'
     asked: list[str | None] = []
     async with answering(lambda number, _: (b"503 Busy", b"\n") if number < 2 else (b"404 No", problem), asked) as url:
-        seen = await told("exporting.mjs", url, "report", "60000")
+        seen = await told("exporting.mjs", url, "report", "60000", module=EXPORT)
     assert (seen["refused"], seen["error"], len(asked)) == ([404, "not_found"], "There is no such upload.", 2)
-    assert (await told("exporting.mjs", "http://127.0.0.1:1", "text", "10"))["error"] == "fetch failed"
+    assert (await told("exporting.mjs", "http://127.0.0.1:1", "text", "10", module=EXPORT))["error"] == "fetch failed"
 
 
 async def test_an_archive_that_is_cut_is_an_error() -> None:
     asked: list[str | None] = []
     async with answering(lambda *_: (b"200 OK", b"PK whole"), asked) as url:
-        assert (await told("exporting.mjs", url, "zip", "10"))["files"] == [8]
+        assert (await told("exporting.mjs", url, "zip", "10", module=EXPORT))["files"] == [8]
     async with answering(lambda *_: (b"200 OK", b"PK cut}"), asked) as url:
-        assert (await told("exporting.mjs", url, "zip", "10"))["error"] == "terminated"
+        assert (await told("exporting.mjs", url, "zip", "10", module=EXPORT))["error"] == "terminated"
 
 
 @pytest.mark.parametrize(("status", "code", "final"), [(401, 3500, True), (403, 3503, True), (503, 3004, False)])
