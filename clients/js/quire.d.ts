@@ -60,7 +60,16 @@ export class Subscription extends EventTarget {
   /** The last message's; null before the first SUBSCRIBED. */
   readonly seq: number | null;
   readonly epoch: string | null;
-  addEventListener<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): void;
+  addEventListener<K extends keyof Events>(
+    type: K,
+    listener: (event: Events[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   /** Tries again at once where it waits to; asks whether the server is there still where it is connected. */
   check(): void;
   /** Ends it for good. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -20,9 +21,23 @@ from quire_runtime.storage import ObjectStore
 from quire_runtime.topic import ensure_topic
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    """Of services with one batch that has ended."""
+    """Of services with one batch that has ended, and a whole log."""
+    async with with_a_batch(stack) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def cut(stack: Stack) -> AsyncIterator[Client]:
+    """As `client`, but every record is gone from the log, as after a retention."""
+    async with with_a_batch(stack) as client:
+        await empty_log(client)
+        yield client
+
+
+@asynccontextmanager
+async def with_a_batch(stack: Stack) -> AsyncIterator[Client]:
     async with serving(stack) as client:
         [batch_id] = await client.accepted([("a.pdf", simple_pdf("a"))])
         await client.ended(batch_id)
@@ -43,8 +58,7 @@ async def objects(client: Client) -> set[str]:
         return {item.key async for item in store.list()}
 
 
-async def cut(client: Client) -> None:
-    """Removes every record from the log, as a retention does after a while."""
+async def empty_log(client: Client) -> None:
     backing = client.quire.backing
     async with LogScan(KafkaSettings(bootstrap=backing.kafka, topic=backing.topic), "test") as scan:
         ends = await scan.ends()
@@ -59,13 +73,12 @@ async def cut(client: Client) -> None:
 
 
 @pytest.mark.parametrize("age", [("--older-than", "3600"), ("--older-than", "0", "--force")], ids=["old ones", "of any age"])
-async def test_nothing_is_swept_by_a_log_that_was_cut_unless_that_is_asked_for(client: Client, age: tuple[str, ...]) -> None:
-    before = await objects(client)
-    await cut(client)
-    code, said = ran(client, "quire_ingest", "sweep", *age)
+async def test_nothing_is_swept_by_a_log_that_was_cut_unless_that_is_asked_for(cut: Client, age: tuple[str, ...]) -> None:
+    before = await objects(cut)
+    code, said = ran(cut, "quire_ingest", "sweep", *age)
     assert (code, "oldest records" in said) == (2, True), said
-    assert await objects(client) == before
-    code, said = ran(client, "quire_ingest", "sweep", *age, "--partial-log", "--dry-run")
+    assert await objects(cut) == before
+    code, said = ran(cut, "quire_ingest", "sweep", *age, "--partial-log", "--dry-run")
     assert (code, said.startswith("Would remove")) == (0, True), said
 
 
@@ -81,12 +94,6 @@ async def test_nothing_is_swept_by_another_log(client: Client) -> None:
     assert await objects(client) == before
 
 
-async def test_nothing_is_swept_while_nobody_says_which_batches_there_are(client: Client) -> None:
-    await client.quire.stop("notifier")
-    code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600")
-    assert (code, "does not say which batches there are" in said) == (2, True), said
-
-
 async def test_what_an_upload_is_just_storing_is_not_swept_by_mistake(client: Client) -> None:
     code, said = ran(client, "quire_ingest", "sweep", "--older-than", "60")
     assert (code, "an upload that is still coming in" in said) == (2, True), said
@@ -97,11 +104,19 @@ async def test_a_whole_log_sweeps(client: Client) -> None:
     assert (code, said.startswith("Removed 0 artefacts")) == (0, True), said
 
 
-async def test_a_rebuild_that_would_lose_batches_changes_nothing_unless_forced(client: Client) -> None:
-    await cut(client)
-    code, said = ran(client, "quire_notifier", "rebuild")
+async def test_nothing_is_swept_while_nobody_says_which_batches_there_are(client: Client) -> None:
+    await client.quire.stop("notifier")
+    try:
+        code, said = ran(client, "quire_ingest", "sweep", "--older-than", "3600")
+    finally:
+        await client.quire.start("notifier")
+    assert (code, "does not say which batches there are" in said) == (2, True), said
+
+
+async def test_a_rebuild_that_would_lose_batches_changes_nothing_unless_forced(cut: Client) -> None:
+    code, said = ran(cut, "quire_notifier", "rebuild")
     assert (code, "does not know 1 batches" in said) == (2, True), said
-    assert len((await client.get("/api/batches"))["items"]) == 1
-    code, said = ran(client, "quire_notifier", "rebuild", "--force")
+    assert len((await cut.get("/api/batches"))["items"]) == 1
+    code, said = ran(cut, "quire_notifier", "rebuild", "--force")
     assert code == 0, said
-    assert (await client.get("/api/batches"))["items"] == []
+    assert (await cut.get("/api/batches"))["items"] == []
