@@ -193,7 +193,7 @@ async def test_strangers_in_the_log_and_lost_tables(stack: Stack, tmp_path: Path
             await producer.send_and_wait(client.quire.backing.topic, b"{}", key=key, headers=unknown)
         for job in ("quire-notifier", "quire-processor"):
             await prometheus.true("QuireInvalidRecords", "QuireUnknownTypes", job=job)
-        await client.rows("DROP TABLE notifier.batch")
+        await client.lose("TABLE notifier.batch")
         await client.submit([("b.pdf", simple_pdf())])
         await prometheus.true("QuireRebuildNeeded")
         rebuild = [sys.executable, "-m", "quire_notifier", "rebuild"]

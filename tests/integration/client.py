@@ -104,6 +104,13 @@ class Client:
         finally:
             await connection.close()
 
+    async def lose(self, what: str) -> None:
+        """Drops tables or a schema. Where that and services lock each other out, Postgres may end either."""
+        while True:
+            with suppress(asyncpg.DeadlockDetectedError):
+                await self.rows(f"DROP {what}")
+                return
+
     async def log(self) -> list[tuple[int, int, Event]]:
         """Every event with its partition and offset, in the order of its batch."""
         backing = self.quire.backing

@@ -295,7 +295,7 @@ async def test_the_read_model_is_rebuilt_from_the_log_the_same_to_the_last_field
     rebuild(client)
     assert await read_model(client) == before
     assert await feeds(client) == feed
-    await client.rows("DROP TABLE notifier.batch, notifier.file_metadata")
+    await client.lose("TABLE notifier.batch, notifier.file_metadata")
     ready = await client.http.get(f"{client.quire.ops_url('notifier')}/readyz")
     assert (ready.status_code, "quire rebuild" in ready.text) == (503, True)
     rebuild(client)
@@ -308,7 +308,7 @@ async def test_with_the_whole_schema_lost_the_notifier_waits_for_a_rebuild_and_s
     before, losses = await read_model(client), list[str]()
     async with aclosing(subscribe(client.quire.notifier_url, "lost", on_lost=lambda reason, _: losses.append(reason))) as feed:
         await anext(feed)
-        await client.rows("DROP SCHEMA notifier CASCADE")
+        await client.lose("SCHEMA notifier CASCADE")
         [meanwhile] = await client.accepted(good(1), collection_id="lost")
         await asyncio.sleep(3)  # until everything that looks now and then has noticed
         rebuild(client)

@@ -20,12 +20,14 @@ from tests.integration.stack import Stack
 from tests.samples_pdf import corrupt_pdf, encrypted_pdf, simple_pdf, slow_pdf
 
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
+LONG_FILES = {"QUIRE_MAX_PAGES": "20000", "QUIRE_MAX_CHARACTERS": "100000000", "QUIRE_CPU_LIMIT_SECONDS": "60"}
+"""So that a file can be read for longer than a few signs of life take, on the fastest of machines, too."""
 SUMS = "SELECT * FROM notifier.request ORDER BY request_id"
 
 
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
-    async with serving(stack, settings={"QUIRE_BATCH_SIZE": "4"}) as client:
+    async with serving(stack, settings={"QUIRE_BATCH_SIZE": "4", **LONG_FILES}) as client:
         yield client
 
 
@@ -174,7 +176,7 @@ async def test_a_file_says_when_it_came_into_work_and_how_long_it_took(client: C
 
 async def test_what_is_read_is_told_soon_and_again_and_again(client: Client) -> None:
     """A signal of life comes each 15 s only."""
-    [batch_id] = await client.accepted([("long.pdf", slow_pdf(pages=4_000))], collection_id="positions")
+    [batch_id] = await client.accepted([("long.pdf", slow_pdf(pages=16_000))], collection_id="positions")
     pages: list[int] = []
     await client.until(batch_id, lambda batch: batch["status"] == "processing")
     async with asyncio.timeout(PATIENCE_SECONDS):
