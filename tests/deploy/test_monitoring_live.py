@@ -12,8 +12,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -31,6 +33,7 @@ from websockets.asyncio.client import connect
 from quire_runtime.settings import S3Settings
 from quire_runtime.storage import ObjectStore
 from quire_schemas.cloudevents import encode
+from quire_schemas.events import BatchStarted, event_of
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
@@ -152,17 +155,32 @@ async def remove_originals(client: Client) -> None:
         await store.delete_many([row["object_key"] for row in await client.rows("SELECT object_key FROM notifier.file_metadata")])
 
 
-async def test_a_processor_that_dies_again_and_again(stack: Stack, tmp_path: Path) -> None:
-    async with watched(stack, tmp_path, QUIRE_MAX_FRUITLESS_RUNS="2", QUIRE_WALL_LIMIT_SECONDS="30") as (client, prometheus):
-        [batch_id] = await client.accepted([("slow.pdf", slow_pdf("slow", 4_000))])
-        for attempt in range(1, 4):
-            await client.until(batch_id, lambda batch, attempt=attempt: batch["attempt"] == attempt)
-            await asyncio.sleep(2)  # for Prometheus to see this one
+async def test_processors_that_die_again_and_again(stack: Stack, tmp_path: Path) -> None:
+    async with watched(stack, tmp_path, QUIRE_MAX_FRUITLESS_RUNS="2") as (client, prometheus):
+        for _ in range(3):
             await client.quire.kill("processor-1")
             await client.quire.start("processor-1")
+            await asyncio.sleep(2)  # for Prometheus to see this one
+        await prometheus.true("QuireRestarting", job="quire-processor")
+        await client.quire.kill("processor-1")
+        [batch_id] = await client.accepted([("a.pdf", simple_pdf())])
+        for attempt in (1, 2):
+            await begun_and_died(client, batch_id, attempt)
+        await client.quire.start("processor-1")
         assert (await client.ended(batch_id))["error_code"] == "attempts_exhausted"
         await prometheus.true("QuireAttemptsExhausted")
-        await prometheus.true("QuireRestarting", job="quire-processor")
+
+
+async def begun_and_died(client: Client, batch_id: str, attempt: int) -> None:
+    """A processor that died before it told which file it had in work."""
+    begin = BatchStarted(attempt=attempt, run_id=str(uuid4()), worker=f"processor-{attempt + 1}")
+    event = event_of(
+        begin, id=str(uuid4()), batch_id=batch_id, collection_id="default", source="/quire/processor", time=datetime.now(UTC)
+    )
+    key, value, headers = encode(event)
+    async with AIOKafkaProducer(bootstrap_servers=client.quire.backing.kafka) as producer:
+        await producer.send_and_wait(client.quire.backing.topic, value, key=key, headers=headers)
+    await client.until(batch_id, lambda batch: batch["attempt"] == attempt)
 
 
 async def test_workers_that_are_killed_and_a_processor_that_freezes(stack: Stack, tmp_path: Path) -> None:
