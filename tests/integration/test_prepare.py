@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from tests.integration.client import Client, serving
+from tests.integration.client import PATIENCE_SECONDS, Client, serving
 from tests.integration.stack import Stack
 from tests.samples_pdf import simple_pdf
 
@@ -117,3 +117,23 @@ async def test_a_topic_and_a_bucket_of_others_are_waited_for(stack: Stack) -> No
     async with ObjectStore(settings) as store:
         with pytest.raises(StorageUnavailable, match="prepare"):
             await store.ensure_bucket(make=False, give_up_after=0.2)
+
+
+async def test_a_lost_schema_is_prepared_again_and_the_notifier_folds_the_whole_log_by_itself(stack: Stack) -> None:
+    backing = await stack.fresh()
+    role, theirs = await restricted(backing)
+    await prepare(backing, role)
+    async with serving(stack, backing=theirs, settings=MAKES_NOTHING) as client:
+        for _ in range(4):  # batches in several partitions
+            await processed_one(client)
+        before = await client.get("/api/batches")
+        connection = await asyncpg.connect(backing.postgres)
+        try:
+            await connection.execute("DROP SCHEMA notifier CASCADE")
+        finally:
+            await connection.close()
+        code, output = await command("notifier", backing, "prepare", QUIRE_PREPARE_GRANT_TO=role)
+        assert code == 0, output
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await client.get("/api/batches") != before:
+                await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Who waits for a rebuild goes on after it, whenever it came."""
+"""Who waits for a rebuild goes on after it, whenever it came; and whoever reads notices it without a record."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Consumer:
     """The first one cannot go on; a rebuild switches while it leaves its group."""
 
     made = 0
+    asked = 0
 
     def __init__(self, epochs: Epochs) -> None:
         Consumer.made += 1
@@ -33,6 +34,9 @@ class Consumer:
 
     def stop(self) -> None:
         self._stop.set()
+
+    def ask_anew(self) -> None:
+        Consumer.asked += 1
 
     async def check(self) -> None: ...
 
@@ -56,5 +60,28 @@ async def test_a_rebuild_that_switched_before_it_was_waited_for_is_not_missed(mo
         while Consumer.made < 2:
             await asyncio.sleep(0.01)
     await follows.check_log()
+    stop.set()
+    await running
+
+
+async def test_positions_are_asked_anew_where_tables_were_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epochs, stop = Epochs(), asyncio.Event()
+    monkeypatch.setattr(follower, "live_epoch", epochs.of)
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(Consumer, "made", 1)  # none of the consumers is the first
+    monkeypatch.setattr(Consumer, "asked", 0)
+    nowhere: Any = None
+    follows = Follower(nowhere, lambda: Consumer(epochs), nobody)  # type: ignore[arg-type, return-value]
+    running = asyncio.create_task(follows.run(stop))
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0.1)
+        assert Consumer.asked == 0
+        epochs.live = "made again"
+        while Consumer.asked == 0:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert (Consumer.asked, Consumer.made) == (1, 2)
     stop.set()
     await running

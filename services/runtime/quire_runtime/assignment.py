@@ -4,7 +4,7 @@ A partition is *unplaced* until it is known where it goes on; with an offset tha
 
     begin ──▶ unplaced ──start──▶ read from an offset on ──handled──▶ …
                  ▲                        │
-                 └──── seek, ask_anew ────┘
+                 └─ seek, ask_anew, forget ┘
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,7 @@ class Assignment:
     def __init__(self) -> None:
         self.partitions: frozenset[int] = frozenset()
         self.number = 0
+        self._forgotten = 0
         self.ends: dict[int, int] = {}
         self._unplaced: dict[int, int | None] = {}  # to what was sought, if anything was
         self._next: dict[int, int] = {}  # the offset after the last handled record
@@ -57,6 +58,16 @@ class Assignment:
     def ask_anew(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self._unplaced.setdefault(partition, None)
+
+    def forget(self) -> None:
+        """Nothing that was said or sought holds any more: all partitions are to be asked for."""
+        self._unplaced = dict.fromkeys(self.partitions)
+        self._forgotten += 1
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        """Another one once positions that are being asked for will no longer hold."""
+        return self.number, self._forgotten
 
     def sought(self) -> dict[int, int]:
         """Positions of unplaced partitions that are known already."""

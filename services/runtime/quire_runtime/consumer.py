@@ -1,9 +1,8 @@
 """The one consumer loop. It keeps the lifecycle that `Handler` promises.
 
-Why it is as it is: docs/design.md, "Kafka as its client behaves".
-
-The path of a record: `Member.poll` → `_deliver` → `reading.read` → `Handler.records`. The path of a partition: `_on_assigned`
-pauses it → `_place` asks where it goes on → `_start_at` seeks and resumes; in between, `Assignment` knows where it stands.
+Why it is as it is: docs/design.md, "Kafka as its client behaves". The path of a record: `Member.poll` → `_deliver` →
+`reading.read` → `Handler.records`. The path of a partition: `_on_assigned` pauses it → `_place` asks where it goes on →
+`_start_at` seeks and resumes; in between, `Assignment` knows where it stands.
 """
 
 import asyncio
@@ -99,8 +98,6 @@ class LogConsumer:
             raise LogUnavailable(f"not (yet) a member of the consumer group {self._group}")
         await self._connected().ping()
 
-    # What handlers may ask and do.
-
     @property
     def assignment(self) -> frozenset[int]:
         """The partitions we have now."""
@@ -116,6 +113,11 @@ class LogConsumer:
             self._connected().pause({partition})
             self._assignment.seek(partition, offset)
             self._ask_again_at = 0.0
+
+    def ask_anew(self) -> None:
+        """Asks the handler again where every partition goes on: what it answered before no longer holds."""
+        self._assignment.forget()
+        self._ask_again_at = 0.0
 
     async def committed(self, partitions: Collection[int]) -> dict[int, int | None]:
         """The group's committed offset per partition, None where there is none. Raises LogUnavailable."""
@@ -207,7 +209,7 @@ class LogConsumer:
         """Finds where unplaced partitions go on, and lets them."""
         if not self._assignment.unplaced or time.monotonic() < self._ask_again_at:
             return
-        rebalances = self._assignment.number
+        asked = self._assignment.asked
         try:
             positions = await self._or_stop(self._positions(self._assignment.unplaced), stopped)
         except Exception as error:
@@ -215,7 +217,7 @@ class LogConsumer:
                 raise
             self._ask_later(error)
             return
-        if rebalances == self._assignment.number:
+        if asked == self._assignment.asked:
             self._failures = 0
             for partition, offset in positions.items():
                 self._start_at(partition, offset)
@@ -243,8 +245,6 @@ class LogConsumer:
         self._failures += 1
         self._ask_again_at = time.monotonic() + backoff(self._failures)
         log.warning("positions are not known yet", group=self._group, error=str(error), attempt=self._failures)
-
-    # Records.
 
     async def _deliver(self, fetched: list[ConsumerRecord]) -> None:
         records = [record for record in fetched if self._assignment.reads(record.partition)]

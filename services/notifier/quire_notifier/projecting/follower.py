@@ -72,15 +72,30 @@ class Follower:
         if epoch is not None:
             epoch.check()
         consumer = self._consumer = self._connect()
-        running, stopping = asyncio.create_task(consumer.run()), asyncio.create_task(stop.wait())
+        running, looking = asyncio.create_task(consumer.run()), asyncio.create_task(self._look(consumer))
+        stopping = asyncio.create_task(stop.wait())
+        tasks = (running, looking, stopping)
         try:
-            await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             consumer.stop()
             await running
+            if looking.done():
+                looking.result()
         finally:
-            for task in (running, stopping):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(running, stopping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self, consumer: LogConsumer) -> None:
+        """Once another epoch is live, the handler is asked anew where every partition goes on. Tables that were lost and made
+        again know none of them, and a partition may get no record for long by which that would be found.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            epoch = await self._live_epoch()
+            if epoch not in {None, self._tried}:
+                self._tried = epoch
+                consumer.ask_anew()
 
     async def _renewed(self, outdated: Outdated, stop: asyncio.Event) -> None:
         self._outdated = self._waiting = outdated

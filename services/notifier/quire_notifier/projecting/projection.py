@@ -88,7 +88,7 @@ class Projection(Handler):
                 await self._project(records, spans, projected)
         except _ConflictError:
             metrics.CONFLICTS.inc()
-            positions = await self._placed(frozenset(spans))  # not before the transaction is rolled back: it has moved some
+            positions = await self._placed_anew(frozenset(spans))  # not before the transaction is rolled back: it has moved some
             log.info("going on from where the projection stands", positions=positions)
             raise SeekTo(positions) from None
 
@@ -115,6 +115,12 @@ class Projection(Handler):
         unknown = {event.batch_id for event, _ in events} - self._states.keys()
         states = self._states | await tables.read_states(connection, unknown) if unknown else self._states
         return fold(events, states)
+
+    async def _placed_anew(self, partitions: frozenset[int]) -> dict[int, int]:
+        """Where these stand; in another epoch all that we know of, as none of them stands where it did."""
+        known = self._epoch
+        positions = await self._placed(partitions)
+        return positions if self._epoch == known else await self._placed(frozenset(self._next))
 
     async def _placed(self, partitions: frozenset[int]) -> dict[int, int]:
         """Where each partition stands in the live epoch; one that it has not begun begins here, with the log's oldest record.
