@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.types import Message, Receive
+from tests.virtual import VirtualLoop, run
 
 from quire_ingest.body import MAX_FIELDS, BodyLimits, ClientLeft, FileStarts, boundary_of, file_events, refuse_length
 from quire_runtime.http import Problem
@@ -156,12 +157,15 @@ async def test_a_client_that_sends_a_byte_now_and_then_is_given_up():
     assert (refusal.value.status, refusal.value.code) == (408, "too_slow")
 
 
-async def test_one_that_sends_enough_is_not_and_the_time_that_we_take_is_not_the_clients():
-    data = body(part(b"x" * 10_000))
-    assert await files(dripping(data, 500, 0.02), LIMITS._replace(idle_seconds=0.1, bytes_per_second=1_000.0))
-    at_once = messages([data[at : at + 100] for at in range(0, len(data), 100)])
-    async for _ in file_events(at_once, BOUNDARY, LIMITS._replace(idle_seconds=0.2, bytes_per_second=1e9)):
-        await asyncio.sleep(0.01)
+def test_one_that_sends_enough_is_not_and_the_time_that_we_take_is_not_the_clients():
+    async def sends_enough() -> None:
+        data = body(part(b"x" * 10_000))
+        assert await files(dripping(data, 500, 0.02), LIMITS._replace(idle_seconds=0.1, bytes_per_second=1_000.0))
+        at_once = messages([data[at : at + 100] for at in range(0, len(data), 100)])
+        async for _ in file_events(at_once, BOUNDARY, LIMITS._replace(idle_seconds=0.2, bytes_per_second=1e9)):
+            await asyncio.sleep(0.01)
+
+    run(VirtualLoop(), sends_enough())  # a busy machine is no slow client
 
 
 @pytest.mark.parametrize(

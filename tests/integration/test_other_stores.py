@@ -140,13 +140,26 @@ async def test_a_refusal_ends_with_its_cure_and_is_not_waited_for(stack: Any, re
 
 
 @pytest.mark.parametrize(
-    "refusal", [(503, "SlowDown"), (429, "TooManyRequests"), (500, "InternalError"), (400, "RequestTimeout")]
+    "refusal",
+    [
+        (503, "SlowDown"),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (400, "RequestTimeout"),
+        (409, "OperationAborted"),
+    ],
 )
 async def test_a_busy_store_is_waited_for(stack: Any, refusal: tuple[int, str]) -> None:
     async with behind(stack, refuse=lambda *_: refusal) as (_, store):
         with pytest.raises(Exception, match=refusal[1]) as caught:
             await store.put("a", b"")
         assert is_away(caught.value)
+
+
+async def test_where_nothing_is_found_that_could_take_a_put_it_is_a_refusal(stack: Any) -> None:
+    async with behind(stack, refuse=lambda *_: (404, "NotFound")) as (_, store):
+        with pytest.raises(StorageRefuses, match="NotFound"):
+            await store.put("a", b"")
 
 
 async def test_keys_that_are_wrong_are_named(stack: Any) -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import httpx
@@ -20,6 +21,7 @@ from quire_runtime.storage import ObjectStore, StorageRefuses, StorageUnavailabl
 from quire_schemas.tokens import UnfitToken, token_of
 
 _DAY_SECONDS, _HOUR_SECONDS = 86_400.0, 3_600.0
+_MOST_SECONDS = 100 * 365 * _DAY_SECONDS
 _NOTIFIER_SECONDS = 30.0
 _GRACE = "leave younger objects alone (default: a day, longer than any upload takes)"
 
@@ -29,7 +31,7 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("quire sweep", description="Remove from the object store what no event names.")
     parser.add_argument(
         "--older-than",
-        type=float,
+        type=_age,
         default=_DAY_SECONDS,
         metavar="SECONDS",
         help=_GRACE,
@@ -64,6 +66,14 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
             f"({swept.bytes / 1e6:.1f} MB) of {swept.looked_at} objects.\n"
         )
     return 0
+
+
+def _age(text: str) -> float:
+    """Seconds. Raises ArgumentTypeError for what is no time that can have passed."""
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= _MOST_SECONDS:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} will not do; give 0 to {_MOST_SECONDS:.0f}")
 
 
 def _token() -> str | None:

@@ -17,8 +17,12 @@ NOT_IMPLEMENTED = 501
 MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 _THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
-_BUSY = frozenset({"RequestTimeout", "SlowDown", "ThrottlingException", "Throttling", "TooManyRequests", "408", "429"})
+_BUSY = frozenset(
+    {"OperationAborted", "RequestTimeout", "SlowDown", "ThrottlingException", "Throttling", "TooManyRequests", "408", "429"}
+)
 """Refusals by their number, which pass by themselves."""
+_ASKING = frozenset({"GetObject", "HeadBucket"})
+"""Requests to which it is an answer that something is missing."""
 
 _KEYS = "Correct QUIRE_S3_ACCESS_KEY and QUIRE_S3_SECRET_KEY"
 _RENEW = "Renew the credentials"
@@ -115,11 +119,11 @@ def _of(error: ClientError, what: str) -> Exception:
     answer = error.response.get("Error", {})
     code, message = answer.get("Code", ""), answer.get("Message", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in MISSING:
+    if code in MISSING and error.operation_name in _ASKING:
         return ObjectMissing(what)
     if status == RANGE_NOT_SATISFIABLE:
         return RangeOutside(what)
-    if code in _THERE or status in {409, 412}:
+    if code in _THERE or (status in {409, 412} and code not in _BUSY):
         return AlreadyThere(what)
     if code not in _BUSY and (300 <= status < 500 or status == NOT_IMPLEMENTED):
         return StorageRefuses(what, error.operation_name, code, message)
