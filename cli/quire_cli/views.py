@@ -1,4 +1,4 @@
-"""A submission shown as plain lines, or as JSON lines."""
+"""Shows a submission as plain lines, or as JSON lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TELL_ABOUT_LOSS_AFTER_S = 2.0
 
 
 class PlainView:
-    """A line for each thing that happens: results on standard output, troubles on standard error."""
+    """Prints a line for each event: results on standard output, problems on standard error."""
 
     asks = False
 
@@ -74,7 +74,7 @@ class PlainView:
 
 
 class JsonView:
-    """The answers of ingest and the feed's messages as they are, and a RESULT."""
+    """Prints JSON lines: the answers of ingest, the feed's messages as they are, and at the end a RESULT."""
 
     asks = False
 
