@@ -59,7 +59,7 @@ def up(
 
 
 async def serve(options: Options, samples: Path | None) -> None:
-    """Runs the stack until SIGINT, SIGTERM or SIGHUP; returns when everything is stopped. Raises LocalError when a part fails."""
+    """Runs the stack until SIGINT, SIGTERM or SIGHUP; returns when all is stopped. Raises LocalError when a part fails."""
     stop_on_signals()
     console = Console(highlight=False, markup=False, soft_wrap=True)
 
