@@ -115,9 +115,9 @@ class Tracker:
         return {item.batch_id} if isinstance(item, BatchRetryMessage) and not batch.complete else set()
 
     def begin(self, parts: Sequence[Subscribed]) -> set[str]:
-        """Takes the parts of a snapshot, each as of its own seq. Returns the ids of batches whose state the client has to ask for:
-        active batches that the snapshot lacks (they have ended, or their messages are gone), and batches whose files were known,
-        because the snapshot has only counts of files.
+        """Takes the parts of a snapshot, each as of its own seq. Returns the ids of batches whose state the client has to ask
+        for: active batches that the snapshot lacks (they have ended, or their messages are gone), and batches whose files were
+        known, because the snapshot has only counts of files.
         """
         known = dict(self.batches)
         for part in parts:

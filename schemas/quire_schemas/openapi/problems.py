@@ -47,8 +47,8 @@ class UploadCommandProblem(Problem, frozen=True, kw_only=True):
 
 
 class ResyncRequired(Problem, frozen=True, kw_only=True):
-    """The feed cannot be resumed at the seq asked for. The feed of a collection tells its `last_seq`, and in `pruned_to` the seq
-    up to which messages are gone.
+    """The feed cannot be resumed at the seq asked for. The feed of a collection tells its `last_seq`, and in `pruned_to` the
+    seq up to which messages are gone.
     """
 
     epoch: str | UnsetType = UNSET
