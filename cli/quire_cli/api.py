@@ -54,7 +54,7 @@ class ProblemBody(Struct, frozen=True):
 
 
 class Answered(CliError):
-    """Quire's answer was no."""
+    """Quire answered with an error status."""
 
     running: Sequence[str] = ()
     """Ids of batches that run although the upload was refused."""
@@ -68,7 +68,7 @@ class Answered(CliError):
 
 
 class Unreachable(CliError):
-    """Nobody answered, or the connection broke off."""
+    """No server answered, or the connection broke off."""
 
 
 class BrokenOff(Unreachable):
@@ -105,7 +105,7 @@ class Api:
         return await self._get(f"/api/requests/{path_safe(request_id)}", RequestView)
 
     async def requests(self, *, limit: int, **filters: str | None) -> list[RequestView]:
-        """The newest first, `limit` at most, as many pages as it takes."""
+        """Returns at most `limit` uploads, the newest first, from as many pages as needed."""
         return await self._listed("/api/requests", Page[RequestView], limit, filters)
 
     async def file(self, file_id: str) -> FileView:
@@ -120,7 +120,7 @@ class Api:
         return await self._get("/api/files", Page[FileView], q=words, limit=limit, **within)
 
     async def batches(self, *, limit: int, **filters: str | None) -> list[BatchView]:
-        """The newest first, `limit` at most, as many pages as it takes."""
+        """Returns at most `limit` batches, the newest first, from as many pages as needed."""
         return await self._listed("/api/batches", Page[BatchView], limit, filters)
 
     async def stuck(self, older_than: float) -> list[BatchView]:

@@ -39,7 +39,7 @@ class Phase(Enum):
 
 
 class View(Protocol):
-    """What shows a delivery: a terminal, plain lines, or JSON lines."""
+    """Shows a delivery: on a terminal, as plain lines, or as JSON lines."""
 
     asks: bool
     """Whether `ask` may be called: the user can be asked a question."""
@@ -201,7 +201,7 @@ class Delivery:
         self.batches.uploaded()
 
     async def _cancel(self) -> None:
-        """Cancels the batches that run. A running upload has been stopped before."""
+        """Cancels the batches that run. The caller has stopped the upload, if it was running."""
         if self.batches.uploading:
             self._stopped = True
             await asyncio.sleep(STRAGGLERS_S)

@@ -50,7 +50,8 @@ class Meant(NamedTuple):
 
 
 async def meant(api: Api, given: str, *, or_file: bool = False) -> Meant:
-    """Returns what has the id `given` or an id that begins with it; an upload goes before its batches.
+    """Returns the upload or batch whose id is `given` or begins with it; an upload goes before its batches. With `or_file`,
+    also returns the file with the whole id `given`.
 
     Raises CliError when nothing is found, or when several ids begin with it.
     """

@@ -16,7 +16,7 @@ CANCELLED_WITHIN_S = 60.0
 class Interruption:
     """What a submission does at Ctrl-C.
 
-    `ask` asks the user a question; None where there is no terminal. `cancel` cancels all batches that run, and `ended`
+    `ask` asks the user a question; None where no user can be asked. `cancel` cancels all batches that run, and `ended`
     returns when they have ended. `key` is the Idempotency-Key with which the user may submit the same files again.
     """
 

@@ -1,4 +1,4 @@
-"""Ctrl-C as something that can be waited for."""
+"""Makes Ctrl-C an event that a task can wait for, and reads what the user types."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Presses:
 
 @contextmanager
 def presses() -> Iterator[Presses]:
-    """While the context is open, SIGINT interrupts nothing by itself: each Ctrl-C is queued in the Presses that it gives."""
+    """Yields a Presses that queues each Ctrl-C. Until the end of the block, SIGINT interrupts nothing by itself."""
     loop, counted = asyncio.get_running_loop(), Presses()
     loop.add_signal_handler(signal.SIGINT, counted.press)
     try:

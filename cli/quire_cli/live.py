@@ -50,7 +50,7 @@ class LiveView(PlainView):
         self._delivery = delivery
         self._live.start()
 
-    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
+    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- signature of View
         for line in rejections(answer):
             self._print(line, "red")
 
@@ -70,7 +70,7 @@ class LiveView(PlainView):
         if batch.ended:
             self._print(words.end_of(batch), words.COLOURS[batch.status])
 
-    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- a View
+    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- signature of View
         self._lost = (self._lost[0] if self._lost else time.monotonic(), reason)
 
     def fell_back(self, sentence: str) -> None:

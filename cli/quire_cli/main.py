@@ -103,7 +103,7 @@ if sys.argv[1:2] == [] or sys.argv[1] not in LIGHT:  # the embedded stack takes 
         app.command("up", epilog=examples("quire up", "quire up --processors 2", "quire up --data second --port-offset 100"))(up)
 
 
-def tell_version(wanted: bool) -> None:  # noqa: FBT001 -- as typer calls it
+def tell_version(wanted: bool) -> None:  # noqa: FBT001 -- typer passes it by position
     if wanted:
         say(f"quire {version('quire-cli')}")
         raise typer.Exit
@@ -116,7 +116,7 @@ def quire(
     _version: Annotated[bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        context.get_help()  # with rich, this prints
+        context.get_help()  # with rich, get_help prints the help itself
         raise typer.Exit(USAGE)
 
 

@@ -22,7 +22,7 @@ class OwnBatches:
         self._tracker = tracker
         self._ids: dict[str, None] = {}
         self._unclaimed: dict[str, list[AnyFeedMessage]] = {}
-        self._mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in files)  # as batches name them
+        self._mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in files)  # as named in batches
 
     def take(self, message: AnyFeedMessage) -> bool:
         """Returns whether the message is about a batch of this upload. While uploading, messages of other batches are kept."""

@@ -54,7 +54,7 @@ def check_config(
 
 
 def tell_unknown(known: str) -> None:
-    """Warns of environment variables that begin with QUIRE_ and are not named in the text `known`."""
+    """Warns of environment variables that begin with QUIRE_ and are neither in the text `known` nor read by this command."""
     names = {*re.findall(r"QUIRE_[A-Z0-9_]+", known), *OWN}
     for name in sorted(os.environ):
         plain = name.removesuffix("_FILE")

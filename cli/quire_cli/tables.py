@@ -1,4 +1,4 @@
-"""Batches as rows of a terminal."""
+"""Tables of batches, files and uploads for a terminal."""
 
 from __future__ import annotations
 

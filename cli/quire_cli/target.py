@@ -12,7 +12,7 @@ from quire_schemas.tokens import UnfitToken, token_of
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DATA = Path(".quire")
-"""Where `quire up` keeps its data, unless it is told otherwise."""
+"""Directory in which `quire up` keeps its data by default."""
 
 
 class S3Place(Struct, frozen=True):
@@ -23,7 +23,7 @@ class S3Place(Struct, frozen=True):
 
 
 class StackFile(Struct, frozen=True):
-    """What `quire up` writes when it is ready (docs/design.md, "Contracts")."""
+    """Content of stack.json, which `quire up` writes when it is ready (docs/design.md, "Contracts")."""
 
     ingest_url: str
     notifier_url: str

@@ -18,7 +18,7 @@ from quire_schemas.views import Accepted, Config
 MAX_FILES, MAX_BYTES = 1_000, 2 * 1024**3
 """Limits of one request. An upload of many requests may exceed ingest's limits, and an outage costs at most one of them."""
 HEAD_BYTES = 1024
-"""Bytes that one part of the body takes at most, beside the file itself."""
+"""Number of bytes counted for each part of the body, in addition to its file."""
 ANSWER_WITHIN_S = 600.0
 
 
@@ -36,7 +36,7 @@ class Watching(Protocol):
 
 
 class Order(Struct, frozen=True):
-    """What the user wants done with the files."""
+    """Options of the user for an upload."""
 
     collection: str
     policy: str

@@ -82,13 +82,13 @@ class JsonView:
         gathered = delivery.gathered
         json_line({"type": "SUBMITTING", "files": len(gathered.files), "bytes": gathered.size, "key": delivery.order.key})
 
-    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
+    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- signature of View
         json_line({"type": "SUBMITTED", **{name: getattr(answer, name) for name in answer.__struct_fields__}})
 
     def again(self, reason: str, pause: float) -> None:
         json_line({"type": "SENDING_AGAIN", "reason": reason, "in_seconds": round(pause, 1)})
 
-    def message(self, message: AnyFeedMessage, batch: Batch) -> None:  # noqa: ARG002 -- a View
+    def message(self, message: AnyFeedMessage, batch: Batch) -> None:  # noqa: ARG002 -- signature of View
         json_line(message)
 
     def standing(self, batch: Batch) -> None:

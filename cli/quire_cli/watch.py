@@ -1,4 +1,4 @@
-"""`quire watch`: a collection's batches as they move."""
+"""`quire watch`: shows a collection's batches live."""
 
 from __future__ import annotations
 
@@ -157,10 +157,10 @@ class LiveTable(Shown):
         self.following.tracker.put(await api.batches(limit=ENDED_ROWS, collection_id=collection))
         self._live.start()
 
-    def heard(self, item: Item) -> None:  # noqa: ARG002 -- as Shown has it
+    def heard(self, item: Item) -> None:  # noqa: ARG002 -- signature of Shown
         self._lost_since = None
 
-    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- as Shown has it
+    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- signature of Shown
         self._lost_since, self._reason = self._lost_since or time.monotonic(), reason
 
     def fell_back(self, sentence: str) -> None:

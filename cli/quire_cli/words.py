@@ -1,4 +1,4 @@
-"""How sizes, times and outcomes are written for people."""
+"""Writes sizes, times and outcomes as text for people."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class UnknownType(CodecError):
 
 
 class InvalidEvent(CodecError):
-    """The record has a known type and breaks its contract. Readers skip and report it."""
+    """The record has a known type and breaks its contract. Readers log it as an error and skip it."""
 
 
 class Record(NamedTuple):

@@ -11,7 +11,7 @@ _decoder = msgspec.json.Decoder(BatchState)
 
 
 class _Label(Struct):
-    fold: int = 1  # the first version did not write it
+    fold: int = 1  # version 1 did not write this field
 
 
 _label_decoder = msgspec.json.Decoder(_Label)

@@ -17,7 +17,7 @@ UNAUTHENTICATED = 3500
 FINAL = frozenset({UNAUTHENTICATED, 3501, 3503})
 """Close codes after which the same attempt would fail again: not authenticated, bad message, forbidden."""
 OURS = range(3_000, 4_000)
-"""Close codes that only a notifier sends, no proxy."""
+"""Close codes that only a notifier sends."""
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 

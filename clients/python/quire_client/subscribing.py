@@ -5,9 +5,9 @@
             ...
 
 Each connection begins with a `Subscribed`. Across all connections, each feed message comes once, in order. A `Subscribed` that
-is not `recovered` has a snapshot: either it is the first, or messages since the last one are gone (the feed was rebuilt or
-pruned), and the client has to ask again for the state of the batches that it knew. A snapshot holds at most the oldest 500
-active batches, without their files; docs/api.md says how to get the others.
+is not `recovered` has a snapshot. Either it is the first, or messages after the last one received are gone (the feed was
+rebuilt or pruned); the client then has to ask again for the state of the batches that it knew. A snapshot holds at most the
+oldest 500 active batches, without their files; docs/api.md says how to get the others.
 
 A connection is a WebSocket. If a proxy lets no WebSocket through, it is an event stream; if it lets no event stream through,
 the client polls the feed.
@@ -81,14 +81,14 @@ async def subscribe(
         except Interrupted as error:
             reason = str(error)
         except Refused as error:
-            if not (subscribed and callable(token) and error.code == "unauthenticated"):  # a new token can be had
+            if not (subscribed and callable(token) and error.code == "unauthenticated"):  # `token` can give a new one
                 raise
             reason = str(error)
         if subscribed:
             attempt, away_since = 0, time.monotonic()
             if not reason:  # polling ended by itself, to try the better ways again
                 continue
-        pause = random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, 0.5 * 2**attempt)  # noqa: S311 -- spreads clients, hides nothing
+        pause = random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, 0.5 * 2**attempt)  # noqa: S311 -- spreads clients, no secret
         if give_up_after is not None and time.monotonic() + pause - away_since > give_up_after:
             raise NotifierAway(f"no connection to {address} for {give_up_after:.0f} s: {reason}")
         if on_lost is not None:

@@ -38,9 +38,9 @@ class Jar:
     size: int
     """Size in bytes."""
     part: str
-    """kafka or s3."""
+    """Part of the stack that needs the jar: kafka or s3."""
     coordinate: str
-    """group:artifact:packaging[:classifier]:version, as Maven writes it."""
+    """Maven coordinate: group:artifact:packaging[:classifier]:version."""
 
     @property
     def filename(self) -> str:

@@ -57,7 +57,9 @@ class Part(ABC):
         await self._child.start()
 
     async def wait_ready(self) -> None:
-        """Raises PartFailed, with the last log lines, when the process ends or is not ready within `ready_within` seconds."""
+        """Waits until the part is ready. Raises PartFailed, with the last log lines, when the process ends or is not ready
+        within `ready_within` seconds.
+        """
         deadline = time.monotonic() + self.ready_within
         while self.alive and time.monotonic() < deadline:
             if await self.is_ready():

@@ -105,7 +105,7 @@ def free_ports(count: int) -> list[int]:
     """
     found: set[int] = set()
     while len(found) < count:
-        port = random.randrange(*LASTING)  # noqa: S311 -- hides nothing
+        port = random.randrange(*LASTING)  # noqa: S311 -- no secret
         if is_free(port):
             found.add(port)
     return list(found)

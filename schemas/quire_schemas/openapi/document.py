@@ -68,7 +68,9 @@ def _types(operation: Operation) -> list[Any]:
 
 
 def _whole(name: str, schema: Schema) -> Schema:
-    """Returns the schema of a view with all fields required that have a default. A page counts as a view: `Page_FileView_`."""
+    """Returns the schema of a view in which fields with a default are required and have no default. A page is a view, too:
+    `Page_FileView_`. Other schemas are returned as they are.
+    """
     if not hasattr(views, name.partition("_")[0]):
         return schema
     given = [field for field, of in schema["properties"].items() if "default" in of or field in schema.get("required", ())]

@@ -31,7 +31,7 @@ def _list(path: str, name: str, summary: str, answer: Answer, *parameters: Param
 
 
 def _one(path: str, name: str, summary: str, answer: Answer, *parameters: Parameter) -> Operation:
-    """Returns an operation that answers what has the id. An id that the token may not read is answered as not found."""
+    """Returns an operation that answers one item by its id. An item that the token may not read is answered as not found."""
     return Operation(
         path, name, _TAGS[path.split("/")[2]], summary, (answer,), (*_ALWAYS, *_READ, "not_found"), parameters=parameters
     )

@@ -19,8 +19,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class UploadProblem(Problem, frozen=True, kw_only=True):
-    """A problem of an upload. If the upload was accepted in part, `batches` run and `unknown` may run. `all_rejected` has the
-    fields of a 202.
+    """A problem of an upload. Of an upload that has begun, `batches` run and `unknown` may run. `all_rejected` has the fields
+    of a 202.
     """
 
     request_id: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""The operation that both services have: the answer of the OpenAPI document."""
+"""The operation that both services have: it answers the service's OpenAPI document."""
 
 from quire_schemas.openapi.parts import JSON, Answer, Operation, Parameter
 

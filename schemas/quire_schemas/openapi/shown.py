@@ -32,7 +32,7 @@ def _state() -> BatchState:
     for offset, event in enumerate(examples.events()):
         if state is None or not state.terminal:
             state = evolve(state, event, offset)
-    assert state is not None  # noqa: S101 -- the story has a beginning
+    assert state is not None  # noqa: S101 -- there is at least one event
     return state
 
 
