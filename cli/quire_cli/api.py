@@ -1,4 +1,4 @@
-"""Quire's HTTP API (docs/design.md, "Contracts") as the commands need it."""
+"""Client of Quire's HTTP API (docs/design.md, "Contracts"), as far as the commands need it."""
 
 from __future__ import annotations
 
@@ -25,24 +25,27 @@ PASSING = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses after which the same request may succeed."""
 LONGEST_PAUSE_S = 5.0
 PAGE = 500
-"""The most that the notifier gives at once."""
+"""Number of items that the notifier gives at most in one page."""
 NO_PROXY: dict[str, None] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
 
 class Collection(Struct, frozen=True):
-    """What is read of an item of GET /api/collections."""
+    """The field that is read of an item of GET /api/collections."""
 
     collection_id: str
 
 
 class NamedBatch(Struct, frozen=True):
-    """What is read of a batch that a refusal names."""
+    """The field that is read of a batch that an error answer names."""
 
     batch_id: str
 
 
 class ProblemBody(Struct, frozen=True):
-    """What is read of RFC 9457 problem JSON; `batches` and `unknown` are of an upload that was refused half-way."""
+    """The fields that are read of RFC 9457 problem JSON.
+
+    An upload that was refused half-way has `batches`, which run, and `unknown`, which may run or not.
+    """
 
     detail: str | None = None
     code: str | None = None
@@ -51,12 +54,12 @@ class ProblemBody(Struct, frozen=True):
 
 
 class Answered(CliError):
-    """Quire's answer was no."""
+    """Quire answered with an error status."""
 
     running: Sequence[str] = ()
-    """Batches that run all the same."""
+    """Ids of batches that run although the upload was refused."""
     perhaps: Sequence[str] = ()
-    """Batches of which nobody knows whether they run."""
+    """Ids of batches of which it is not known whether they run."""
 
     def __init__(self, status: int, code: str | None, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
@@ -65,11 +68,11 @@ class Answered(CliError):
 
 
 class Unreachable(CliError):
-    """Nobody answered, or the connection broke off."""
+    """No server answered, or the connection broke off."""
 
 
 class BrokenOff(Unreachable):
-    """There was a connection."""
+    """A connection was made, and then broke off."""
 
 
 class Api:
@@ -92,7 +95,7 @@ class Api:
         return await self._get(f"/api/batches/{path_safe(batch_id)}", BatchView)
 
     async def snapshot(self, collection: str, cursor: str) -> list[Subscribed]:
-        """Active batches after the place that a snapshot's `next_cursor` names."""
+        """Returns the active batches after `cursor`, the `next_cursor` of a snapshot."""
         return await self._get(f"/api/collections/{path_safe(collection)}/snapshot", list[Subscribed], cursor=cursor)
 
     async def collections(self) -> list[str]:
@@ -102,14 +105,14 @@ class Api:
         return await self._get(f"/api/requests/{path_safe(request_id)}", RequestView)
 
     async def requests(self, *, limit: int, **filters: str | None) -> list[RequestView]:
-        """The newest first, `limit` at most, as many pages as it takes."""
+        """Returns at most `limit` uploads, the newest first, from as many pages as needed."""
         return await self._listed("/api/requests", Page[RequestView], limit, filters)
 
     async def file(self, file_id: str) -> FileView:
         return await self._get(f"/api/files/{path_safe(file_id)}", FileView)
 
     async def files(self, **filters: str | None) -> list[FileView]:
-        """The newest page of them."""
+        """Returns the newest page of the files that match the filters."""
         return (await self._get("/api/files", Page[FileView], limit=PAGE, **filters)).items
 
     async def search(self, words: str, *, limit: int, collection_id: str | None) -> Page[FileView]:
@@ -117,7 +120,7 @@ class Api:
         return await self._get("/api/files", Page[FileView], q=words, limit=limit, **within)
 
     async def batches(self, *, limit: int, **filters: str | None) -> list[BatchView]:
-        """The newest first, `limit` at most, as many pages as it takes."""
+        """Returns at most `limit` batches, the newest first, from as many pages as needed."""
         return await self._listed("/api/batches", Page[BatchView], limit, filters)
 
     async def stuck(self, older_than: float) -> list[BatchView]:
@@ -136,7 +139,7 @@ class Api:
         return await self._command(f"requests/{path_safe(request_id)}/retry", _only(file_ids), RequestCommandAccepted)
 
     async def send(self, method: str, url: str, **request: Any) -> httpx.Response:
-        """The answer whatever its status; raises Unreachable."""
+        """Sends a request; returns the answer whatever its status. Raises Unreachable, or CliError for a wrong URL."""
         try:
             return await self.client.request(method, url, **request)
         except httpx.InvalidURL as error:
@@ -179,7 +182,7 @@ def _only(file_ids: list[str]) -> dict[str, Any]:
 
 
 def read(response: httpx.Response, kind: type[T]) -> T:
-    """The body as `kind`; raises Answered where the status says no, CliError where this is no answer of Quire."""
+    """Returns the body as `kind`. Raises Answered when the status is an error, CliError when it is no answer of Quire."""
     if response.is_error:
         raise refusal(response)
     try:
@@ -212,7 +215,7 @@ def refusal(response: httpx.Response) -> Answered:
 
 
 def _not_quires(response: httpx.Response) -> str:
-    """Of an answer that is not as Quire's: what it may be, and what to do."""
+    """Returns the sentence for an answer that is not Quire's: where it may come from, and what to do."""
     url = response.request.url.copy_with(query=None)
     said = f"{url} answered {response.status_code} {response.reason_phrase}".rstrip()
     if response.status_code == 413:
@@ -226,7 +229,10 @@ def _not_quires(response: httpx.Response) -> str:
 
 
 async def patiently(ask: Callable[[], Any], patience: float, told: Callable[[str, float], None]) -> Any:
-    """What `ask()` gives in the end; asked again after an outage, for `patience` seconds. `told(reason, pause)` each time."""
+    """Returns the result of `ask()`. During an outage it is called again, for `patience` seconds in all.
+
+    `told(reason, pause)` is called before each pause, with its length in seconds. Raises the last error.
+    """
     since, pause = time.monotonic(), 0.5
     while True:
         try:
@@ -243,7 +249,7 @@ async def patiently(ask: Callable[[], Any], patience: float, told: Callable[[str
 
 
 def path_safe(name: str) -> str:
-    """As one component of a path."""
+    """Returns the name escaped as one component of a URL's path."""
     return httpx.URL(path=f"/{name.strip()}").raw_path.decode()[1:].replace("/", "%2F") or "-"
 
 

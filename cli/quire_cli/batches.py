@@ -1,4 +1,4 @@
-"""`quire batches`, `quire batch`, `quire stuck`: what the notifier knows."""
+"""`quire batches`, `quire batch`, `quire stuck`: batches as the notifier knows them."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def retry(
 
 
 async def file_ids(api: Api, batch_id: str, wanted: Sequence[str]) -> list[str]:
-    """Ids of files named by id or filename; raises CliError for one that the batch does not have."""
+    """Returns the ids of files that are named by id or filename. Raises CliError for a file that the batch does not have."""
     if not wanted:
         return []
     files = (await api.batch(batch_id)).files or []

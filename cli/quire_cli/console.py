@@ -1,4 +1,4 @@
-"""What is printed, and how: for a terminal, for a file, for a program."""
+"""Prints to standard output and standard error: text for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from quire_schemas.text import scrub, undeceptive
 T = TypeVar("T")
 
 UNBOUNDED = 4_000
-"""Columns of what is no terminal: a line there is for a program, or for grep."""
+"""Width in columns of an output that is no terminal: lines are not wrapped there, as a program or grep reads them."""
 
 
 def output() -> Console:
-    """Standard output, that takes texts as they are."""
+    """Returns a console for standard output that prints text as it is, without rich's markup."""
     width = None if sys.stdout.isatty() else UNBOUNDED
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
 def printable(text: str) -> str:
-    """Without what could steer a terminal, mislead, or be no text."""
+    """Returns the text without characters that could steer a terminal, mislead the reader, or not be encoded."""
     return undeceptive(scrub(text.encode(errors="replace").decode()))
 
 
@@ -45,7 +45,7 @@ def json_line(content: Any) -> None:
 
 
 def tell_all(found: Sequence[T], table: Callable[[Sequence[T]], RenderableType], *, as_json: bool, nothing: str) -> None:
-    """A line of JSON for each, a table of them, or that there is none."""
+    """Prints what was found: a line of JSON for each, or a table. Warns with `nothing` when the table would be empty."""
     if as_json:
         for each in found:
             json_line(each)

@@ -1,4 +1,4 @@
-"""One `quire submit`: files in, their batches followed to the end."""
+"""One `quire submit`: uploads the files and follows their batches to the end."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from quire_schemas.views import Accepted, RejectedFile
 
 REFRESH_S = 0.125
 STRAGGLERS_S = 1.0
-"""A batch that was just being stored when the upload was stopped shows within so many seconds."""
+"""Seconds within which the feed shows a batch that was being stored when the upload was stopped."""
 REASON = "interrupted by the user"
 
 
 class Phase(Enum):
-    """Nothing is sent before the feed has answered."""
+    """Phases of a delivery, in order. The upload begins only when the feed has answered."""
 
     CONNECTING = "connecting"
     UPLOADING = "uploading"
@@ -39,17 +39,17 @@ class Phase(Enum):
 
 
 class View(Protocol):
-    """What shows a delivery: a terminal, plain lines, or JSON lines."""
+    """Shows a delivery: on a terminal, as plain lines, or as JSON lines."""
 
     asks: bool
-    """Whether the user can be asked something."""
+    """Whether `ask` may be called: the user can be asked a question."""
 
     def begin(self, delivery: Delivery) -> None: ...
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None: ...
     def again(self, reason: str, pause: float) -> None: ...
     def message(self, message: AnyFeedMessage, batch: Batch) -> None: ...
     def standing(self, batch: Batch) -> None:
-        """Where a batch stands whose messages were not heard: it is older than this command, or the feed has lost them."""
+        """Shows the state of a batch whose messages were not heard: it is older than the command, or the feed lost them."""
 
     def lost(self, reason: str, pause: float) -> None: ...
     def fell_back(self, sentence: str) -> None: ...
@@ -58,11 +58,11 @@ class View(Protocol):
     async def ask(self, question: str) -> str: ...
     def end(self, result: Result) -> None: ...
     def close(self) -> None:
-        """The terminal as it was; may be called twice, and without an end."""
+        """Restores the terminal. May be called twice, and without a call of `end`."""
 
 
 class Delivery:
-    """Tells the view what happens to the files; `wait`: until the batches have ended."""
+    """Uploads the files and tells the view what happens to them; with `wait`, until their batches have ended."""
 
     def __init__(self, api: Api, gathered: Gathered, order: Order, view: View, *, wait: bool) -> None:
         self.gathered = gathered
@@ -80,7 +80,7 @@ class Delivery:
         self._accepted = 0
         self._rejected: list[RejectedFile] = []
 
-    # what the upload tells
+    # called by the upload
 
     def sending(self, sent: int) -> None:
         self.sent_bytes = sent
@@ -95,7 +95,7 @@ class Delivery:
     def again(self, reason: str, pause: float) -> None:
         self._view.again(reason, pause)
 
-    # what the feed tells
+    # called by the feed
 
     def heard(self, item: Item) -> None:
         if self._lost:
@@ -130,10 +130,10 @@ class Delivery:
     def _batch(self, batch_id: str) -> Batch:
         return self.following.tracker.batches[batch_id]
 
-    # what is done
+    # the steps of a delivery
 
     async def run(self, presses: Presses) -> int:
-        """The exit code; raises CliError, Interrupted."""
+        """Runs the delivery; returns its exit code. Raises CliError when it fails, Interrupted when the user leaves."""
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(self.following.run())] if self._wait else []
             self._view.begin(self)
@@ -149,7 +149,7 @@ class Delivery:
         return result.exit_code
 
     async def _subscribed(self, presses: Presses) -> None:
-        """Before the first byte is sent, so that nothing is missed."""
+        """Waits until the feed is subscribed to, before the first byte is sent: so no message is missed."""
         if self._wait:
             try:
                 await presses.unless_pressed(self.following.subscribed.wait())
@@ -174,7 +174,7 @@ class Delivery:
             await self._ended()
 
     def _half(self, error: CliError) -> CliError:
-        """The error as it is where nothing was accepted before it."""
+        """Returns the error with the batches that run in spite of it; as it is, if nothing was accepted before it."""
         refused = error if isinstance(error, Answered) else None
         running = {*self.batches.named, *(refused.running if refused else ())}
         heard = () if refused else (batch.batch_id for batch in self.batches.candidates())
@@ -188,7 +188,7 @@ class Delivery:
         return CliError(f"{error} {again}") if isinstance(error, BrokenOff) else error
 
     async def _look_up(self) -> None:
-        """Asks for batches of which the feed tells nothing, as this key was used before."""
+        """Asks for the state of batches that the feed does not tell of, because this key was used before."""
         tracked = self.following.tracker.batches
         silent = self.batches.silent()
         await self.following.fetch(silent)
@@ -201,7 +201,7 @@ class Delivery:
         self.batches.uploaded()
 
     async def _cancel(self) -> None:
-        """Cancels what runs. The upload has been stopped."""
+        """Cancels the batches that run. The caller has stopped the upload, if it was running."""
         if self.batches.uploading:
             self._stopped = True
             await asyncio.sleep(STRAGGLERS_S)
@@ -219,7 +219,7 @@ class Delivery:
         try:
             await self._api.cancel(batch.batch_id, REASON)
         except Answered as error:
-            if error.status not in {404, 409}:  # 409: it has ended meanwhile
+            if error.status not in {404, 409}:  # 409: the batch has ended meanwhile
                 raise
 
     def _result(self) -> Result:

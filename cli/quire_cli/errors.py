@@ -1,4 +1,4 @@
-"""How the command ends when it cannot do what it was asked."""
+"""Exit codes, and the exceptions that end the command."""
 
 PROCESSED = 0
 """Exit code: done; everything that was submitted is processed."""
@@ -23,6 +23,6 @@ class HalfAccepted(CliError):
 
 
 class Interrupted(CliError):
-    """The user left; the sentence says what goes on without him."""
+    """The user left the command; the sentence says what goes on nevertheless."""
 
     exit_code = INTERRUPTED

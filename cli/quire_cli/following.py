@@ -1,4 +1,4 @@
-"""A collection followed live: the feed into a tracker, and who waits for a change woken."""
+"""Follows a collection live: feeds its messages into a tracker, and wakes the tasks that wait for a change."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from quire_schemas.views import BatchView
 
 GOES_ON = "The batches go on without being watched: see `quire batches` later."
 PATIENCE_S = 60.0
-"""For a state that is asked for while the notifier is away."""
+"""Seconds for which a batch's state is asked for again while the notifier is away."""
 
 
 class Listener(Protocol):
     def heard(self, item: Item) -> None:
-        """The tracker has taken it."""
+        """Tells an item of the feed, after the tracker has taken it."""
 
     def lost(self, reason: str, pause: float) -> None:
-        """No connection; the next attempt is in so many seconds. The next item heard says that it is back."""
+        """Tells that the connection is lost; the next attempt is in `pause` seconds. The next call of `heard` ends the loss."""
 
     def fell_back(self, sentence: str) -> None:
-        """No WebSocket leads to the notifier: why, and what is done instead."""
+        """Tells that no WebSocket can be opened to the notifier: the sentence says why, and what is done instead."""
 
     def unwatched(self) -> str:
-        """A sentence: what goes on, or has to be done, when nobody can be told any more."""
+        """Returns the sentence for a feed that has been given up: what goes on, or what the user has to do."""
 
 
 class Following:
-    """Run `run` in a task; it ends by an exception only."""
+    """Follows one collection. `run` has to run in a task; it ends only by an exception or its cancellation."""
 
     def __init__(
         self, api: Api, collection: str, listener: Listener, give_up_after: float | None, *, everything: bool = False
     ) -> None:
-        """`everything`: all active batches of the collection are wanted, and the numbers of their files; else those that are
-        heard of, and what becomes of each file.
+        """With `everything`, tracks all active batches of the collection and counts their files. Without it, tracks only the
+        batches that the feed names, and each of their files.
         """
         self.tracker = Tracker(files=not everything)
         self._everything = everything
@@ -54,7 +54,7 @@ class Following:
         self.subscribed = asyncio.Event()
 
     async def run(self, after: int | None = None, epoch: str | None = None) -> None:
-        """Raises CliError when it is of no use to go on."""
+        """Follows the feed through lost connections. Raises CliError when the notifier refuses or stays away."""
         target = self._api.target
         feed = subscribe(
             target.notifier,
@@ -76,13 +76,13 @@ class Following:
             raise CliError(f"{error}. {self._listener.unwatched()}") from error
 
     async def fetch(self, batch_ids: Iterable[str]) -> None:
-        """Asks where these stand; one that the notifier does not know yet will come with the feed."""
+        """Asks the notifier for the state of these batches. A batch that it does not know yet will come with the feed."""
         for batch_id in batch_ids:
             await self._fetch(batch_id)
         await self._tell()
 
     async def _fetch(self, batch_id: str) -> None:
-        """Asks again where the feed has told something meanwhile: an answer that travelled must not undo it."""
+        """Asks for a batch's state, again if the feed told of the batch meanwhile: an older answer must not undo that."""
         while True:
             told = self.tracker.told[batch_id]
             view = await self._view(batch_id)
@@ -107,7 +107,9 @@ class Following:
         await self._tell()
 
     async def _rest(self, epoch: str, first: Snapshot) -> list[Subscribed]:
-        """The batches that a snapshot has no room for. The feed waits meanwhile: each part is newer than all that was heard."""
+        """Returns the batches that the snapshot has no room for. The feed waits meanwhile, so each part is newer than all
+        messages heard.
+        """
         parts: list[Subscribed] = []
         cursor = first.next_cursor
         while cursor is not None:

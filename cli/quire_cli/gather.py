@@ -1,4 +1,4 @@
-"""Which files are meant by the paths of a command line."""
+"""Finds the files that the paths of a command line mean."""
 
 import glob
 import os
@@ -10,8 +10,9 @@ from msgspec import Struct
 
 
 class Chosen(Struct, frozen=True):
-    """A file that can be read now; `size` in bytes. It has to stay so until it is sent. `within`: where it is in a folder that
-    was named, with that folder's name.
+    """A file that can be read now, and must not change until it is sent; `size` is in bytes.
+
+    `within` is its path in the folder that the user named, beginning with that folder's name.
     """
 
     path: Path
@@ -30,7 +31,7 @@ class Unreadable(Struct, frozen=True):
 
 
 class Gathered(Struct):
-    """What is to be sent, what cannot be read, and how many files of folders are no PDFs by their name."""
+    """Files to send, files that cannot be read, and the number of files in folders whose names do not end in .pdf."""
 
     files: list[Chosen] = []
     unreadable: list[Unreadable] = []
@@ -42,7 +43,8 @@ class Gathered(Struct):
 
 
 def gather(paths: Iterable[str], stdin: Callable[[], str]) -> Gathered:
-    """Files as they are named, folders' *.pdf in order of their paths, patterns the shell left alone; each file once.
+    """Returns the files that the paths name, each once: files, folders' *.pdf in order of their paths, and the matches of
+    patterns that the shell has not expanded.
 
     `-` stands for names read from `stdin`, one a line, or ended by NUL (find -print0).
     """
@@ -104,6 +106,6 @@ def _add_file(gathered: Gathered, seen: set[str], path: Path, within: str | None
 
 
 def _cannot(gathered: Gathered, path: str, error: OSError | ValueError) -> None:
-    """A ValueError is Python's word, which differs by version, for a name that no file can have."""
+    """Adds an unreadable file. A ValueError means a name that no file can have; Python's text for it differs by version."""
     reason = error.strerror or str(error) if isinstance(error, OSError) else "a name cannot hold this character"
     gathered.unreadable.append(Unreadable(path, reason.lower()))

@@ -1,4 +1,4 @@
-"""Batches by the beginning of their id, as `quire submit` shows it; and what a shell completes."""
+"""Finds batches, uploads and files by the beginning of their id, and gives the shell its completions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ BEGINNING = re.compile(r"[0-9a-f][0-9a-f-]{3,}")
 
 
 async def whole(api: Api, given: str) -> str:
-    """The id that is meant. Raises CliError where it is none, or the beginning of no recent batch's or of several'."""
+    """Returns the whole id of the batch whose id is `given` or begins with it.
+
+    Raises CliError when `given` cannot be an id, or when no recent batch or more than one begins with it.
+    """
     given = given.strip().lower()
     try:
         return str(UUID(given))
@@ -47,7 +50,11 @@ class Meant(NamedTuple):
 
 
 async def meant(api: Api, given: str, *, or_file: bool = False) -> Meant:
-    """What is meant by an id, or by how one begins; an upload goes before its batches. Raises CliError."""
+    """Returns the upload or batch whose id is `given` or begins with it; an upload goes before its batches. With `or_file`,
+    also returns the file with the whole id `given`.
+
+    Raises CliError when nothing is found, or when several ids begin with it.
+    """
     given = given.strip().lower()
     try:
         return await _known(api, str(UUID(given)), or_file=or_file)
@@ -85,7 +92,7 @@ async def _known(api: Api, whole_id: str, *, or_file: bool) -> Meant:
 
 
 def recent() -> list[tuple[str, str]]:
-    """Ids of the newest batches, and what to tell them apart by."""
+    """Returns the ids of the newest batches, each with its status and number of files to tell it apart."""
 
     async def ask(api: Api) -> list[tuple[str, str]]:
         return [(view.batch_id, f"{view.status}, {words.files(view.total)}") for view in await api.batches(limit=OFFERED)]
@@ -101,7 +108,7 @@ def collections() -> list[tuple[str, str]]:
 
 
 def _offered(ask: Callable[[Api], Awaitable[list[tuple[str, str]]]]) -> list[tuple[str, str]]:
-    """What Quire answers at once; nothing where it does not: a shell is no place for an error."""
+    """Returns Quire's answer, or an empty list on an error or after COMPLETE_WITHIN_S: completion must not print errors."""
 
     async def within() -> list[tuple[str, str]]:
         async with asyncio.timeout(COMPLETE_WITHIN_S), connect(target(None, os.environ)) as api:

@@ -14,8 +14,10 @@ CANCELLED_WITHIN_S = 60.0
 
 
 class Interruption:
-    """`ask` puts a question to the user, None where nobody can be asked; `cancel` cancels all that runs, `ended` returns when
-    that has ended. `key` is what the same is submitted again with.
+    """What a submission does at Ctrl-C.
+
+    `ask` asks the user a question; None where no user can be asked. `cancel` cancels all batches that run, and `ended`
+    returns when they have ended. `key` is the Idempotency-Key with which the user may submit the same files again.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class Interruption:
         self._ended = ended
 
     async def attend(self, work: asyncio.Task[None], presses: Presses) -> None:
-        """Waits for `work`, and for Ctrl-C meanwhile; raises Interrupted."""
+        """Waits until `work` is done, and handles Ctrl-C meanwhile. Raises Interrupted when the user leaves."""
         while not work.done():
             try:
                 await presses.unless_pressed(_end_of(work))
@@ -56,7 +58,7 @@ class Interruption:
             raise self._left()
 
     async def _answer(self, asked: Awaitable[str], work: asyncio.Task[None]) -> str:
-        """The user's; nothing when there is nothing left to ask about."""
+        """Returns the user's answer; an empty one when `work` is done before the user answers."""
         asking = asyncio.ensure_future(asked)
         try:
             await asyncio.wait({asking, work}, return_when=asyncio.FIRST_COMPLETED)

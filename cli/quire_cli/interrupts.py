@@ -1,4 +1,4 @@
-"""Ctrl-C as something that can be waited for."""
+"""Makes Ctrl-C an event that a task can wait for, and reads what the user types."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from quire_cli.errors import INTERRUPTED
 
 T = TypeVar("T")
 QUICK = 3
-"""So many unheeded Ctrl-C end the process at once."""
+"""Number of unanswered presses of Ctrl-C that end the process at once."""
 
 
 class Pressed(Exception):
-    """Ctrl-C came first."""
+    """The user pressed Ctrl-C before the work was done."""
 
 
 class Presses:
-    """The Ctrl-C that have not been answered yet."""
+    """Queue of the presses of Ctrl-C that have not been answered yet."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[None] = asyncio.Queue()
 
     async def unless_pressed(self, work: Coroutine[Any, Any, T], within: float | None = None) -> T:
-        """What `work` gives. Ended before that, it raises Pressed; or TimeoutError after so many seconds."""
+        """Returns the result of `work`. Cancels it and raises Pressed at Ctrl-C, or TimeoutError after `within` seconds."""
         async with asyncio.TaskGroup() as group:
             task, press = group.create_task(work), group.create_task(self._waiting.get())
             await asyncio.wait({task, press}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
@@ -48,7 +48,7 @@ class Presses:
 
 @contextmanager
 def presses() -> Iterator[Presses]:
-    """Inside, SIGINT interrupts nothing by itself."""
+    """Yields a Presses that queues each Ctrl-C. Until the end of the block, SIGINT interrupts nothing by itself."""
     loop, counted = asyncio.get_running_loop(), Presses()
     loop.add_signal_handler(signal.SIGINT, counted.press)
     try:
@@ -58,7 +58,9 @@ def presses() -> Iterator[Presses]:
 
 
 def keyboard() -> TextIO | None:
-    """Where the user types: standard input, or the terminal itself where that brings the names of files. None: nowhere."""
+    """Returns the file that the user types into: standard input if it is a terminal, else /dev/tty (standard input may be a
+    pipe of filenames). None where there is no terminal.
+    """
     if sys.stdin.isatty():
         return sys.stdin
     try:
@@ -68,7 +70,7 @@ def keyboard() -> TextIO | None:
 
 
 async def typed_line(keyboard: TextIO) -> str:
-    """A line typed there, without holding up anything else; may be cancelled. At its end: empty."""
+    """Returns the next line typed at `keyboard`, empty at its end. The event loop is not blocked; the wait may be cancelled."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 

@@ -1,4 +1,4 @@
-"""A submission on a terminal: bars at its foot, and above them what is over."""
+"""Shows a submission on a terminal: progress bars at its foot, finished files and batches above them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from quire_schemas.messages import AnyFeedMessage, FileMessage
 from quire_schemas.views import Accepted
 
 EACH_FILE_UP_TO = 100
-"""With more files, only those are named that failed or have notices."""
+"""Number of files up to which every file gets a line; with more, only files that failed or have notices do."""
 NAMED_AGAIN_FROM, NAMED_AGAIN_UP_TO = 10, 20
-"""With so many files, what failed may have scrolled away: so many of them are named again at the end."""
+"""Failed files are named again at the end, as their lines may have scrolled away: from 10 files in an upload on, and at
+most 20 of them.
+"""
 ROWS = 10
 
 
 class LiveView(PlainView):
-    """Bars that move, at the foot of a terminal; what is over scrolls away above them."""
+    """Progress bars at the foot of a terminal; lines for finished files and batches scroll away above them."""
 
     def __init__(self, console: Console, keyboard: TextIO | None) -> None:
         self.asks = keyboard is not None
@@ -48,7 +50,7 @@ class LiveView(PlainView):
         self._delivery = delivery
         self._live.start()
 
-    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
+    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- signature of View
         for line in rejections(answer):
             self._print(line, "red")
 
@@ -68,7 +70,7 @@ class LiveView(PlainView):
         if batch.ended:
             self._print(words.end_of(batch), words.COLOURS[batch.status])
 
-    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- a View
+    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- signature of View
         self._lost = (self._lost[0] if self._lost else time.monotonic(), reason)
 
     def fell_back(self, sentence: str) -> None:
@@ -84,7 +86,7 @@ class LiveView(PlainView):
             self._live.update(self._picture(self._delivery), refresh=True)
 
     async def ask(self, question: str) -> str:
-        """What happens meanwhile is shown afterwards: it would tear the line that is being typed."""
+        """Asks the user and returns the line typed. Other lines are held until then: they would break up the typed line."""
         if self._keyboard is None:
             raise NotImplementedError(question)
         self._live.stop()
@@ -159,7 +161,7 @@ def bar(total: float, done: float) -> ProgressBar:
 
 
 def pace(done: float, total: float, seconds: float, name: Callable[[float], str]) -> str:
-    """As in: 12.3 files/s, 4.0 s left."""
+    """Returns speed and time left: "12.3 files/s, 4.0 s left". Empty when it is too early to say."""
     if seconds < 0.5 or not done:
         return ""
     rate = done / seconds

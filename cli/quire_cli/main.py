@@ -86,7 +86,7 @@ LIGHT: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
 
 
 def examples(*lines: str) -> str:
-    """As the foot of a command's help, one a line."""
+    """Returns the foot of a command's help: the example command lines, one a line."""
     return "\n\n".join(["Examples:", *(f"  [cyan]{line.replace('[', chr(92) + '[')}[/cyan]" for line in lines)])
 
 
@@ -103,7 +103,7 @@ if sys.argv[1:2] == [] or sys.argv[1] not in LIGHT:  # the embedded stack takes 
         app.command("up", epilog=examples("quire up", "quire up --processors 2", "quire up --data second --port-offset 100"))(up)
 
 
-def tell_version(wanted: bool) -> None:  # noqa: FBT001 -- as typer calls it
+def tell_version(wanted: bool) -> None:  # noqa: FBT001 -- typer passes it by position
     if wanted:
         say(f"quire {version('quire-cli')}")
         raise typer.Exit
@@ -116,12 +116,12 @@ def quire(
     _version: Annotated[bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        context.get_help()  # with rich, this prints
+        context.get_help()  # with rich, get_help prints the help itself
         raise typer.Exit(USAGE)
 
 
 def main() -> None:
-    """Never a traceback for what the user can do something about."""
+    """Runs the command. An error that the user can do something about is printed as a sentence, never as a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -139,13 +139,13 @@ def main() -> None:
 
 
 def usage_error() -> type[typer.BadParameter]:
-    """The base of all that is said against a command line. It is click's, which typer holds under no public name."""
+    """Returns the base class of all errors in a command line: click's UsageError, for which typer has no public name."""
     base: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
     return base
 
 
 def misused(error: typer.BadParameter) -> str:
-    """The error as a sentence, and where help is."""
+    """Returns the error as a sentence, followed by the command that shows help."""
     sentence = error.format_message()
     path = error.ctx.command_path if error.ctx else "quire"
     return f"{sentence}{'' if sentence.endswith(('.', '?')) else '.'} `{path} --help` shows how it is used."

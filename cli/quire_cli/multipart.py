@@ -1,4 +1,4 @@
-"""The body of an upload, as browsers write it (RFC 7578, WHATWG), read from disk while it is sent."""
+"""Multipart body of an upload, written as browsers do (RFC 7578, WHATWG) and read from disk while it is sent."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ CHUNK = 512 * 1024
 
 
 class Body:
-    """Streams `files`; memory is one chunk. `sent` is told how many bytes of files have been handed over, in all."""
+    """Streams `files` with one chunk in memory. After each chunk, calls `sent` with the bytes of files sent so far."""
 
     def __init__(self, files: Sequence[Chosen], boundary: str, sent: Callable[[int], None]) -> None:
         self._files = files
@@ -47,12 +47,12 @@ class Body:
 
 
 def escaped(name: str) -> bytes:
-    """The name's bytes as they are on disk, with what would end the quoted text written as browsers do."""
+    """Returns the name's bytes as they are on disk, with quotes and line ends escaped as browsers do."""
     return os.fsencode(name).replace(b'"', b"%22").replace(b"\r", b"%0D").replace(b"\n", b"%0A")
 
 
 async def _content(file: Chosen) -> AsyncIterator[bytes]:
-    """Exactly `file.size` bytes; raises CliError when the file is not the one that was chosen any more."""
+    """Yields exactly `file.size` bytes. Raises CliError when the file has changed since it was chosen."""
     try:
         opened = await asyncio.to_thread(open, file.path, "rb")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share, and how a command runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a lin
 
 
 def collection_name(name: str | None) -> str | None:
-    """Raises typer.BadParameter for what can be no collection."""
+    """Returns the name. Raises typer.BadParameter when it cannot be the name of a collection."""
     if name is not None and not COLLECTION.fullmatch(name):
         raise typer.BadParameter(f"{name!r} is no collection: it takes 1 to 128 of A-Z a-z 0-9 . _ -")
     return name
@@ -54,19 +54,19 @@ BatchId = Annotated[
 
 
 def known_statuses(status: list[str] | None) -> str | None:
-    """As the API takes them. Raises CliError."""
+    """Returns the statuses as the API takes them, joined by commas. Raises CliError for an unknown one."""
     if unknown := [each for each in status or () if each not in STATUSES]:
         raise CliError(f"{unknown[0]!r} is no status. Take one of: {', '.join(STATUSES)}")
     return ",".join(status) if status else None
 
 
 def here(url: str | None) -> Target:
-    """Where the command shall go; raises CliError."""
+    """Returns the Quire that the command talks to. Raises CliError for a wrong address or token."""
     return target(url, os.environ)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs it to its end; of several failures at the same time, raises the first that has a sentence for the user."""
+    """Runs a command's coroutine and returns its result. Of several errors at the same time, raises the first CliError."""
     try:
         return asyncio.run(work())
     except BaseExceptionGroup as group:

@@ -1,4 +1,4 @@
-"""Which batches of a collection are those of this upload, as far as it can be known."""
+"""Finds which batches of a collection belong to this upload, as far as that can be known."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from quire_schemas.text import scrub, shorten_filename
 
 
 class OwnBatches:
-    """Those that an answer of ingest has named, in order; while it uploads, also those that may turn out to be named."""
+    """Batches of this upload: those that an answer of ingest has named, in order.
+
+    While the upload runs, it also keeps the messages of other batches, because a later answer may name them.
+    """
 
     def __init__(self, files: Sequence[Chosen], tracker: Tracker) -> None:
         self.uploading = True
         self._tracker = tracker
         self._ids: dict[str, None] = {}
         self._unclaimed: dict[str, list[AnyFeedMessage]] = {}
-        self._mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in files)  # as batches name them
+        self._mine = Counter((shorten_filename(scrub(file.name)), file.size) for file in files)  # as named in batches
 
     def take(self, message: AnyFeedMessage) -> bool:
-        """Whether the message is about one of them; while it uploads, others are kept until it is known."""
+        """Returns whether the message is about a batch of this upload. While uploading, messages of other batches are kept."""
         if message.batch_id in self._ids:
             return True
         if self.uploading:
@@ -30,31 +33,31 @@ class OwnBatches:
         return False
 
     def claim(self, batch_id: str) -> list[AnyFeedMessage]:
-        """From now on it is one of them. Gives what was heard of it before."""
+        """Adds the batch to those of this upload; returns the messages that were kept for it."""
         if batch_id in self._ids:
             return []
         self._ids[batch_id] = None
         return self._unclaimed.pop(batch_id, [])
 
     def uploaded(self) -> None:
-        """All are named."""
+        """Notes that the upload is over: ingest has named all of its batches. Drops the messages kept for others."""
         self.uploading = False
         self._unclaimed.clear()
 
     @property
     def named(self) -> list[str]:
-        """The ids of those that an answer has named."""
+        """Ids of the batches that an answer of ingest has named."""
         return list(self._ids)
 
     @property
     def sure(self) -> list[Batch]:
-        """Those of which anything was heard."""
+        """The named batches that the tracker knows."""
         known = self._tracker.batches
         return [known[batch_id] for batch_id in self._ids if batch_id in known]
 
     @property
     def probable(self) -> list[Batch]:
-        """With them, those that appeared while it uploads and hold nothing but files of it."""
+        """The sure batches and, while uploading, the candidates: new batches that hold only files like those of this upload."""
         return [*self.sure, *(self.candidates() if self.uploading else ())]
 
     def candidates(self) -> Iterator[Batch]:
@@ -64,7 +67,7 @@ class OwnBatches:
                 yield batch
 
     def silent(self) -> list[str]:
-        """Those whose beginning was not heard."""
+        """Returns the ids of the named batches whose creation the feed did not report."""
         return [batch_id for batch_id in self._ids if batch_id not in self._tracker.created]
 
     def ended(self) -> bool:

@@ -1,4 +1,4 @@
-"""How a submission ended, and how that is told: to people, and to programs."""
+"""The result of a submission, and its forms for people and for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quire_schemas.views import Accepted, RejectedFile
 
 
 class Result(Struct, frozen=True):
-    """How it all ended; `seconds` from the first byte sent."""
+    """How a submission ended; `seconds` counts from the first byte sent."""
 
     gathered: Gathered
     rejected: list[RejectedFile]
@@ -23,7 +23,7 @@ class Result(Struct, frozen=True):
     accepted: int
     waited: bool
     stopped: bool
-    """The upload was broken off by the user."""
+    """Whether the user stopped the upload."""
     seconds: float
 
     def count(self, standing: Standing) -> int:

@@ -1,4 +1,4 @@
-"""Commands that the services themselves carry out: `check-config`, `rebuild`, `events`, `sweep`."""
+"""Commands that the services' own programs carry out: `check-config`, `rebuild`, `events`, `sweep`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from quire_cli.target import DATA, read_stack
 
 SERVICES = ("ingest", "processor", "notifier")
 OWN = ("QUIRE_URL", "QUIRE_TOKEN", "QUIRE_NOTIFIER_URL", "QUIRE_INGEST_URL", "QUIRE_CACHE_DIR")
-"""What this command itself reads."""
+"""Environment variables that the `quire` command itself reads."""
 
 Data = Annotated[Path, typer.Option(help="Data directory of the `quire up` that is meant, where the environment names none.")]
 
@@ -54,7 +54,7 @@ def check_config(
 
 
 def tell_unknown(known: str) -> None:
-    """Names in this environment that look like settings of ours and are not among the `known`."""
+    """Warns of environment variables that begin with QUIRE_ and are neither in the text `known` nor read by this command."""
     names = {*re.findall(r"QUIRE_[A-Z0-9_]+", known), *OWN}
     for name in sorted(os.environ):
         plain = name.removesuffix("_FILE")
@@ -119,7 +119,7 @@ def is_installed(service: str) -> bool:
 
 
 def check(service: str, *further: str) -> tuple[int, str]:
-    """Exit code and output of the service's own check-config, shown as one line where JSON is wanted."""
+    """Prints the output of the service's own check-config, as one line if it is JSON; returns its exit code and output."""
     command = [sys.executable, "-m", f"quire_{service}", "check-config", *further]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own program
     if "--json" in further and done.stdout:
@@ -134,7 +134,10 @@ def check(service: str, *further: str) -> tuple[int, str]:
 
 
 def delegate(data: Path, service: str, *arguments: str) -> int:
-    """Runs a command of the service with this environment, completed by the stack that runs on `data`."""
+    """Runs a command of the service and returns its exit code. The stack that runs on `data` completes the environment.
+
+    Raises CliError when the service is not installed, or when neither a stack nor the environment names Kafka.
+    """
     if not is_installed(service):
         raise CliError(f"This needs the {service}, which is not installed here: pip install quire-{service}.")
     stack = read_stack(data)

@@ -70,7 +70,7 @@ async def submitted(target: Target, gathered: Gathered, order: Order, *, wait: b
     shown = view(as_json=as_json)
     try:
         async with connect(target) as api:
-            await api.config()  # nobody there: said before anything else is tried
+            await api.config()  # fails before anything is sent when no notifier answers
             with presses() as pressed:
                 return await Delivery(api, gathered, order, shown, wait=wait).run(pressed)
     finally:

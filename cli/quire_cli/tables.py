@@ -1,4 +1,4 @@
-"""Batches as rows of a terminal."""
+"""Tables of batches, files and uploads for a terminal."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from quire_client import Batch
 from quire_schemas.views import BatchView, FilePosition, RequestView
 
 QUIET_S = 30.0
-"""Without a sign of life for so long, one has to be told: heartbeats come every 15 s."""
+"""Seconds without a sign of life after which the table says so: heartbeats come every 15 s."""
 
 
 def live(batches: Iterable[Batch], now: datetime) -> Table:
-    """A bar for each batch, and what is being worked on right now."""
+    """Returns a row for each batch: a progress bar, and what is being worked on right now."""
     table = Table.grid(padding=(0, 1), expand=True)
     for _ in range(4):
         table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, ratio=1)  # what is left of the line, and cut off there
+    table.add_column(no_wrap=True, ratio=1)  # takes the rest of the line; longer text is cut off
     for batch in batches:
         bar = ProgressBar(total=max(1, batch.total), completed=batch.settled, width=20)
         status = coloured(batch.status.replace("_", " "), words.COLOURS[batch.status])
@@ -36,7 +36,7 @@ def live(batches: Iterable[Batch], now: datetime) -> Table:
 
 
 def doing(batch: Batch, now: datetime) -> Text:
-    """Troubles first: what does not fit on the line is cut off."""
+    """Returns what a batch does now. Problems come first, because the line is cut off at its end."""
     parts: list[Text] = []
     if failed := batch.count("failed"):
         parts.append(coloured(f"{failed} failed", "red"))
@@ -53,7 +53,7 @@ def doing(batch: Batch, now: datetime) -> Text:
 
 
 def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
-    """As in: extracting report.pdf, page 4 of 80, and 3 more."""
+    """Returns which files are being worked on: "extracting report.pdf, page 4 of 80, and 3 more"."""
     first = next((each for each in in_flight if each.stage == "extracting"), in_flight[0])
     file = batch.files.get(first.file_id)
     name = first.filename or (file.filename if file else first.file_id)
@@ -63,7 +63,7 @@ def now_at(batch: Batch, in_flight: list[FilePosition]) -> str:
 
 
 def listing(batches: Iterable[BatchView], now: datetime, *, stuck: bool = False) -> Table:
-    """`stuck`: who has them is what matters, and not how long they took."""
+    """Returns a table of batches. With `stuck`, its last column is the worker instead of the time that the batch took."""
     table = _plain_table("batch", "collection", "status", "files", "done", "failed", "age", "seen", "worker" if stuck else "took")
     _shorten(table, 1, 71)
     for batch in batches:
@@ -82,7 +82,7 @@ def listing(batches: Iterable[BatchView], now: datetime, *, stuck: bool = False)
 
 
 def contents(batch: BatchView) -> Iterable[Table | Text | Padding]:
-    """The files, a line each; below, what is to be said of some, at the length that it has."""
+    """Returns a table of the batch's files, then the errors and notices of single files at full length."""
     table = _plain_table("file", "name", "size", "status", "pages", "took")
     _shorten(table, 1, 50)
     for file in batch.files or ():
@@ -124,12 +124,12 @@ def _took(started: datetime | None, ended: datetime | None) -> str:
 
 
 def _id(whole: str) -> str:
-    """Eight letters are enough for people, and for every command; a program gets all of it."""
+    """Returns the id's first eight letters on a terminal, enough for every command; the whole id elsewhere."""
     return words.short(whole) if sys.stdout.isatty() else whole
 
 
 def _shorten(table: Table, column: int, others: int) -> None:
-    """On a terminal the column takes what the others, which may need so many letters, leave of a line."""
+    """Limits a column, on a terminal, to the width that the other columns leave; they need up to `others` letters."""
     if sys.stdout.isatty():
         meant = table.columns[column]
         meant.no_wrap, meant.overflow = True, "ellipsis"

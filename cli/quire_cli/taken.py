@@ -1,4 +1,4 @@
-"""`quire get`, `quire text`, `quire search`: results taken out."""
+"""`quire get`, `quire text`, `quire search`: export and search of results."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from quire_schemas.views import FileView, Match
 
 FORMATS = ("zip", "jsonl", "csv")
 FILES_AT_ONCE = 150
-"""Ids in one address: what stands in front of Quire may take no more than 8 KB of it."""
+"""Number of ids in one URL: a proxy in front of Quire may take no URL of more than 8 KB."""
 AGAIN = 5
-"""How often a transfer that broke off is gone on with, or begun again."""
+"""How often a transfer that broke off is resumed or begun again."""
 HIT = "bold"
 
 
 class _Line(Struct):
-    """What is read of a line that came whole."""
+    """The field that is read of a complete line of an export."""
 
     cursor: str
 
@@ -75,7 +75,7 @@ def get(
 
 
 def together(found: Sequence[Meant]) -> list[Meant]:
-    """Files that are named one after the other are one export, or several where they are many."""
+    """Joins files that are named one after the other into exports of at most FILES_AT_ONCE files."""
     joined: list[Meant] = []
     for kind, group in groupby(found, lambda each: each.kind):
         some = list(group)
@@ -146,7 +146,7 @@ def show(file: FileView) -> None:
 
 
 def snippet(match: Match) -> Text:
-    """With its hits marked; nothing in it can steer a terminal."""
+    """Returns the match's snippet with its hits marked, without characters that could steer a terminal."""
     parts, at = Text(), 0
     for start, end in match.hits:
         parts += Text(printable(match.snippet[at:start])) + Text(printable(match.snippet[start:end]), style=HIT)
@@ -155,7 +155,10 @@ def snippet(match: Match) -> Text:
 
 
 async def the_file(api: Api, given: str, collection: str | None) -> FileView:
-    """By its id, else the newest of that name. Raises CliError."""
+    """Returns the file with the id `given`, else the newest of that name or whose id begins so.
+
+    Raises CliError when there is no such file.
+    """
     try:
         return await api.file(str(UUID(given)))
     except ValueError:
@@ -170,7 +173,10 @@ async def the_file(api: Api, given: str, collection: str | None) -> FileView:
 
 
 async def taken(api: Api, found: Meant, kind: str, into: str | None) -> None:
-    """Writes one export to where it is wanted."""
+    """Writes one export to `into`: standard output for "-", a file by its suffix, or else a directory.
+
+    A report goes into a file in that directory; None writes a file into the current directory.
+    """
     params = {f"{found.kind}_id": found.id, "kind": kind}
     if into == "-":
         await lines(api, params | {"format": "zip" if kind == "original" else "jsonl"}, sys.stdout.buffer)
@@ -193,19 +199,22 @@ async def taken(api: Api, found: Meant, kind: str, into: str | None) -> None:
 
 
 def unpacked(archive: Path, into: Path) -> int:
-    """How many files; zipfile lets none of them leave the directory."""
+    """Unpacks the archive; returns the number of files. zipfile lets no file leave the directory."""
     with ZipFile(archive) as opened:
         opened.extractall(into)
         return len(opened.namelist())
 
 
 def safe(name: str) -> str:
-    """As the name of a file."""
+    """Returns the name with characters replaced that a filename cannot hold."""
     return "".join("_" if char in '/\\:*?"<>|' else char for char in printable(name)).strip(". ") or "quire"
 
 
 async def whole(api: Api, params: dict[str, str], path: Path) -> None:
-    """The file is there when all of it has come; until then it is a .part beside it. Raises CliError."""
+    """Downloads an export to `path`. Until it is complete, it is in a .part file in the same directory.
+
+    Raises CliError when the export does not come whole or the file cannot be written.
+    """
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -218,7 +227,9 @@ async def whole(api: Api, params: dict[str, str], path: Path) -> None:
 
 
 async def lines(api: Api, params: dict[str, str], file: BinaryIO) -> None:
-    """Writes an export; what broke off is gone on with after its last whole line, or begun again. Raises CliError."""
+    """Downloads an export into `file`. A transfer that breaks off is resumed after its last complete line if the format is
+    JSON lines, and begun again otherwise. Raises CliError when Quire refuses or no attempt is left.
+    """
     for attempt in range(AGAIN + 1):
         begun = file.tell() if file.seekable() else 0
         rest = b""
@@ -243,7 +254,10 @@ async def lines(api: Api, params: dict[str, str], file: BinaryIO) -> None:
 
 
 def _written(file: BinaryIO, data: bytes, params: dict[str, str]) -> bytes:
-    """Of lines only whole ones are written, and the last one says where to go on; what is not written yet."""
+    """Writes data to `file`; returns the bytes that are not written yet.
+
+    Of JSON lines only complete ones are written, and the cursor in `params` is set to that of the last one.
+    """
     if params["format"] != "jsonl":
         file.write(data)
         return b""

@@ -1,4 +1,4 @@
-"""Where Quire is: from the command line, the environment, or the stack that `quire up` runs in this directory."""
+"""Finds Quire's addresses: in the command line, the environment, or the stack that `quire up` runs in this directory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from quire_schemas.tokens import UnfitToken, token_of
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 DATA = Path(".quire")
-"""Where `quire up` keeps its data, unless it is told otherwise."""
+"""Directory in which `quire up` keeps its data by default."""
 
 
 class S3Place(Struct, frozen=True):
@@ -23,7 +23,7 @@ class S3Place(Struct, frozen=True):
 
 
 class StackFile(Struct, frozen=True):
-    """What `quire up` writes when it is ready (docs/design.md, "Contracts")."""
+    """Content of stack.json, which `quire up` writes when it is ready (docs/design.md, "Contracts")."""
 
     ingest_url: str
     notifier_url: str
@@ -34,7 +34,7 @@ class StackFile(Struct, frozen=True):
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the services' own commands."""
+        """Environment variables for the services' own commands."""
         return {
             "QUIRE_NOTIFIER_URL": self.notifier_url,
             "QUIRE_KAFKA_BOOTSTRAP": self.kafka,
@@ -47,7 +47,7 @@ class StackFile(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """`ingest` is None where the notifier's /api/config says it."""
+    """Addresses and token of a Quire; `ingest` is None when its address is to be read from the notifier's /api/config."""
 
     notifier: str
     ingest: str | None
@@ -55,8 +55,10 @@ class Target(Struct, frozen=True):
 
 
 def target(url: str | None, environ: Mapping[str, str], data: Path = DATA) -> Target:
-    """`url` goes before QUIRE_URL, then QUIRE_NOTIFIER_URL, then the stack of `data`, then port 8000 of this machine.
-    Raises CliError.
+    """Returns the Quire that a command talks to.
+
+    The notifier's address is the first that is given of: `url`, QUIRE_URL, QUIRE_NOTIFIER_URL, the stack of `data`, port
+    8000 of this machine. Raises CliError for an address or a token that cannot be one.
     """
     named = url or environ.get("QUIRE_URL") or environ.get("QUIRE_NOTIFIER_URL")
     ingest = environ.get("QUIRE_INGEST_URL")
@@ -70,7 +72,7 @@ def target(url: str | None, environ: Mapping[str, str], data: Path = DATA) -> Ta
 
 
 def read_stack(data: Path) -> StackFile | None:
-    """The stack that runs on this data directory; None where none does."""
+    """Returns the stack that runs on this data directory; None where none does."""
     try:
         return msgspec.json.decode((data / "stack.json").read_bytes(), type=StackFile)
     except (OSError, msgspec.DecodeError):
@@ -78,12 +80,12 @@ def read_stack(data: Path) -> StackFile | None:
 
 
 def clean(url: str) -> str:
-    """The URL with a scheme and without a slash at the end; raises CliError where it can be none."""
+    """Returns the URL with a scheme and without a slash at the end. Raises CliError when it cannot be a URL of Quire."""
     whole = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(whole)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a port that is none
+    except ValueError:  # the port is not a number, or too large
         good = False
     if not good:
         raise CliError(f"{url!r} is no address. Give one like {DEFAULT_URL}")

@@ -1,4 +1,4 @@
-"""`quire token`: a token for a Quire whose secret is at hand."""
+"""`quire token`: makes a token for a Quire whose shared secret is known here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def token(
 
 
 def secret(data: Path) -> str:
-    """That of the environment, else of the stack; raises CliError."""
+    """Returns the shared secret of the environment, else of the running stack. Raises CliError when there is neither."""
     if text := os.environ.get("QUIRE_AUTH_SECRET"):
         return text
     if file := os.environ.get("QUIRE_AUTH_SECRET_FILE"):

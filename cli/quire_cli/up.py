@@ -1,4 +1,4 @@
-"""`quire up`: everything on this machine, until Ctrl-C."""
+"""`quire up`: runs the whole of Quire on this machine, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def up(
 
 
 async def serve(options: Options, samples: Path | None) -> None:
-    """Returns when SIGINT, SIGTERM or SIGHUP asked for the end and everything is stopped; raises LocalError."""
+    """Runs the stack until SIGINT, SIGTERM or SIGHUP; returns when all is stopped. Raises LocalError when a part fails."""
     stop_on_signals()
     console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -74,7 +74,7 @@ async def serve(options: Options, samples: Path | None) -> None:
 
 
 def stop_on_signals() -> None:
-    """The first signal ends this task in order; a second one ends the process at once, and with it every part."""
+    """Makes the first signal cancel this task, which stops all parts in order. A second one ends the process and all parts."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
@@ -95,7 +95,7 @@ def welcome(running: Running) -> str:
 
 
 async def submit_once(running: Running, samples: Path) -> None:
-    """Shows `quire submit` at work, unless this data directory has seen it before. One corrupt sample makes it end with 1."""
+    """Runs `quire submit` on the samples, once for each data directory. Its exit code 1 counts as done: a sample is corrupt."""
     done = running.stack.data.path / "samples-submitted"
     if done.exists():
         return
@@ -112,7 +112,7 @@ async def submit_once(running: Running, samples: Path) -> None:
 
 
 class Download(AbstractContextManager[Progress]):
-    """Shows the first download: a bar on a terminal, a line for each tenth elsewhere. Silent when nothing is fetched."""
+    """Shows the progress of the first download: a bar on a terminal, a line for each tenth elsewhere; nothing without one."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""Files to ingest, in requests that are sent again with the same key until they are answered."""
+"""Uploads files to ingest, in requests that are sent again with the same key until they are answered."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from quire_cli.multipart import Body
 from quire_schemas.views import Accepted, Config
 
 MAX_FILES, MAX_BYTES = 1_000, 2 * 1024**3
-"""Of one request. What is sent again after an outage is at most so much, and an upload may be larger than ingest's limits."""
+"""Limits of one request. An upload of many requests may exceed ingest's limits, and an outage costs at most one of them."""
 HEAD_BYTES = 1024
-"""Of a part of the body, beside the file itself."""
+"""Number of bytes counted for each part of the body, in addition to its file."""
 ANSWER_WITHIN_S = 600.0
 
 
 class Watching(Protocol):
-    """Who wants to know how an upload goes."""
+    """Receives the progress of an upload."""
 
     def sending(self, sent: int) -> None:
-        """So many bytes of files have been handed over, of the whole upload."""
+        """Tells how many bytes of files have been sent, of the whole upload."""
 
     def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:
-        """These were taken, except for what the answer rejects."""
+        """Tells that ingest answered: it accepted `files`, except for those that the answer rejects."""
 
     def again(self, reason: str, pause: float) -> None:
-        """A request is sent again in so many seconds."""
+        """Tells that a request failed for `reason` and is sent again in `pause` seconds."""
 
 
 class Order(Struct, frozen=True):
-    """What the user wants done with the files."""
+    """Options of the user for an upload."""
 
     collection: str
     policy: str
@@ -46,7 +46,10 @@ class Order(Struct, frozen=True):
 
 
 async def upload(api: Api, files: Sequence[Chosen], order: Order, watching: Watching) -> None:
-    """Returns when every request is answered. Raises CliError: then those before it are accepted."""
+    """Sends the files; returns when every request is answered.
+
+    Raises CliError when a request fails; the requests before it are accepted all the same.
+    """
     url = f"{await api.ingest_url()}/api/documents/process"
     before = 0
     for number, part in enumerate(parts(files, await api.config())):
@@ -58,7 +61,7 @@ async def upload(api: Api, files: Sequence[Chosen], order: Order, watching: Watc
 
 
 def parts(files: Sequence[Chosen], config: Config) -> Iterator[list[Chosen]]:
-    """The files in order, in requests within the limits; whole batches where the size allows it."""
+    """Splits the files, in order, into requests within the limits; into whole batches where the size allows it."""
     most = min(MAX_FILES, config.limits.max_files)
     most = most // config.batch_size * config.batch_size or most
     room = min(MAX_BYTES, config.limits.max_request_bytes)
@@ -80,7 +83,7 @@ def new_key() -> str:
 
 
 class _Part(NamedTuple):
-    """One request of several; `before`: bytes that those before it have sent."""
+    """One request of an upload; `before` is the number of bytes that earlier requests have sent."""
 
     files: Sequence[Chosen]
     key: str
@@ -110,7 +113,7 @@ async def _request(api: Api, url: str, part: _Part, order: Order, watching: Watc
 
 
 def accepted(response: httpx.Response) -> Accepted:
-    """A 422 that rejects every file is an answer like a 202; raises Answered for all others."""
+    """Returns the body of a 202, or of a 422 that rejects every file. Raises Answered for all other errors."""
     if response.status_code == 422 and refusal(response).code == "all_rejected":
         return read(httpx.Response(202, content=response.content, request=response.request), Accepted)
     return read(response, Accepted)

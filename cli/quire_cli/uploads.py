@@ -87,7 +87,10 @@ def open_page(
 
 
 async def ended(api: Api, found: Meant, until: float | None) -> RequestView | BatchView:
-    """Raises CliError when it has not ended at that time of the monotonic clock."""
+    """Polls the upload or batch until it has ended; returns its view.
+
+    Raises CliError when it has not ended at `until`, a time of the monotonic clock; None waits for ever.
+    """
     pause = FIRST_PAUSE_S
     while True:
         view = await (api.request(found.id) if found.kind == "request" else api.batch(found.id))
@@ -106,7 +109,7 @@ def outcome(view: RequestView | BatchView) -> int:
 
 
 def line_of(view: RequestView | BatchView) -> str:
-    """As in: 3f2a91bc March: completed, 600 of 600 processed, in 1:12 min."""
+    """Returns an upload or batch as a line: "3f2a91bc March: completed, 600 of 600 processed, in 1:12 min"."""
     if isinstance(view, BatchView):
         name, counts = words.short(view.batch_id), (view.processed, view.failed, view.cancelled, view.total)
     else:

@@ -1,4 +1,4 @@
-"""A submission shown as plain lines, or as JSON lines."""
+"""Shows a submission as plain lines, or as JSON lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TELL_ABOUT_LOSS_AFTER_S = 2.0
 
 
 class PlainView:
-    """A line for each thing that happens: results on standard output, troubles on standard error."""
+    """Prints a line for each event: results on standard output, problems on standard error."""
 
     asks = False
 
@@ -74,7 +74,7 @@ class PlainView:
 
 
 class JsonView:
-    """The answers of ingest and the feed's messages as they are, and a RESULT."""
+    """Prints JSON lines: the answers of ingest, the feed's messages as they are, and at the end a RESULT."""
 
     asks = False
 
@@ -82,13 +82,13 @@ class JsonView:
         gathered = delivery.gathered
         json_line({"type": "SUBMITTING", "files": len(gathered.files), "bytes": gathered.size, "key": delivery.order.key})
 
-    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- a View
+    def sent(self, files: Sequence[Chosen], answer: Accepted) -> None:  # noqa: ARG002 -- signature of View
         json_line({"type": "SUBMITTED", **{name: getattr(answer, name) for name in answer.__struct_fields__}})
 
     def again(self, reason: str, pause: float) -> None:
         json_line({"type": "SENDING_AGAIN", "reason": reason, "in_seconds": round(pause, 1)})
 
-    def message(self, message: AnyFeedMessage, batch: Batch) -> None:  # noqa: ARG002 -- a View
+    def message(self, message: AnyFeedMessage, batch: Batch) -> None:  # noqa: ARG002 -- signature of View
         json_line(message)
 
     def standing(self, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""`quire watch`: a collection's batches as they move."""
+"""`quire watch`: shows a collection's batches live."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def watched(
     target: Target, collection: str, shown: Shown, *, after: int | None, epoch: str | None, patience: float | None
 ) -> None:
     async with connect(target) as api:
-        await api.config()  # nobody there: said at once
+        await api.config()  # fails at once when no notifier answers
         shown.following = Following(api, collection, shown, patience, everything=shown.everything)
         with presses() as pressed:
             await shown.prepare(api, collection)
@@ -72,11 +72,11 @@ async def attended(shown: Shown, after: int | None, epoch: str | None) -> None:
 
 
 class Shown:
-    """What is shown of a collection; by itself nothing."""
+    """Base class of the outputs of `quire watch`; it shows nothing itself."""
 
     following: Following
     everything = True
-    """All active batches, however many."""
+    """Whether all active batches are fetched, however many, or only the snapshot that the feed sends."""
 
     async def prepare(self, api: Api, collection: str) -> None:
         pass
@@ -101,7 +101,7 @@ class Shown:
 
 
 class JsonLines(Shown):
-    """Every message of the feed, the snapshots too as they come."""
+    """Prints every message of the feed, snapshots too, as a line of JSON."""
 
     everything = False
 
@@ -110,7 +110,7 @@ class JsonLines(Shown):
 
 
 class Lines(Shown):
-    """A line for each thing that happens."""
+    """Prints a line of text for each event."""
 
     def __init__(self) -> None:
         self._plain = PlainView()
@@ -144,7 +144,7 @@ class Lines(Shown):
 
 
 class LiveTable(Shown):
-    """All active batches, and those that ended last."""
+    """Shows all active batches and the batches that ended last as a table that is drawn anew."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False)
@@ -157,10 +157,10 @@ class LiveTable(Shown):
         self.following.tracker.put(await api.batches(limit=ENDED_ROWS, collection_id=collection))
         self._live.start()
 
-    def heard(self, item: Item) -> None:  # noqa: ARG002 -- as Shown has it
+    def heard(self, item: Item) -> None:  # noqa: ARG002 -- signature of Shown
         self._lost_since = None
 
-    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- as Shown has it
+    def lost(self, reason: str, pause: float) -> None:  # noqa: ARG002 -- signature of Shown
         self._lost_since, self._reason = self._lost_since or time.monotonic(), reason
 
     def fell_back(self, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""How sizes, times and outcomes are written for people."""
+"""Writes sizes, times and outcomes as text for people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLOURS = {
 
 
 def size(count: float) -> str:
-    """Bytes, in powers of 1000: "3.4 MB"."""
+    """Returns a number of bytes as text, in powers of 1000: "3.4 MB"."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
 
 
 def age(then: datetime | None, now: datetime | None = None) -> str:
-    """How long ago: "4 s", "3 min", "2 h", "5 d"."""
+    """Returns how long ago `then` was: "4 s", "3 min", "2 h", "5 d"."""
     if then is None:
         return "-"
     seconds = max(0.0, ((now or datetime.now(UTC)) - then).total_seconds())
@@ -51,7 +51,7 @@ def age(then: datetime | None, now: datetime | None = None) -> str:
 
 
 def status(name: str) -> str:
-    """Of a batch or an upload, in few letters."""
+    """Returns the status of a batch or an upload in few letters."""
     return name.replace("completed_with_errors", "with errors")
 
 
@@ -60,12 +60,12 @@ def files(count: int) -> str:
 
 
 def batches(count: int, kind: str = "") -> str:
-    """As in: 3 active batches."""
+    """Returns a count of batches: "3 active batches", where `kind` is "active"."""
     return f"{count:,} {kind}{' ' if kind else ''}{'batch' if count == 1 else 'batches'}"
 
 
 def several(ids: Collection[str]) -> str:
-    """Ids of batches, as many of them as one reads."""
+    """Returns the short ids of at most NAMED_AT_MOST batches, and how many more there are."""
     more = f" and {len(ids) - NAMED_AT_MOST:,} more" if len(ids) > NAMED_AT_MOST else ""
     return " ".join(map(short, sorted(ids)[:NAMED_AT_MOST])) + more
 
@@ -75,7 +75,7 @@ def short(batch_id: str) -> str:
 
 
 def outcome(file: File) -> str:
-    """What is said behind the name of a settled file."""
+    """Returns the text that follows the name of a settled file: its pages and notices, or why it failed."""
     if file.standing == "processed":
         pages = "" if file.pages is None else "1 page" if file.pages == 1 else f"{file.pages:,} pages"
         return ", ".join(part for part in (pages, noticed(file.notices)) if part)
@@ -85,20 +85,20 @@ def outcome(file: File) -> str:
 
 
 def noticed(notices: Iterable[Notice]) -> str:
-    """As in: attachments (prices.xlsx): 1 file is attached, and its text is not read. Save what is attached …"""
+    """Returns notices as text: "attachments (prices.xlsx): 1 file is attached, and its text is not read. …"."""
     names = ((notice, f" ({', '.join(notice.names)})" if notice.names else "") for notice in notices)
     return scrub(" ".join(f"{notice.code}{names}: {notice.message}" for notice, names in names))
 
 
 def counts(batch: Batch) -> str:
-    """As in: 24 processed, 1 failed; nothing that is nought, except where nothing was processed."""
+    """Returns a batch's counts: "24 processed, 1 failed". Counts of zero are left out, except that of processed files."""
     parts = [f"{batch.count('processed')} processed"]
     parts += [f"{number} {standing}" for standing in ("failed", "cancelled") if (number := batch.count(standing))]
     return ", ".join(parts)
 
 
 def end_of(batch: Batch) -> str:
-    """A line for a batch that has ended."""
+    """Returns the line for a batch that has ended: its status, its counts, and its error or reason."""
     code = f" ({batch.code}: {scrub(batch.message or '')})" if batch.code else ""
     reason = f" ({scrub(batch.message)})" if batch.message and not batch.code else ""
     return f"batch {batch.batch_id} {batch.status}: {counts(batch)}{code}{reason}"

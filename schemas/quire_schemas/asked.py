@@ -1,4 +1,4 @@
-"""What is asked of ingest over HTTP (docs/design.md, "Contracts"). A body that is not there is an empty object."""
+"""Bodies of requests to ingest over HTTP (docs/design.md, "Contracts"). A missing body counts as an empty object."""
 
 from typing import Annotated
 
@@ -7,24 +7,28 @@ from msgspec import Meta, Struct
 from quire_schemas.events import MAX_BATCH_SIZE, FileCode
 
 MAX_KEY_BYTES = 255
-"""Of an Idempotency-Key."""
+"""Number of bytes that an Idempotency-Key takes at most."""
 
 
 class Cancel(Struct, frozen=True, kw_only=True):
-    """The body of a cancel."""
+    """The body of a cancel of a batch or an upload."""
 
     reason: str | None = None
 
 
 class Retry(Struct, frozen=True, kw_only=True):
-    """The body of a retry: all failed and cancelled files, unless some are named. `force`: although the batch has not ended."""
+    """The body of a retry of a batch. All its failed and cancelled files are retried, unless `file_ids` names some. `force`
+    retries a batch that has not ended, too.
+    """
 
     file_ids: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_BATCH_SIZE)] | None = None
     force: bool = False
 
 
 class RetryFiles(Struct, frozen=True, kw_only=True):
-    """The body of a retry of an upload: all failed and cancelled files, unless some are named, or the codes of their failures."""
+    """The body of a retry of an upload. All its failed and cancelled files are retried, unless `file_ids` names some, or
+    `codes` names the error codes of some.
+    """
 
     file_ids: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
     codes: Annotated[tuple[FileCode, ...], Meta(min_length=1)] | None = None

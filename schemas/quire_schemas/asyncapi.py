@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: the topic and the WebSocket, for integrators and their generators."""
+"""Makes the AsyncAPI 3.0 document of the topic and the WebSocket, for integrators and their generators."""
 
 from importlib.metadata import version
 from typing import Any

@@ -1,8 +1,8 @@
 """The meaning of the log: `evolve` folds one event into the state of its batch (docs/design.md, "The fold").
 
-The order of the log is the only lock. Processor, notifier and every other reader use this function and nothing else to
-know where a batch stands, so all of them agree at each offset. An event that is not accepted returns the very same
-object: it is history without effect.
+The order of the log is the only lock. Processor, notifier and every other reader use only this function to find the state
+of a batch, so all of them agree at each offset. For an event that is not accepted, the function returns the same object:
+such an event has no effect.
 """
 
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ from quire_schemas.states import BatchState, FileState, again, carried, describe
 
 
 def evolve(state: BatchState | None, event: Event, offset: int) -> BatchState | None:  # noqa: C901, PLR0912 - a line for each event
-    """The state after the event at `offset`; the same object where the event is not accepted."""
+    """Returns the state after the event at `offset`; the same object if the event is not accepted."""
     if state is None:
         return _opened(event, offset)
     if offset <= state.offset:
         return state
-    match event.data:  # the frequent ones first: each that does not match takes its time
+    match event.data:  # the most frequent events first: each case that does not match takes time
         case FileProcessed() as data:
             changes = _file_processed(state, data, event.time)
         case BatchProgressed() as data:
@@ -63,7 +63,7 @@ Changes = dict[str, Any] | None
 
 
 def _opened(event: Event, offset: int) -> BatchState | None:
-    """What an unknown batch becomes; of those that do not describe it, nothing."""
+    """Returns the state of a batch that is not known yet; None for an event that does not describe the batch."""
     match event.data:
         case BatchCreated() as data:
             return _created(event, data, offset)
@@ -73,9 +73,9 @@ def _opened(event: Event, offset: int) -> BatchState | None:
 
 
 def requeued(state: BatchState, file_ids: Iterable[str] | None) -> tuple[str, ...]:
-    """The settled files that a retry naming `file_ids` (None: every one) queues again.
+    """Returns the ids of the settled files that a retry of `file_ids` (None: of all files) queues again.
 
-    A processed file never is, but under `all_or_nothing` all are.
+    These are failed and cancelled files only, except under `all_or_nothing`: there it is every settled file.
     """
     if state.policy == "all_or_nothing":
         return tuple(file.file_id for file in state.files.values() if file.settled)
@@ -118,7 +118,9 @@ def _retried(state: BatchState | None, event: Event, data: BatchRetryRequested, 
 
 
 def _describes(data: BatchRetryRequested, state: BatchState) -> bool:
-    """Whether the sender of the retry knew the batch as it stands; None: it may have been left out of a large record."""
+    """Returns whether the sender of the retry knew the present state of the batch. A field that is None counts as equal: it may
+    have been left out of a large record.
+    """
     known = carried(state)
     standing = {file.file_id: file.standing for file in data.files}
     return all(value in (None, known[name]) for name, value in carried(data).items()) and standing == {
@@ -212,7 +214,9 @@ def _file_failed(state: BatchState, data: FileFailed, time: datetime) -> Changes
 
 
 def _began(file: FileState, outcome: FileProcessed | FileFailed, time: datetime) -> datetime | None:
-    """What its run says of it; a file that is soon done was never told to be in work."""
+    """Returns when work on the file began: the time of its outcome less the duration that its run tells, because no event
+    tells that a file is in work if it is done soon. Without a duration, returns `started_at`.
+    """
     return file.started_at if outcome.duration_ms is None else time - timedelta(milliseconds=outcome.duration_ms)
 
 
@@ -263,7 +267,7 @@ def _cancelled(state: BatchState, data: BatchCancelRequested, time: datetime) ->
     }
 
 
-# What every end of a run clears. `worker` stays: it names who worked on the batch last.
+# Fields that every end of a run clears. `worker` stays: it names the processor that worked on the batch last.
 _NO_RUN: dict[str, Any] = {"run_id": None, "run_settled_a_file": False, "waiting_for": ()}
 
 

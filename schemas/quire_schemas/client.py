@@ -1,4 +1,4 @@
-"""Another name for `quire_client`, which the distribution quire-client brings."""
+"""Another name of the package `quire_client`, which the distribution quire-client contains."""
 
 from quire_client import Item, NotifierAway, Refused, subscribe
 

@@ -25,19 +25,19 @@ _decoders = {name: msgspec.json.Decoder(struct) for name, struct in TYPES.items(
 
 
 class CodecError(ValueError):
-    """A record that is no event of ours, or an event that cannot become a record."""
+    """The record is no event of Quire, or the event cannot become a record."""
 
 
 class UnknownType(CodecError):
-    """An event of a type that this version does not know: newer than us, or not Quire's. It is skipped."""
+    """The event has a type that this version does not know: it is newer, or not Quire's. Readers skip it."""
 
 
 class InvalidEvent(CodecError):
-    """A record that claims a known type and breaks its contract. It is left behind, loudly."""
+    """The record has a known type and breaks its contract. Readers log it as an error and skip it."""
 
 
 class Record(NamedTuple):
-    """What is handed to Kafka."""
+    """Key, value and headers of a Kafka record."""
 
     key: bytes
     value: bytes
@@ -45,7 +45,7 @@ class Record(NamedTuple):
 
 
 def encode(event: Event) -> Record:
-    """The record of an event; raises InvalidEvent where it would be refused by `decode`."""
+    """Returns the record of an event. Raises InvalidEvent when `decode` would refuse it."""
     if event.type != TYPE_OF[type(event.data)]:
         raise InvalidEvent(f"a {type(event.data).__name__} is no {event.type}")
     if event.time.tzinfo is None:
@@ -59,7 +59,7 @@ def encode(event: Event) -> Record:
 
 
 def decode(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event:
-    """The event of a record; raises UnknownType or InvalidEvent."""
+    """Returns the event of a record. Raises UnknownType or InvalidEvent."""
     attributes = _attributes(headers)
     ce_type = attributes.get("ce_type")
     if ce_type is not None and ce_type not in TYPES:
@@ -91,7 +91,7 @@ def decode(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, 
 
 
 def format_time(time: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, such as 2026-01-02T03:04:05.678901Z."""
+    """Returns the time in RFC 3339, in UTC with microseconds, such as 2026-01-02T03:04:05.678901Z."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -144,7 +144,9 @@ def _time(text: str) -> datetime:
 
 
 def _in_utc(time: datetime) -> datetime:
-    """Postgres takes the first and the last moment of a datetime for infinity: their years are left out."""
+    """Returns the time in UTC. Raises InvalidEvent outside the years 2 to 9998: Postgres reads the first and the last moment
+    of a datetime as infinity.
+    """
     try:
         utc = time.astimezone(UTC)
     except OverflowError:
@@ -160,7 +162,9 @@ def _check_collection(event: Event) -> None:
 
 
 def _check_texts(data: EventData, value: bytes) -> None:
-    """What the structs cannot say: limits in bytes, and no NUL. JSON in plain ASCII has its lengths checked by them."""
+    """Checks what the structs do not: limits in bytes, and that there is no NUL. Raises InvalidEvent. In plain ASCII without
+    escapes, characters are bytes, and the structs have checked the lengths.
+    """
     if value.isascii() and b"\\u" not in value:
         return
     if b"\\u0000" in value and not _all_clean(msgspec.to_builtins(data)):
@@ -171,7 +175,9 @@ def _check_texts(data: EventData, value: bytes) -> None:
 
 
 def _check_description(data: EventData) -> None:
-    """A retry that is not forced describes a batch that has ended; every time in a description is one in UTC, too."""
+    """Checks the description in a retry. Raises InvalidEvent when a retry that is not forced describes a batch with unsettled
+    files, or when a time is out of range.
+    """
     if not isinstance(data, BatchRetryRequested):
         return
     if not data.force and any(file.standing not in SETTLED for file in data.files):

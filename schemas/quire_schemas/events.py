@@ -1,7 +1,7 @@
-"""What can be said in the log: one frozen struct per event type (docs/design.md, "Events").
+"""Events of the log: one frozen struct per event type (docs/design.md, "Events").
 
-An event is history, not a command that must succeed: what it does to a batch, and whether it does anything,
-is decided by `quire_schemas.batch.evolve` alone.
+An event is history, not a command that must succeed. Only `quire_schemas.batch.evolve` decides whether an event has an effect
+on its batch, and which.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ MAX_BATCH_SIZE = 100
 
 
 class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stored original; `size` in bytes. `path`: where it lay in the folder that was uploaded, its name included."""
+    """A stored original; `size` is in bytes. `path` is its path in the folder that was uploaded, with its name."""
 
     file_id: Id
     filename: Filename
@@ -77,7 +77,9 @@ class FileSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchCreated(Struct, frozen=True, kw_only=True):
-    """Up to 100 originals are in object storage and wait for a processor. All batches of a request say the same name of it."""
+    """Up to 100 originals are in object storage and wait for a processor. All batches of a request have the same
+    `request_name`.
+    """
 
     collection_id: CollectionId
     request_id: Id
@@ -98,7 +100,7 @@ class BatchStarted(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InFlight(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a file is in the pipeline; `page` of `pages` while its text is extracted."""
+    """A file's stage in the pipeline. While its text is extracted, `page` of `pages` tells how far it is."""
 
     file_id: Id
     stage: FileStage
@@ -107,7 +109,7 @@ class InFlight(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchProgressed(Struct, frozen=True, kw_only=True):
-    """A sign of life. `waiting_for` names what the run cannot reach at the moment."""
+    """A sign of life of a run. `waiting_for` names the services that the run cannot reach at the moment."""
 
     run_id: Id
     stage: Stage
@@ -116,15 +118,15 @@ class BatchProgressed(Struct, frozen=True, kw_only=True):
 
 
 class BatchReleased(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The run ends here on purpose and hands the unsettled files to whoever comes next."""
+    """The run ends on purpose and leaves the unsettled files to the next run."""
 
     run_id: Id
 
 
 class FileProcessed(Struct, frozen=True, kw_only=True):
-    """Rows and artefacts of the file are durable. Its keys are the true ones once this is accepted.
+    """Rows and artefacts of the file are durable. The keys are valid once this event is accepted.
 
-    `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it.
+    `characters` counts the text of the `pages_read` pages; `notices` tell what of the file is not in that text.
     """
 
     run_id: Id
@@ -165,7 +167,7 @@ class BatchFailed(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchCancelRequested(Struct, frozen=True, kw_only=True):
-    """Someone cancels the given generation; it ends at this very place in the log."""
+    """A user cancels the given generation of the batch; it ends at the offset of this event."""
 
     generation: Number
     by: Annotated[str, Meta(max_length=255)] | None = None
@@ -173,7 +175,7 @@ class BatchCancelRequested(Struct, frozen=True, kw_only=True):
 
 
 class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file with its standing, as a retry carries it for those who no longer know the batch."""
+    """A file with its standing, as a retry carries it for readers that no longer know the batch."""
 
     file_id: Id
     filename: Filename
@@ -198,10 +200,10 @@ class CarriedFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchRetryRequested(Struct, frozen=True, kw_only=True):
-    """Someone reopens the batch: `file_ids` are queued again, all failed and cancelled ones where it is None.
+    """A user reopens the batch: the files `file_ids` are queued again; null queues all failed and cancelled files.
 
-    `generation` is the one that is retried. `force` reopens a batch that has not ended, too. The rest describes the
-    batch as its sender knew it and counts only for a reader who does not know the batch.
+    `generation` is the generation that is retried. `force` reopens a batch that has not ended, too. The other fields
+    describe the batch as the sender knew it; only a reader that does not know the batch uses them.
     """
 
     generation: Number
@@ -271,7 +273,7 @@ def event_of(
     time: datetime,
     traceparent: str | None = None,
 ) -> Event:
-    """The event that says `data`; its type follows from the struct."""
+    """Returns the event with `data`; its type follows from the struct."""
     return Event(
         id=id,
         type=TYPE_OF[type(data)],

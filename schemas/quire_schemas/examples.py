@@ -1,4 +1,4 @@
-"""One event and one WebSocket message of every type: the examples of the generated documents, and of the tests."""
+"""Examples of every type of event and WebSocket message, for the generated documents and the tests."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -82,7 +82,7 @@ def _event(second: int, data: EventData, event_id: str, source: str = "/quire/pr
 
 
 def _told() -> tuple[Event, ...]:
-    """The life of one batch, in the order of the log, up to its retry."""
+    """Returns the events of one batch, in the order of the log, from its creation to its end."""
     text, thumbnail = f"artefacts/{BATCH}/{NEXT_RUN}/0.json", f"artefacts/{BATCH}/{NEXT_RUN}/0.jpg"
     in_flight = (InFlight(file_id=REPORT, stage="extracting", page=3, pages=12), InFlight(file_id=SCAN, stage="fetching"))
     return (
@@ -127,7 +127,7 @@ def _folded(events: tuple[Event, ...]) -> BatchState:
 
 
 def events() -> tuple[Event, ...]:
-    """At least one event of every type."""
+    """Returns at least one event of every type."""
     told = _told()
     retry = retry_requested(_folded(told), file_ids=(SCAN,), by="ada")
     cancel = BatchCancelRequested(generation=1, by="ada", reason="Submitted by mistake.")

@@ -15,11 +15,11 @@ MAX_REASON_BYTES = 1_024
 
 
 def _bytes(most: int, description: str, *, least: int | None = None) -> Meta:
-    """JSON Schema and msgspec count characters: `too_long` looks at the limit in bytes of UTF-8."""
+    """Returns limits of a text. JSON Schema and msgspec count characters; `too_long` checks the limit in bytes of UTF-8."""
     return Meta(min_length=least, max_length=most, extra={"max_bytes": most}, description=description)
 
 
-# A maximal length beside a pattern: Python's `$` lets a line feed through at the end.
+# The pattern needs a maximal length as well, because Python's `$` matches before a line feed at the end.
 Id = Annotated[
     str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", max_length=36, description="A UUID in lower case.")
 ]
@@ -32,8 +32,8 @@ Title = Annotated[str, _bytes(MAX_TITLE_BYTES, "At most 255 UTF-8 bytes.")]
 Reason = Annotated[str, _bytes(MAX_REASON_BYTES, "A sentence for people, at most 1 KiB.")]
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="A key in the object store's bucket.")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what JavaScript counts exactly; fits a bigint
-Number = Annotated[int, Meta(ge=0, le=10**9)]  # fits an integer of Postgres, and so does the next one
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # exact in JavaScript, and fits a bigint of Postgres
+Number = Annotated[int, Meta(ge=0, le=10**9)]  # this number and the next larger one fit an integer of Postgres
 Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -56,7 +56,7 @@ MAX_NAME_BYTES = 60
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that a reader of a processed file's text has to know; `message` is a sentence that says what to do.
 
-    `count` is of pages, attachments or characters, as the code has it; `names` are the first ones.
+    `count` is a number of pages, attachments or characters, depending on the code; `names` are the first names among them.
     """
 
     code: NoticeCode
@@ -69,14 +69,16 @@ Notices = Annotated[tuple[Notice, ...], Meta(max_length=len(NOTICES), descriptio
 
 
 class _Bounds(NamedTuple):
-    """Limits in bytes by field, and the bounds of the structs in a field that is a tuple of them."""
+    """Limits of a struct's texts in bytes, by field; and by field the bounds of the structs in a tuple."""
 
     texts: dict[str, int]
     tuples: dict[str, "_Bounds"]
 
 
 def too_long(struct: Struct) -> tuple[str, int] | None:
-    """A field of the struct, or of a struct in it, that takes more bytes than its type allows, and how many are allowed."""
+    """Returns the name of a field that takes more bytes than its type allows, and its limit; None if there is no such field.
+    Structs in the struct are checked, too.
+    """
     return _too_long(struct, _bounds(type(struct)))
 
 

@@ -1,11 +1,12 @@
-"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas, the AsyncAPI and the OpenAPI documents and
-their pages into DIR (schemas/generated), and without DIR the types of JavaScript clients and of the page, too
-(clients/js/contract.d.ts). What services serve lies in `documents/` of this package, and has a link in schemas/generated.
+"""`python -m quire_schemas.generate [DIR]` writes the JSON Schemas, the AsyncAPI and the OpenAPI documents and their pages into
+DIR (default: schemas/generated). Without DIR it also writes the types of JavaScript clients and of the page
+(clients/js/contract.d.ts). Documents that services serve are in `documents/` of this package, with links in schemas/generated.
 
-`states/N.json` is what version N of the fold stores. It is written once: who changes it raises FOLD_VERSION.
+`states/N.json` is the schema of the states that version N of the fold stores. It is never changed: a change needs a new
+FOLD_VERSION.
 
-What a release promises stands beside them in `released/v1`: `events` and `messages` copied at that moment, never edited
-after it. A test compares.
+`released/v1` holds what a release promises: copies of `events` and `messages` from that moment, which are never edited. A test
+compares the present documents with them.
 """
 
 import json
@@ -26,7 +27,7 @@ FOLDED = f"states/{FOLD_VERSION}.json"
 
 
 def files() -> dict[str, str]:
-    """The text of each generated file, by its path."""
+    """Returns the text of each generated file, by its path."""
     documents = {f"{name}.json": schema for name, schema in schemas().items()}
     documents |= {"asyncapi.json": asyncapi.document(), FOLDED: stored()}
     apis = {service.name: document(service) for service in (ingest.SERVICE, notifier.SERVICE)}
@@ -36,7 +37,7 @@ def files() -> dict[str, str]:
 
 
 def write(directory: Path) -> None:
-    """Exits where the fold has changed under the same version."""
+    """Writes the files into the directory. Exits with an error when the fold has changed under the same version."""
     for name, text in files().items():
         path = directory / name
         if name == FOLDED and path.exists() and path.read_text(encoding="utf-8") != text:

@@ -1,4 +1,4 @@
-"""Event ids: the UUIDv5 of what makes an event unique, so that an event sent twice has one id (docs/design.md, "The log")."""
+"""Event ids: UUIDv5 of what makes an event unique, so that an event sent twice has the same id (docs/design.md, "The log")."""
 
 from collections.abc import Iterable
 from uuid import UUID, uuid5
@@ -7,7 +7,7 @@ NAMESPACE = UUID("5c0a2a52-3a50-5e57-9d0e-6b1f4a6f2b25")
 
 
 def derived(*parts: object) -> str:
-    """The UUIDv5 of the parts; their order counts."""
+    """Returns the UUIDv5 of the parts, in their order."""
     return str(uuid5(NAMESPACE, "\n".join(str(part) for part in parts)))
 
 
@@ -20,7 +20,7 @@ def started_id(batch_id: str, attempt: int, run_id: str) -> str:
 
 
 def progressed_id(run_id: str, number: int) -> str:
-    """`number` counts the progress events of the run."""
+    """Returns the id of a progress event; `number` counts the progress events of the run."""
     return derived("progressed", run_id, number)
 
 
@@ -29,12 +29,12 @@ def released_id(run_id: str) -> str:
 
 
 def settled_id(run_id: str, file_id: str) -> str:
-    """One id for either outcome: a run says of a file that it is processed or that it failed, once."""
+    """Returns the id of a file's outcome: the same for processed and failed, as a run tells one outcome of a file, once."""
     return derived("settled", run_id, file_id)
 
 
 def ended_id(run_id: str) -> str:
-    """One id for either end of a run, completed or failed."""
+    """Returns the id of a run's end: the same for completed and failed."""
     return derived("ended", run_id)
 
 

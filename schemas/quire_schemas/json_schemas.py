@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of the structs, by the name that stands in a record or message."""
+"""JSON Schemas (2020-12) of the structs, by the name of their type in a record or message."""
 
 from collections.abc import Sequence
 from inspect import cleandoc
@@ -18,7 +18,7 @@ SERVER_MESSAGES: dict[str, type[Struct]] = {struct.__struct_config__.tag: struct
 
 
 def standalone(name: str, struct: type[Struct]) -> Schema:
-    """A schema that needs no other file. Fields it does not name are ignored by every reader."""
+    """Returns a schema that refers to no other file. Every reader ignores fields that it does not name."""
     _, definitions = components([struct], "#/$defs/{name}")
     root = definitions.pop(struct.__name__)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:quire:{name}", **root}
@@ -26,7 +26,7 @@ def standalone(name: str, struct: type[Struct]) -> Schema:
 
 
 def components(structs: Sequence[Any], template: str) -> tuple[list[Schema], dict[str, Schema]]:
-    """A schema of each type, which refers to those of structs, and what they refer to."""
+    """Returns a schema of each type, and by name the schemas of the structs that they refer to."""
     made = msgspec.json.schema_components(structs, ref_template=template)
     references, definitions = msgspec.json.decode(msgspec.json.encode(made))  # tuples become the lists of JSON
     for definition in definitions.values():
@@ -36,14 +36,16 @@ def components(structs: Sequence[Any], template: str) -> tuple[list[Schema], dic
 
 
 def schemas() -> dict[str, Schema]:
-    """`events/<ce_type>` and `messages/<TYPE>`."""
+    """Returns the schemas of all events and messages, by the names `events/<ce_type>` and `messages/<TYPE>`."""
     events = {f"events/{name}": standalone(name, struct) for name, struct in TYPES.items()}
     messages = {f"messages/{name}": standalone(name, struct) for name, struct in (CLIENT_MESSAGES | SERVER_MESSAGES).items()}
     return events | messages
 
 
 def stored() -> Schema:
-    """The state of a batch, and the events that are folded into it. Without descriptions: they may change."""
+    """Returns the schema of a stored batch state and the types of the events folded into it. It has no descriptions, as they
+    may change.
+    """
     _, definitions = components([BatchState], "#/$defs/{name}")
     return {"events": list(TYPES), "state": _undescribed(definitions)}
 

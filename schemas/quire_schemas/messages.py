@@ -14,13 +14,15 @@ from quire_schemas.views import BatchView, CreatedFile, FilePosition
 
 
 class Authenticate(Struct, frozen=True, kw_only=True, tag="AUTHENTICATE"):
-    """The token of the socket, where QUIRE_AUTH is jwt: the first message, and again before it expires."""
+    """The token of the socket if QUIRE_AUTH is jwt. It is the first message; a newer token follows before this one expires."""
 
     token: str
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag="SUBSCRIBE"):
-    """Without `after`: a snapshot, then what follows. With it: every message after that seq, of `epoch` (None: the live one)."""
+    """Asks for a collection's messages. Without `after`, a snapshot comes first, then the messages after it. With `after`,
+    every message after that seq of `epoch` comes; null is the current epoch.
+    """
 
     collection_id: str
     after: Count | None = None
@@ -28,21 +30,22 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag="SUBSCRIBE"):
 
 
 class Unsubscribe(Struct, frozen=True, kw_only=True, tag="UNSUBSCRIBE"):
-    """No further messages of the collection."""
+    """Ends the subscription to a collection."""
 
     collection_id: str
 
 
 class Ping(Struct, frozen=True, kw_only=True, tag="PING"):
-    """A question for PONG."""
+    """Asks for a PONG."""
 
 
 ClientMessage = Authenticate | Subscribe | Unsubscribe | Ping
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """Active batches of the collection, the oldest first, without their files; at most 500. `total`: how many are active.
-    `GET /api/collections/{id}/snapshot?cursor=` takes `next_cursor` and answers the rest; null: there is none.
+    """Active batches of the collection, the oldest first, without their files; at most 500. `total` is the number of active
+    batches. If there are more, `GET /api/collections/{id}/snapshot?cursor=` takes `next_cursor` and answers them; else
+    `next_cursor` is null.
     """
 
     batches: list[BatchView]
@@ -51,7 +54,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Subscribed(Struct, frozen=True, kw_only=True, tag="SUBSCRIBED"):
-    """Messages follow after `seq`. `more`: these 500 batches go on in another SUBSCRIBED frame of the same seq."""
+    """The subscription has begun: messages after `seq` follow. With `more`, the list of batches continues in another SUBSCRIBED
+    frame with the same seq.
+    """
 
     collection_id: str
     epoch: str
@@ -62,13 +67,13 @@ class Subscribed(Struct, frozen=True, kw_only=True, tag="SUBSCRIBED"):
 
 
 class Unsubscribed(Struct, frozen=True, kw_only=True, tag="UNSUBSCRIBED"):
-    """No message of the collection follows, until it is subscribed to again."""
+    """The subscription has ended: no message of the collection follows until the client subscribes again."""
 
     collection_id: str
 
 
 class Authenticated(Struct, frozen=True, kw_only=True, tag="AUTHENTICATED"):
-    """The token was accepted; `expires_at` is when the socket will be closed with 3500 unless a newer one is sent."""
+    """The token was accepted. At `expires_at` the socket is closed with code 3500 unless a newer token is sent before."""
 
     expires_at: Time | None
 
@@ -78,7 +83,7 @@ class Pong(Struct, frozen=True, kw_only=True, tag="PONG"):
 
 
 class Error(Struct, frozen=True, kw_only=True, tag="ERROR"):
-    """What was wrong with a client message and what to do; `collection_id` where it was about one."""
+    """What was wrong with a client message, and what to do. It has a `collection_id` if the message was about a collection."""
 
     code: str
     message: str
@@ -86,7 +91,7 @@ class Error(Struct, frozen=True, kw_only=True, tag="ERROR"):
 
 
 class FeedMessage(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What every feed message begins with."""
+    """Fields that every feed message has."""
 
     collection_id: str
     seq: int
@@ -95,7 +100,7 @@ class FeedMessage(Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class BatchCreatedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_CREATED"):
-    """A batch was accepted and waits for a processor; `request_name` where its request has one."""
+    """A batch was accepted and waits for a processor. It has a `request_name` if its upload has a name."""
 
     files: list[CreatedFile]
     request_id: str | UnsetType = UNSET
@@ -110,7 +115,9 @@ class BatchStartedMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PRO
 
 
 class BatchProgressMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PROCESSING_PROGRESS"):
-    """`released`: the run was handed over, the batch is queued again. `waiting_for`: what the run cannot reach."""
+    """Progress of a run. With stage `released`, the run was handed over and the batch is queued again. `waiting_for` names
+    the services that the run cannot reach.
+    """
 
     stage: Stage | Literal["released"]
     processed: int
@@ -121,8 +128,8 @@ class BatchProgressMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_PR
 
 
 class FileMessage(FeedMessage, frozen=True, kw_only=True, tag="FILES_PROCESSED"):
-    """A file became settled, so long after it came into work; a later one for the same file supersedes it. `notices` say what of
-    it is not in its text.
+    """A file was settled, `duration_ms` after work on it began. A later message about the same file supersedes this one.
+    `notices` tell what of the file is not in its text.
     """
 
     file_id: str
@@ -139,7 +146,7 @@ class FileMessage(FeedMessage, frozen=True, kw_only=True, tag="FILES_PROCESSED")
 
 
 class Counts(FeedMessage, frozen=True, kw_only=True):
-    """How many files ended how: total = processed + failed + cancelled."""
+    """Numbers of files by outcome: total = processed + failed + cancelled."""
 
     processed: int
     failed: int
@@ -148,14 +155,14 @@ class Counts(FeedMessage, frozen=True, kw_only=True):
 
 
 class BatchCompletedMessage(Counts, frozen=True, kw_only=True, tag="BATCH_PROCESSING_COMPLETED"):
-    """`duration_ms` from the first start of this generation."""
+    """The batch ended, and at least one file is processed. `duration_ms` counts from the first start of this generation."""
 
     status: Literal["completed", "completed_with_errors"]
     duration_ms: int
 
 
 class BatchFailedMessage(Counts, frozen=True, kw_only=True, tag="BATCH_PROCESSING_FAILED"):
-    """The batch failed as a whole; what is known of its files stands in the counts."""
+    """The batch failed as a whole; the counts tell how its files ended."""
 
     code: BatchCode
     message: str
@@ -168,7 +175,7 @@ class BatchCancelledMessage(Counts, frozen=True, kw_only=True, tag="BATCH_PROCES
 
 
 class BatchRetryMessage(FeedMessage, frozen=True, kw_only=True, tag="BATCH_RETRY_REQUESTED"):
-    """`file_ids` are queued again; `generation` is the new one."""
+    """The files `file_ids` are queued again, in a new `generation` of the batch."""
 
     file_ids: list[str]
     generation: int

@@ -1,12 +1,12 @@
 """The layout of the bucket: every key that Quire gives an object. Events name originals and artefacts by their whole keys.
 
-    originals/{upload_id}/{number}.pdf               what was uploaded; `upload_id` is new for each request, repeated ones too
-    artefacts/{batch_id}/{run_id}/{position}.json    text of a file, and beside it .jpg, its thumbnail
+    originals/{upload_id}/{number}.pdf               an uploaded file; each request has a new `upload_id`, even a repeated one
+    artefacts/{batch_id}/{run_id}/{position}.json    the text of a file; its thumbnail has the same name with .jpg
     manifests/{batch_id}.json                        a batch of a request with an Idempotency-Key, before it is in the log
     requests/{request_id}.json                       the answer to such a request
 
-Numbers and positions count from 0, the files of a request and of a batch. They keep keys short, and with them a retry's record.
-The key of an artefact holds the run: no run can overwrite what another one made.
+`number` counts the files of a request from 0, `position` the files of a batch. They keep keys short, and so the record of a
+retry. The key of an artefact contains the run's id, so that no run can overwrite the artefacts of another.
 """
 
 ORIGINALS, ARTEFACTS, MANIFESTS, REQUESTS = "originals/", "artefacts/", "manifests/", "requests/"

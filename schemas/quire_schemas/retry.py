@@ -1,4 +1,6 @@
-"""What a retry carries: the whole description of the batch, in a record of at most 64 KiB (docs/design.md, "The log")."""
+"""Makes the event of a retry: it carries the whole description of the batch, in a record of at most 64 KiB (docs/design.md,
+"The log").
+"""
 
 from typing import Any
 
@@ -9,8 +11,9 @@ from quire_schemas.cloudevents import MAX_RECORD_BYTES
 from quire_schemas.events import BatchRetryRequested, CarriedFile, FileSpec
 from quire_schemas.states import BatchState, FileState, carried
 
-# Bytes of a carried file and its mention in `file_ids`, beside its name, path and object key, with artefact keys of at most
-# 91 bytes; bytes of a record beside its files. Without what is spared: a test fills every field.
+# _CARRIED_BYTES: bytes of a carried file and of its id in `file_ids`, without its name, path and object key, with artefact keys
+# of at most 91 bytes. _RECORD_BYTES: bytes of a record without its files. Neither counts the fields that are left out of a
+# large record (_SPARED, _SPARED_OF_FILES). A test fills every field.
 _CARRIED_BYTES = 540
 _RECORD_BYTES = 400
 _SPARED: dict[str, Any] = {"by": None, "request_name": None}
@@ -29,9 +32,9 @@ _CARRIED_FIELDS = CarriedFile.__struct_fields__
 def retry_requested(
     state: BatchState, *, force: bool = False, file_ids: tuple[str, ...] | None = None, by: str | None = None
 ) -> BatchRetryRequested:
-    """The retry of the batch as it stands; ids in `file_ids` that are none of its files' are left out.
+    """Returns the retry of the batch in its present state. Ids in `file_ids` that are no files of the batch are left out.
 
-    So is what `_SPARED` and `_SPARED_OF_FILES` name where the record would be too large: no decision rests on that.
+    If the record would be too large, the fields in `_SPARED` and `_SPARED_OF_FILES` are left out: no decision depends on them.
     """
     whole = BatchRetryRequested(
         force=force,
@@ -47,13 +50,13 @@ def retry_requested(
 
 
 def record_bytes(file: FileSpec) -> int:
-    """What the file takes at most in any record that names all files of its batch."""
+    """Returns how many bytes the file takes at most in any record that names all files of its batch."""
     path = b"" if file.path is None else b',"path":' + msgspec.json.encode(file.path)
     return _CARRIED_BYTES + len(msgspec.json.encode(file.filename)) + len(msgspec.json.encode(file.object_key)) + len(path)
 
 
 def fits(taken: int, file: FileSpec) -> bool:
-    """Whether a batch whose files' `record_bytes` add up to `taken` has room for one more file."""
+    """Returns whether a batch whose files' `record_bytes` add up to `taken` has room for one more file."""
     return _RECORD_BYTES + taken + record_bytes(file) <= MAX_RECORD_BYTES
 
 

@@ -1,4 +1,4 @@
-"""Where a batch and its files stand: what `quire_schemas.batch.evolve` makes of the log, and what is stored of it."""
+"""States of batches and files: what `quire_schemas.batch.evolve` folds the log into, and what services store."""
 
 from datetime import datetime
 from typing import Any
@@ -23,19 +23,21 @@ from quire_schemas.events import (
 from quire_schemas.fields import Notice
 
 FOLD_VERSION = 4
-"""Bump it with every change of a state's fields or of their meaning. Whoever reads a state that an older version has stored
-upcasts it (`quire_schemas.stored`).
+"""Version of the fold. Raise it with every change of a state's fields or of their meaning. A reader upcasts a state that an
+older version has stored (`quire_schemas.stored`).
 """
 CARRIES_ON_FROM = 1
-"""The oldest version whose states can be carried on once they are upcast: raise it to FOLD_VERSION where the log has to be
-folded anew, as events mean something else. The notifier does that by itself.
+"""Oldest version of the fold whose stored states can still be used after upcasting. Raise it to FOLD_VERSION when events mean
+something else, so that the log has to be folded anew; the notifier then does so by itself.
 """
 
 
 class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file of a batch; `size` in bytes, `updated_at` the time of the event that changed it last. `suspected` counts the runs
-    of this generation that were taken over while the file was in work: their processor died, perhaps of it. `started_at` is when
-    it came into work last, `duration_ms` how long it was settled after that, where its run says so.
+    """One file of a batch. `size` is in bytes; `updated_at` is the time of the event that changed the file last.
+
+    `suspected` counts the runs of this generation that were taken over while the file was in work: their processor died,
+    perhaps because of the file. `started_at` is the time when work on the file began last; `duration_ms` is the time from then
+    until it was settled, if its run tells it.
     """
 
     file_id: str
@@ -69,11 +71,11 @@ class FileState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a batch stands. `started_at` is the first start of this generation.
+    """State of a batch. `started_at` is the first start of this generation.
 
-    `offset` is that of the last accepted record, `start_offset` that of the record which opened the batch last: its
-    creation, or the retry after an end. A reader who begins there knows all that matters. (A retry whose sender did not
-    know the end is no such place: the batch has moved on since the description that it carries.)
+    `offset` is the offset of the last accepted record. `start_offset` is the offset of the record that opened the batch
+    last: its creation, or a retry after its end. A reader that begins there learns all that matters. (A retry whose sender
+    did not know of the end does not count: the batch has changed since the description that such a retry carries.)
     `fruitless` counts consecutive runs of this generation that were taken over without having settled a file.
     """
 
@@ -103,7 +105,7 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_name: str | None = None
 
     def artefact_keys(self) -> frozenset[str]:
-        """The artefacts that the accepted outcomes name."""
+        """Returns the object keys of the artefacts that the accepted outcomes name."""
         return frozenset(key for file in self.files.values() for key in (file.text_key, file.thumbnail_key) if key is not None)
 
     @property
@@ -122,16 +124,16 @@ class BatchState(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return sum(file.standing == standing for file in self.files.values())
 
     def unsettled(self) -> tuple[str, ...]:
-        """The ids of the files that still need work, in the order of the batch."""
+        """Returns the ids of the files that still need work, in the order of the batch."""
         return tuple(file.file_id for file in self.files.values() if not file.settled)
 
     def most_suspected(self) -> int:
-        """How often the worst of the unsettled files is suspected."""
+        """Returns the highest `suspected` count of the unsettled files; 0 if there are none."""
         return max((file.suspected for file in self.files.values() if not file.settled), default=0)
 
 
 def queued(file: FileSpec | FileState, time: datetime) -> FileState:
-    """The file as if nothing had happened to it yet."""
+    """Returns the file as it is queued, without any outcome."""
     return FileState(
         file_id=file.file_id,
         filename=file.filename,
@@ -144,7 +146,7 @@ def queued(file: FileSpec | FileState, time: datetime) -> FileState:
 
 
 def again(file: FileState, time: datetime, suspected: int) -> FileState:
-    """The file as it waits for another run of the same generation."""
+    """Returns the file queued for another run of the same generation, with its `suspected` count."""
     return structs.replace(queued(file, time), suspected=suspected)
 
 
@@ -156,11 +158,11 @@ _CARRIED = (set(BatchRetryRequested.__struct_fields__) & set(BatchState.__struct
 
 
 def carried(batch: BatchState | BatchRetryRequested) -> dict[str, Any]:
-    """The fields of a batch beside its files that a retry carries, and keeps."""
+    """Returns the fields of a batch, without its files, that a retry carries and that stay the same after it."""
     return {name: getattr(batch, name) for name in _CARRIED}
 
 
 def described(event: Event, data: BatchRetryRequested) -> BatchState:
-    """The batch as a retry describes it."""
+    """Returns the batch as the description in a retry has it; its offsets are -1."""
     files = {file.file_id: FileState(**structs.asdict(file)) for file in data.files}
     return BatchState(batch_id=event.batch_id, files=files, offset=-1, start_offset=-1, **carried(data))

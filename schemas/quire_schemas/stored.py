@@ -1,4 +1,4 @@
-"""States as they are stored: JSON of a BatchState, with the version of the fold that wrote it."""
+"""Encodes and decodes stored states: JSON of a BatchState, with the version of the fold that wrote it."""
 
 import msgspec
 from msgspec import Struct
@@ -11,24 +11,25 @@ _decoder = msgspec.json.Decoder(BatchState)
 
 
 class _Label(Struct):
-    fold: int = 1  # the first version did not write it
+    fold: int = 1  # version 1 did not write this field
 
 
 _label_decoder = msgspec.json.Decoder(_Label)
 
 
 def encode_state(state: BatchState) -> bytes:
-    """The state, labelled with this version."""
+    """Returns the state as JSON, labelled with this version of the fold."""
     return _LABEL + _encoder.encode(state)[1:]
 
 
 def decode_state(raw: bytes) -> BatchState:
-    """The state as this version has it. Fields that an older version did not know have their defaults, which is all the
-    upcasting there is so far; those of a newer one are left out, so what is encoded again is labelled as ours.
+    """Returns the state as this version has it. Fields that an older version did not know get their defaults; no other
+    upcasting is needed so far. Fields of a newer version are dropped, so a state that is encoded again is labelled with this
+    version.
     """
     return _decoder.decode(raw)
 
 
 def fold_of(raw: bytes) -> int:
-    """The version of the fold that stored it."""
+    """Returns the version of the fold that stored the state."""
     return _label_decoder.decode(raw).fold

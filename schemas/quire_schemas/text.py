@@ -1,4 +1,4 @@
-"""Text as it may stand in an event: no NUL, no control character, no lone surrogate, no more bytes than agreed."""
+"""Makes text fit for an event: without NUL, control characters and lone surrogates, and within a limit of bytes."""
 
 import re
 import unicodedata
@@ -6,33 +6,33 @@ import unicodedata
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# Marks that turn writing round make `gpj.exe` of `exe.jpg`; the line separators would break a line of a terminal.
+# Marks of writing direction can show a name `exe.jpg` as `gpj.exe`; line separators would break a line of a terminal.
 _DECEPTIVE = re.compile("[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _LONGEST_SUFFIX = 16  # bytes; a longer "suffix" is part of the name, not a file type
 
 
 def scrub(text: str, *, keep_lines: bool = False) -> str:
-    """Text without control characters and lone surrogates; `keep_lines` keeps line feeds and tabs."""
+    """Returns the text without control characters and lone surrogates; `keep_lines` keeps line feeds and tabs."""
     return (_CONTROL_BUT_LINES if keep_lines else _CONTROL).sub("", text)
 
 
 def undeceptive(text: str) -> str:
-    """Text without the characters that make it look like another."""
+    """Returns the text without invisible characters that change its direction or break its line."""
     return _DECEPTIVE.sub("", text)
 
 
 def is_clean(text: str) -> bool:
-    """Whether text holds neither NUL nor a lone surrogate: Postgres stores the one not, UTF-8 the other."""
+    """Returns whether the text holds neither NUL, which Postgres cannot store, nor a lone surrogate, which UTF-8 cannot."""
     return "\x00" not in text and not _LONE_SURROGATE.search(text)
 
 
 def searchable(text: str) -> str:
-    """What is compared of a name that is looked for: the same for upper and lower case, and however accents are written."""
+    """Returns the form of a name that searches compare: the same for upper and lower case and for each encoding of accents."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def shorten(text: str, limit: int) -> str:
-    """The longest beginning of the text that takes at most `limit` UTF-8 bytes, ending in … where something was cut."""
+    """Returns the text cut to at most `limit` UTF-8 bytes; a text that was cut ends in …"""
     encoded = text.encode()
     if len(encoded) <= limit:
         return text
@@ -40,7 +40,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_filename(name: str, limit: int = 255) -> str:
-    """The name in at most `limit` UTF-8 bytes, its suffix kept."""
+    """Returns the name cut to at most `limit` UTF-8 bytes; its suffix is kept."""
     if len(name.encode()) <= limit:
         return name
     stem, dot, suffix = name.rpartition(".")

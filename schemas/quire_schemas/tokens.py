@@ -1,4 +1,4 @@
-"""The token that a client is given: where it is, and whether it can be one. Nothing here ever shows it."""
+"""Reads and checks the token that a client is configured with. No message contains the token."""
 
 import re
 from collections.abc import Mapping
@@ -8,11 +8,14 @@ _TOKEN = re.compile(r"[ -~]+")
 
 
 class UnfitToken(ValueError):
-    """What is given can be no token; the message does not repeat it."""
+    """The given text cannot be a token; the message does not repeat it."""
 
 
 def token_of(environ: Mapping[str, str]) -> str | None:
-    """That of QUIRE_TOKEN, or of the file that QUIRE_TOKEN_FILE names; None where neither is set. Raises UnfitToken."""
+    """Returns the token in QUIRE_TOKEN or in the file that QUIRE_TOKEN_FILE names; None where neither is set.
+
+    Raises UnfitToken when both are set, when the file cannot be read, or when the text cannot be a token.
+    """
     text, file = environ.get("QUIRE_TOKEN"), environ.get("QUIRE_TOKEN_FILE")
     if text and file:
         raise UnfitToken("QUIRE_TOKEN and QUIRE_TOKEN_FILE are both set. Unset one of them")
@@ -26,8 +29,8 @@ def token_of(environ: Mapping[str, str]) -> str | None:
 
 
 def fit(token: str, name: str) -> str:
-    """The token without blanks around it. Raises UnfitToken, of `name`, for what no header takes: a library that is given it says
-    what it was.
+    """Returns the token without surrounding blanks. Raises UnfitToken, with `name`, for text that no HTTP header can hold: an
+    HTTP library would repeat the token in its error.
     """
     token = token.strip()
     if not _TOKEN.fullmatch(token):

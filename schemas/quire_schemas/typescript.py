@@ -1,8 +1,8 @@
-"""TypeScript of what servers and pages say to each other: `clients/js/contract.d.ts` (`python -m quire_schemas.generate`
-writes it).
+"""Makes the TypeScript types of messages and HTTP answers: `clients/js/contract.d.ts`, which `python -m quire_schemas.generate`
+writes.
 
-Structs become interfaces by way of their JSON Schema; a field that may be left out of a message has a question mark. What the
-HTTP API answers is always whole: its defaults are for readers of older answers.
+Structs become interfaces by way of their JSON Schema. A field that may be left out of a message has a question mark. In an HTTP
+answer, fields with a default are never left out: the defaults are for readers of older answers.
 """
 
 from typing import Any, get_args
@@ -28,7 +28,7 @@ REFERENCE = "#/{name}"
 
 
 def document() -> str:
-    """The text of the module: interfaces in the order of their names, then the unions of messages."""
+    """Returns the text of the module: interfaces in the order of their names, then the unions of messages."""
     structs = [*VIEWS, *CLIENT_MESSAGES.values(), *SERVER_MESSAGES.values()]
     _, definitions = components(structs, REFERENCE)
     whole = {name for name in definitions if hasattr(views, name)}

@@ -1,4 +1,4 @@
-"""What the HTTP API answers (docs/design.md, "Contracts"): field order and names are the contract. Times are RFC 3339 UTC."""
+"""Answers of the HTTP API (docs/design.md, "Contracts"): field order and names are the contract. Times are RFC 3339 in UTC."""
 
 from typing import Generic, TypeVar
 
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class UploadLimits(Struct, frozen=True, kw_only=True):
-    """What one upload may be: anything above is refused. The name of a file is shortened to so many bytes of UTF-8."""
+    """Limits of one upload: a larger one is refused. The name of a file is shortened to `max_filename_bytes` of UTF-8."""
 
     max_file_bytes: int = 2 * 1024**3
     max_request_bytes: int = 16 * 1024**3
@@ -20,7 +20,7 @@ class UploadLimits(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """What a client has to know first. An empty `ingest_url`: the notifier's own origin. `auth` is none or jwt."""
+    """Settings that a client needs first. An empty `ingest_url` stands for the notifier's own origin. `auth` is none or jwt."""
 
     ingest_url: str = ""
     auth: str = "none"
@@ -29,7 +29,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 class Links(Struct, frozen=True, kw_only=True):
-    """Where a file's contents are, relative to the notifier's address, which ends in a slash; null where there is nothing yet."""
+    """Links to a file's contents, relative to the notifier's address, which ends in a slash; null where no content is yet."""
 
     original: str | None
     text: str | None
@@ -37,8 +37,8 @@ class Links(Struct, frozen=True, kw_only=True):
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """Where a file's text holds what was looked for. `hits` are stretches of the snippet, which is plain text: from its first
-    character to the one after its last, counted in code points from 0.
+    """A place in a file's text that matches the search. `snippet` is plain text. Each of `hits` is a range of it: the index of
+    its first character and the index after its last, in code points from 0.
     """
 
     page: int
@@ -47,11 +47,11 @@ class Match(Struct, frozen=True, kw_only=True):
 
 
 class FileView(Struct, frozen=True, kw_only=True):
-    """A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage. `position` is its place
-    in the batch, from 0; `path` where it lay in the folder that was uploaded.
+    """A file. `file_size` is in bytes; `upload_progress` is the percentage of bytes known to be in object storage. `position`
+    is the file's place in the batch, from 0; `path` is its path in the folder that was uploaded.
 
-    `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it. `started_at` is when it
-    came into work, `duration_ms` how long it then took; null where that is not known, or not yet.
+    `characters` counts the text of the `pages_read` pages; `notices` tell what of the file is not in that text. `started_at` is
+    when work on the file began, `duration_ms` how long it took; both are null where that is not known, or not yet.
     """
 
     file_id: str
@@ -81,7 +81,7 @@ class FileView(Struct, frozen=True, kw_only=True):
 
 
 class FilePosition(Struct, frozen=True, kw_only=True):
-    """What is being worked on right now, since `started_at`; `page` of `pages` while text is extracted."""
+    """A file that is being worked on since `started_at`. While its text is extracted, `page` of `pages` tells the progress."""
 
     file_id: str
     stage: FileStage
@@ -92,7 +92,7 @@ class FilePosition(Struct, frozen=True, kw_only=True):
 
 
 class BatchView(Struct, frozen=True, kw_only=True):
-    """A batch; `files` only where one batch is asked for, `in_flight` there and in a snapshot."""
+    """A batch. It has `files` only in the answer for one batch, and `in_flight` only there and in a snapshot."""
 
     batch_id: str
     collection_id: str
@@ -118,8 +118,8 @@ class BatchView(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, Generic[Item], frozen=True, kw_only=True):
-    """One page of a list; `next_cursor` is null on the last. `unindexed`, of a search in texts: files whose text is there and
-    cannot be found yet.
+    """One page of a list; `next_cursor` is null on the last page. In a search in texts, `unindexed` is the number of files
+    whose text is stored but cannot be found yet.
     """
 
     items: list[Item]
@@ -128,14 +128,14 @@ class Page(Struct, Generic[Item], frozen=True, kw_only=True):
 
 
 class BatchCounts(Struct, frozen=True, kw_only=True):
-    """Batches of a request; all of them, once the answer to the upload is there."""
+    """Numbers of a request's batches. They include all batches as soon as the upload has been answered."""
 
     total: int
     ended: int
 
 
 class FileCounts(Struct, frozen=True, kw_only=True):
-    """How many files stand where; `total` is their sum."""
+    """Numbers of files by status; `total` is their sum."""
 
     total: int
     queued: int
@@ -146,7 +146,9 @@ class FileCounts(Struct, frozen=True, kw_only=True):
 
 
 class CollectionView(Struct, frozen=True, kw_only=True):
-    """A collection that has ever had a batch. `active`: batches that have not ended. `files`: how many stand where."""
+    """A collection that has ever had a batch. `active` is the number of batches that have not ended; `files` counts files by
+    status.
+    """
 
     collection_id: str
     last_seq: int
@@ -155,9 +157,10 @@ class CollectionView(Struct, frozen=True, kw_only=True):
 
 
 class RequestView(Struct, frozen=True, kw_only=True):
-    """An upload: all its batches as one. `bytes` are those of its files, `pages` those of the processed ones.
+    """An upload: all its batches as one. `bytes` is the size of its files, `pages` the number of pages of the processed files.
 
-    `files_per_second` is that of the last 20 s while it works, and of all its time once it has ended. `eta_seconds` at this pace.
+    `files_per_second` is the rate of the last 20 s while the upload is processed, and of its whole duration once it has ended.
+    `eta_seconds` is the time left at this rate.
     """
 
     request_id: str
@@ -176,8 +179,9 @@ class RequestView(Struct, frozen=True, kw_only=True):
 
 
 class FailureView(Struct, frozen=True, kw_only=True):
-    """The files of a request or a collection that failed for one reason; `message` is the sentence that most of them have.
-    `retriable` are in batches that have ended. `request_ids`, of a collection: uploads that hold such files, 100 at most.
+    """The files of a request or a collection that failed for one reason. `message` is the sentence that most of them have.
+    `retriable` counts the files in batches that have ended. For a collection, `request_ids` names the uploads with such files,
+    100 at most.
     """
 
     code: FileCode
@@ -188,7 +192,7 @@ class FailureView(Struct, frozen=True, kw_only=True):
 
 
 class BatchAnswer(Struct, frozen=True, kw_only=True):
-    """What one batch answered to a command to its request: 202, or the status and code of a problem."""
+    """The answer of one batch to a command to its request: 202, or the status and code of a problem."""
 
     batch_id: str
     status: int
@@ -196,7 +200,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RequestCommandAccepted(Struct, frozen=True, kw_only=True):
-    """The 202 of a command to a request: at least one batch took it. Batches that it is not about are left out."""
+    """The 202 of a command to a request: at least one batch accepted it. Batches that it does not concern are left out."""
 
     request_id: str
     batches: list[BatchAnswer]

@@ -1,5 +1,5 @@
-"""Follows a collection from Python: `subscribe` gives its messages, a `Tracker` makes of them where each batch stands. `exported`
-gives the results of an upload.
+"""Follows a collection from Python: `subscribe` yields its messages, and a `Tracker` folds them into the state of each batch.
+`exported` yields the results of an upload.
 """
 
 from quire_client.cursor import Item, Refused

@@ -1,4 +1,4 @@
-"""Where in a feed a client is, and what it takes from each message; and the ways in which a connection can end."""
+"""The place of a client in a feed, how each message moves it, and the exceptions that end a connection."""
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -18,11 +18,11 @@ from quire_schemas.views import BatchView
 Item = Subscribed | AnyFeedMessage
 ANSWER_WITHIN_S = 30.0
 _PASSING = frozenset({"auth_unavailable", "too_many_sockets"})
-"""Codes of ERROR after which the same attempt may succeed."""
+"""Codes of an ERROR message after which the same attempt may succeed."""
 
 
 class Refused(Exception):
-    """The notifier will not have this subscription; trying again does not help."""
+    """The notifier refuses the request; trying again does not help."""
 
     def __init__(self, reason: str, code: str | None = None) -> None:
         super().__init__(reason)
@@ -30,26 +30,29 @@ class Refused(Exception):
 
 
 class Interrupted(Exception):
-    """This connection is of no use any more; a new one may be."""
+    """This connection cannot be used any more; a new one may succeed."""
 
 
 class NoWay(Exception):
-    """This way does not lead to the notifier, though something answers; another one may."""
+    """This way of connecting does not reach the notifier, though something answers; another way may."""
 
     def __init__(self, reason: str, *, passing: bool) -> None:
-        """`passing`: the same way may lead there later."""
+        """`passing` tells that the same way may reach the notifier later."""
         super().__init__(reason)
         self.passing = passing
 
 
 class Unknown(Struct):
-    """A message of a newer version than this client: counted, not understood."""
+    """A message of a newer version than this client knows: its seq is counted, its content is ignored."""
 
     seq: int | None = None
 
 
 class Cursor:
-    """`seq` is None before the first message of all, and when the feed does not go on where it was."""
+    """Place of a client in a feed: the seq and epoch of the last message taken.
+
+    `seq` is None before the first message, and when the feed cannot be resumed at the last place.
+    """
 
     def __init__(self, collection: str, after: int | None, epoch: str | None) -> None:
         self.collection = collection
@@ -62,7 +65,7 @@ class Cursor:
         return Subscribe(collection_id=self.collection, after=self.seq, epoch=self.epoch)
 
     def place(self) -> dict[str, str]:
-        """The same as a query; empty at the beginning."""
+        """Returns the place as query parameters of an HTTP request; empty before the first message."""
         self._parts = []
         if self.seq is None:
             return {}
@@ -72,7 +75,10 @@ class Cursor:
         self.seq = self.epoch = None
 
     def take(self, message: ServerMessage | Unknown) -> Item | None:
-        """The message, if it is a new one for the caller. Raises Interrupted where one is missing before it, and Refused."""
+        """Returns the message if it is new for the caller, else None.
+
+        Raises Interrupted when the message before it is missing or an error may pass, and Refused for any other error.
+        """
         if isinstance(message, Subscribed):
             return self._subscribed(message)
         if isinstance(message, Error):

@@ -1,4 +1,4 @@
-"""The results of an upload, file by file, through lost connections."""
+"""Reads the results of an upload, file by file, through lost connections."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,14 +16,16 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 TIMEOUT = httpx.Timeout(60, connect=10)
 
 File = dict[str, Any]
-"""A line of `GET /api/export` (docs/api.md): of `text` with its `pages`, of `report` with every field of the file."""
+"""A line of `GET /api/export` (docs/api.md): with the file's `pages` for `text`, with all its fields for `report`."""
 
 
 async def exported(
     url: str, *, kind: Literal["text", "report"] = "text", token: str | None = None, patience: float = 60.0, **of: str
 ) -> AsyncGenerator[File]:
-    """Each file of `request_id=`, `batch_id=` or `collection_id=` once, in the order of the upload. What breaks off is gone on
-    with after the last file that came whole. Raises Refused, and httpx.HTTPError where nothing comes for `patience` seconds.
+    """Yields each file of `request_id=`, `batch_id=` or `collection_id=` once, in the order of the upload.
+
+    After a lost connection, the export resumes after the last file that came whole. Raises Refused when the notifier refuses,
+    and httpx.HTTPError when no file comes for `patience` seconds.
     """
     params = {**of, "kind": kind, "format": "jsonl"}
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -48,7 +50,7 @@ async def exported(
 
 
 async def _check(answer: httpx.Response) -> None:
-    """Raises Refused; HTTPStatusError for what passes."""
+    """Raises HTTPStatusError for an error that may pass, Refused for any other error."""
     if answer.is_success:
         return
     if answer.status_code in PASSING:
@@ -61,7 +63,7 @@ async def _check(answer: httpx.Response) -> None:
 
 
 async def _lines(answer: httpx.Response) -> AsyncGenerator[bytes]:
-    """Those that came whole. They end with a line feed, and with nothing else: texts hold other separators."""
+    """Yields the complete lines. Only a line feed ends a line, because texts hold other line separators."""
     rest = b""
     async for chunk in answer.aiter_bytes():
         *lines, rest = (rest + chunk).split(b"\n")

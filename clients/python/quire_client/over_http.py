@@ -1,4 +1,4 @@
-"""A subscription where no WebSocket leads: over Server-Sent Events, or by asking for the feed now and then."""
+"""Subscriptions where no WebSocket is possible: over Server-Sent Events, or by polling the feed."""
 
 import asyncio
 import time
@@ -15,21 +15,21 @@ from quire_client.over_socket import is_local
 from quire_schemas.messages import Subscribed
 
 POLL_S = 2.0
-"""Between two questions for the feed."""
+"""Seconds between two requests for the feed."""
 POLL_FOR_S = 300.0
-"""Then a better way is looked for again."""
+"""Seconds of polling after which the client tries the better ways again."""
 PAGE = 500
 
 
 class Problem(Struct, frozen=True):
-    """What is read of RFC 9457 problem JSON."""
+    """The fields that are read of RFC 9457 problem JSON."""
 
     code: str
     detail: str = ""
 
 
 class FeedPage(Struct, frozen=True):
-    """What is read of a page of the feed."""
+    """The fields that are read of a page of the feed."""
 
     epoch: str
     items: list[Raw]
@@ -37,7 +37,10 @@ class FeedPage(Struct, frozen=True):
 
 
 async def over_events(url: str, cursor: Cursor, token: str | None) -> AsyncGenerator[Item]:
-    """What the notifier at `url` sends; ends by an exception only. Raises Interrupted, Refused, NoWay."""
+    """Yields the messages that the notifier at `url` sends as Server-Sent Events; ends only by an exception.
+
+    Raises Interrupted, Refused or NoWay.
+    """
     subscribed = False
     async with _client(url, cursor.collection, token) as client:
         try:
@@ -53,7 +56,7 @@ async def over_events(url: str, cursor: Cursor, token: str | None) -> AsyncGener
 
 
 async def over_polling(url: str, cursor: Cursor, token: str | None) -> AsyncGenerator[Item]:
-    """What the notifier at `url` has, for POLL_FOR_S. Raises Interrupted, Refused, NoWay."""
+    """Yields the messages of the notifier at `url` by polling; ends after POLL_FOR_S. Raises Interrupted, Refused or NoWay."""
     subscribed, until = False, time.monotonic() + POLL_FOR_S
     async with _client(url, cursor.collection, token) as client:
         while True:
@@ -77,7 +80,7 @@ async def over_polling(url: str, cursor: Cursor, token: str | None) -> AsyncGene
 
 
 async def _feed(client: httpx.AsyncClient, cursor: Cursor) -> FeedPage | None:
-    """What follows; None where the feed does not go on there, and the cursor starts over."""
+    """Returns the next page of the feed. Returns None, and resets the cursor, when the feed cannot be resumed at its place."""
     answer = await client.get("feed", params={**cursor.place(), "limit": str(PAGE)})
     if answer.status_code == 410:
         cursor.start_over()
@@ -94,7 +97,7 @@ async def _snapshot(client: httpx.AsyncClient) -> list[Raw]:
 
 @asynccontextmanager
 async def _client(url: str, collection: str, token: str | None) -> AsyncIterator[httpx.AsyncClient]:
-    """Its paths begin at the collection."""
+    """Opens an HTTP client whose paths are relative to the collection."""
     base = f"{url}/api/collections/{quote(collection, safe='')}/"
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     timeout = httpx.Timeout(ANSWER_WITHIN_S, connect=10)  # an event stream gives a sign of life every 15 s
@@ -103,7 +106,9 @@ async def _client(url: str, collection: str, token: str | None) -> AsyncIterator
 
 
 async def _check(answer: httpx.Response, media_type: str) -> None:
-    """Raises unless this is an answer of Quire that goes on."""
+    """Checks that the answer is a success of the media type. Raises NoWay for an answer that is not Quire's, Interrupted for an
+    error that may pass, Refused for any other error.
+    """
     if answer.is_success and answer.headers.get("content-type", "").startswith(media_type):
         return
     status = answer.status_code
@@ -125,7 +130,7 @@ def _broken(error: httpx.TransportError, *, subscribed: bool) -> Exception:
 
 
 async def _data(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """The data of each event: a notifier writes it on one line. Lines end with a line feed, and with nothing else."""
+    """Yields the data of each event, which a notifier writes on one line. Only a line feed ends a line."""
     rest = b""
     async for chunk in answer.aiter_bytes():
         *lines, rest = (rest + chunk).split(b"\n")

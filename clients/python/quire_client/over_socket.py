@@ -1,4 +1,4 @@
-"""A subscription over one WebSocket."""
+"""Subscription over one WebSocket."""
 
 import asyncio
 import ssl
@@ -22,7 +22,10 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 
 async def over_websocket(url: str, cursor: Cursor, token: str | None) -> AsyncGenerator[Item]:
-    """What the notifier at `url`, http(s)://, sends; ends by an exception only. Raises Interrupted, Refused, NoWay."""
+    """Yields the messages that the notifier at `url`, http(s)://, sends; ends only by an exception.
+
+    Raises Interrupted, Refused or NoWay.
+    """
     subscribed = False
     async with _connected(f"{url.replace('http', 'ws', 1)}/ws") as socket:
         try:
@@ -42,7 +45,7 @@ async def over_websocket(url: str, cursor: Cursor, token: str | None) -> AsyncGe
 
 
 def is_local(url: str) -> bool:
-    """Whether the address is this machine's own; no proxy leads there."""
+    """Returns whether the address is on this machine, so that no proxy is used."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -82,7 +85,7 @@ async def _say(socket: ClientConnection, message: ClientMessage) -> None:
 
 
 def _closed(error: ConnectionClosed, *, subscribed: bool) -> Exception:
-    """What it means that the connection was closed."""
+    """Returns the exception for a closed connection: Refused, Interrupted or NoWay, by its close code."""
     code, said = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "")
     if code in FINAL:
         reason = f"{said or 'the notifier closed the connection'} ({code})"

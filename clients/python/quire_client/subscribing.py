@@ -1,16 +1,16 @@
-"""A subscription from Python that survives lost connections.
+"""Subscribes to a collection from Python, through lost connections.
 
     async with aclosing(subscribe("http://127.0.0.1:8000", "default")) as feed:
         async for message in feed:
             ...
 
-Each connection begins with a `Subscribed`; feed messages come once each, in order, through all of them. A `Subscribed` that is
-not `recovered` brings a snapshot: it is the first one, or messages in between are gone (the feed was rebuilt or pruned), and
-what was known before has to be asked for again. It holds the oldest 500 active batches at most, without their files: docs/api.md
-says how to get the others.
+Each connection begins with a `Subscribed`. Across all connections, each feed message comes once, in order. A `Subscribed` that
+is not `recovered` has a snapshot. Either it is the first, or messages after the last one received are gone (the feed was
+rebuilt or pruned); the client then has to ask again for the state of the batches that it knew. A snapshot holds at most the
+oldest 500 active batches, without their files; docs/api.md says how to get the others.
 
-A connection is a WebSocket; where something in front of the notifier lets none through, an event stream; where not even that
-passes, the feed is asked for now and then.
+A connection is a WebSocket. If a proxy lets no WebSocket through, it is an event stream; if it lets no event stream through,
+the client polls the feed.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ OnFallback = Callable[[str], None]
 
 
 class NotifierAway(Exception):
-    """There was no connection to the notifier for longer than was to be waited."""
+    """No connection to the notifier was possible for longer than `give_up_after` seconds."""
 
 
 class Way(NamedTuple):
@@ -60,12 +60,14 @@ async def subscribe(
     on_fallback: OnFallback | None = None,
     give_up_after: float | None = None,
 ) -> AsyncGenerator[Item]:
-    """Messages of `collection` from the notifier at `url` (http(s):// or ws(s)://); to be closed with `aclosing`.
+    """Yields the messages of `collection` from the notifier at `url` (http(s):// or ws(s)://); close it with `aclosing`.
 
-    `after`, `epoch`: go on behind a message got earlier. `token`: for QUIRE_AUTH=jwt; a function is asked at each connection,
-    so that an expired one is renewed. `on_lost(reason, pause)` is told when a connection is lost, and in how many seconds the
-    next one is tried; `on_fallback(sentence)`, why there is no WebSocket and what is done instead. Raises Refused; and
-    NotifierAway when nothing connects for `give_up_after` seconds (None: never).
+    `after` and `epoch` name a message received earlier; the feed then begins after it. `token` is needed for QUIRE_AUTH=jwt; a
+    function is called at each connection, so that it can renew an expired token. `on_lost(reason, pause)` is called when a
+    connection is lost; the next attempt is in `pause` seconds. `on_fallback(sentence)` is called when no WebSocket is possible;
+    the sentence says why, and what is done instead.
+
+    Raises Refused, and NotifierAway when no connection succeeds for `give_up_after` seconds (None: never).
     """
     cursor, told = Cursor(collection, after, epoch), _Told(on_fallback)
     address, attempt, away_since = base_url(url), 0, time.monotonic()
@@ -79,14 +81,14 @@ async def subscribe(
         except Interrupted as error:
             reason = str(error)
         except Refused as error:
-            if not (subscribed and callable(token) and error.code == "unauthenticated"):  # a new token can be had
+            if not (subscribed and callable(token) and error.code == "unauthenticated"):  # `token` can give a new one
                 raise
             reason = str(error)
         if subscribed:
             attempt, away_since = 0, time.monotonic()
-            if not reason:  # it ended by itself, to look for a better way
+            if not reason:  # polling ended by itself, to try the better ways again
                 continue
-        pause = random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, 0.5 * 2**attempt)  # noqa: S311 -- spreads clients, hides nothing
+        pause = random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, 0.5 * 2**attempt)  # noqa: S311 -- spreads clients, no secret
         if give_up_after is not None and time.monotonic() + pause - away_since > give_up_after:
             raise NotifierAway(f"no connection to {address} for {give_up_after:.0f} s: {reason}")
         if on_lost is not None:
@@ -96,7 +98,7 @@ async def subscribe(
 
 
 def base_url(url: str) -> str:
-    """The http(s):// address of the notifier at `url`, without a slash at its end; raises Refused where that is no URL."""
+    """Returns the http(s):// address of the notifier at `url`, without a slash at its end. Raises Refused if it is no URL."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = {"http": "http", "https": "https", "ws": "http", "wss": "https"}.get(parts.scheme)
     if scheme is None or not parts.hostname:
@@ -112,7 +114,7 @@ def _fit(token: str | None) -> str | None:
 
 
 class _Told:
-    """What is told of a fallback: once, and when it works."""
+    """Tells the caller about a fallback: once, and only when the fallback works."""
 
     def __init__(self, tell: OnFallback | None) -> None:
         self._tell = tell
@@ -125,7 +127,7 @@ class _Told:
 
 
 async def _by_any_way(address: str, cursor: Cursor, token: Token, told: _Told) -> AsyncGenerator[Item]:
-    """By the first way that leads to the notifier. Raises Interrupted, Refused."""
+    """Yields messages by the first way that reaches the notifier. Raises Interrupted or Refused."""
     value = _fit(token() if callable(token) else token)
     failures: list[NoWay] = []
     leads = False

@@ -1,4 +1,4 @@
-"""Where each batch stands, as the feed tells it. A fold without effects: messages in, batches out."""
+"""Folds the messages of a feed into the state of each batch, without side effects: messages in, batches out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from quire_schemas.views import BatchView, FilePosition
 
 @dataclass
 class File:
-    """`size` in bytes."""
+    """State of a file; `size` is in bytes."""
 
     filename: str
     size: int
@@ -47,8 +47,8 @@ class File:
 
 @dataclass
 class Batch:
-    """Where a batch stands as far as this client has heard. `files` are those of which it has heard anything; `counts`, of all
-    files, how many ended how.
+    """State of a batch as far as this client knows it. `files` holds the files that it has heard of; `counts` holds the numbers
+    of all settled files by outcome.
     """
 
     batch_id: str
@@ -57,7 +57,7 @@ class Batch:
     files: dict[str, File] = field(default_factory=dict)
     counts: Counter[Standing] = field(default_factory=Counter)
     as_of: int = 0
-    """Messages up to this seq are in it."""
+    """Seq up to which messages are included in this state."""
     status: Status = "queued"
     attempt: int = 0
     stage: str | None = None
@@ -70,7 +70,7 @@ class Batch:
 
     @property
     def complete(self) -> bool:
-        """Whether all files are known, and not only their number."""
+        """Whether each file is known, and not only the number of files."""
         return len(self.files) == self.total
 
     @property
@@ -86,19 +86,19 @@ class Batch:
 
 
 class Tracker:
-    """All batches of a collection that were heard of."""
+    """All batches of a collection that the client has heard of."""
 
     def __init__(self, *, files: bool) -> None:
-        """`files`: whether it matters what became of each; else their numbers do."""
+        """With `files`, new batches get the state of each file; without it, only counts of files."""
         self.batches: dict[str, Batch] = {}
         self.created: set[str] = set()
-        """Batches whose beginning was heard."""
+        """Ids of the batches whose creation the feed reported."""
         self.told: Counter[str] = Counter()
-        """How many messages were taken, by batch."""
+        """Number of messages taken, by batch id."""
         self._files = files
 
     def take(self, item: Item) -> set[str]:
-        """Applies a message; gives the ids of batches whose state has to be asked for."""
+        """Applies a message; returns the ids of batches whose state the client has to ask for."""
         if isinstance(item, Subscribed):
             return set()
         self.told[item.batch_id] += 1
@@ -115,8 +115,9 @@ class Tracker:
         return {item.batch_id} if isinstance(item, BatchRetryMessage) and not batch.complete else set()
 
     def begin(self, parts: Sequence[Subscribed]) -> set[str]:
-        """Takes a snapshot, each part as of its own seq. Gives the ids of batches whose state has to be asked for: those that it
-        lacks have ended meanwhile, or their messages are gone; of those whose files were known, it tells the counts only.
+        """Takes the parts of a snapshot, each as of its own seq. Returns the ids of batches whose state the client has to ask
+        for: active batches that the snapshot lacks (they have ended, or their messages are gone), and batches whose files were
+        known, because the snapshot has only counts of files.
         """
         known = dict(self.batches)
         for part in parts:
@@ -124,19 +125,21 @@ class Tracker:
                 self.batches[view.batch_id] = of_view(view, part.seq)
         unknown = set()
         for batch_id, batch in known.items():
-            batch.as_of = 0  # where it is kept: another epoch counts anew
+            batch.as_of = 0  # a batch that stays as it is: seqs of another epoch begin anew
             absent = self.batches[batch_id] is batch
             if (absent and not batch.ended) or (not absent and batch.complete):
                 unknown.add(batch_id)
         return unknown
 
     def put(self, views: Iterable[BatchView]) -> None:
-        """States that were asked for."""
+        """Takes states that the client has asked for."""
         for view in views:
             self.batches[view.batch_id] = of_view(view)
 
     def keep_ended(self, most: int) -> None:
-        """Forgets all ended batches but those that ended last. One that is retried is asked for again."""
+        """Forgets all ended batches except the `most` that ended last. The state of a forgotten batch is asked for again if the
+        batch is retried.
+        """
         ended = [batch_id for batch_id, batch in self.batches.items() if batch.ended]
         ended.sort(key=lambda batch_id: self.batches[batch_id].ended_at or self.batches[batch_id].created_at)
         for batch_id in ended[: max(0, len(ended) - most)]:
@@ -223,7 +226,7 @@ def _file(batch: Batch, message: FileMessage) -> None:
 
 
 def _stands(batch: Batch, file: File, standing: Standing) -> None:
-    """Only settled files are counted."""
+    """Sets the standing of a file and adjusts the counts, which count settled files only."""
     batch.counts[file.standing] -= file.standing in SETTLED
     batch.counts[standing] += standing in SETTLED
     file.standing = standing
@@ -232,7 +235,7 @@ def _stands(batch: Batch, file: File, standing: Standing) -> None:
 def _end(batch: Batch, message: Counts, status: Status) -> None:
     batch.status, batch.ended_at = status, message.at
     batch.in_flight, batch.waiting_for = [], []
-    if not batch.complete:  # else each file is counted: messages may be older than a state that was asked for
+    if not batch.complete:  # a complete batch counts its own files: this message may be older than a state that was asked for
         batch.counts = Counter({"processed": message.processed, "failed": message.failed, "cancelled": message.cancelled})
 
 

@@ -1,4 +1,4 @@
-"""Kafka, Postgres and S3 on this machine, from registry packages alone: what `quire up` and the integration tests run on.
+"""Runs Kafka, Postgres and S3 on this machine, from registry packages alone, for `quire up` and the integration tests.
 
 Linux and macOS. Nothing is installed outside the Python environment; Kafka's and S3Proxy's jars are kept in the user's cache.
 """

@@ -1,4 +1,4 @@
-"""One process of the stack: started, asked how it ended, stopped."""
+"""Starts one process of the stack, waits for its end and stops it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LOG_LIMIT_BYTES = 16 << 20
 
 @dataclass
 class Child:
-    """A child process whose output goes to a log file and who ends when we end, however we end.
+    """A child process whose output goes to a log file, and that ends when this process ends, however it ends.
 
-    It has a session of its own, so Ctrl-C in a terminal reaches us only, and we stop the parts in order. Start it from the thread
-    that lives longest: Linux counts the death of the starting thread as the parent's.
+    The child has a session of its own, so Ctrl-C in a terminal reaches only this process, which stops the parts in order. Start
+    the child from the thread that lives longest: Linux counts the death of the starting thread as the death of the parent.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     patience: float = 15.0
-    """Seconds between the polite signal and SIGKILL."""
+    """Seconds between `stop_signal` and SIGKILL."""
 
     _process: Process | None = None
     _log_start: int = 0
@@ -72,13 +72,17 @@ class Child:
             )
 
     async def wait(self) -> int:
-        """The exit code, or minus the signal's number. What the process itself has left running in its session is ended too."""
+        """Waits for the end of the process, and kills what it has left running in its session. Returns the exit code, or minus
+        the number of the signal that ended the process.
+        """
         status = await self._started.wait()
         self._signal_group(signal.SIGKILL)
         return status
 
     async def stop(self) -> None:
-        """Politely, then after `patience` seconds by force. A stopped (SIGSTOP) process hears it as well."""
+        """Stops the process with `stop_signal`, then after `patience` seconds with SIGKILL. A suspended process (SIGSTOP) is
+        continued, so that it receives the signal, too.
+        """
         if not self.alive:
             return
         self.send(self.stop_signal)
@@ -94,7 +98,7 @@ class Child:
             self._started.send_signal(number)
 
     def last_lines(self, count: int = 15) -> list[str]:
-        """Of the log, since the last start."""
+        """Returns the last lines of the log, at most `count`, since the last start."""
         with self.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, size - TAIL_BYTES))
@@ -115,7 +119,7 @@ class Child:
 
 
 def ended(status: int) -> str:
-    """How a process ended, in words."""
+    """Returns in words how a process ended."""
     if status >= 0:
         return f"ended with exit code {status}"
     try:

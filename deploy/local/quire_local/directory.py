@@ -1,4 +1,4 @@
-"""The data directory of a stack: whose it is, its secrets, and what an earlier stack left running in it."""
+"""The data directory of a stack: its lock, its secrets, and the processes that an earlier stack left running."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEFTOVER_PATIENCE_S = 2.0
 
 @dataclass(frozen=True)
 class Credentials:
-    """Made once for each data directory: whoever else has an account on this machine cannot use its Postgres and S3."""
+    """Secrets of a data directory, made once for each: other users of this machine cannot use its Postgres and S3."""
 
     postgres_password: str
     s3_access_key: str
@@ -33,7 +33,9 @@ class Credentials:
 
 @dataclass(frozen=True)
 class DataDirectory:
-    """What `quire up` keeps of a stack: data, logs, credentials, stack.json; used by one `quire up` at a time."""
+    """Directory with all that `quire up` keeps of a stack: data, logs, credentials, stack.json. Only one `quire up` at a time
+    uses it.
+    """
 
     path: Path
 
@@ -47,7 +49,7 @@ class DataDirectory:
 
     @property
     def marker(self) -> Path:
-        """Says that Quire made this directory; holds its secrets."""
+        """File that marks the directory as made by Quire; it holds the secrets."""
         return self.path / "credentials.json"
 
     @property
@@ -56,7 +58,7 @@ class DataDirectory:
 
     @property
     def stack_file(self) -> Path:
-        """What others read to find this stack (docs/design.md, "Contracts"); there only while it is ready."""
+        """File with the addresses for other programs (docs/design.md, "Contracts"); it exists only while all is ready."""
         return self.path / "stack.json"
 
     @property
@@ -65,9 +67,11 @@ class DataDirectory:
 
     @contextlib.contextmanager
     def owned(self, *, fresh: bool = False) -> Iterator[Credentials]:
-        """The directory, made if missing, locked until the end of the block; `fresh` empties it first.
+        """Makes the directory if it is missing, and locks it until the end of the block; `fresh` empties it first. Yields its
+        secrets.
 
-        Raises DirectoryInUse, NotOurs and Unusable. What a killed stack left running here is ended before the block begins.
+        Processes that a killed stack left running here are ended before the block begins. Raises DirectoryInUse, NotOurs or
+        Unusable.
         """
         with contextlib.ExitStack() as held:
             try:
@@ -84,7 +88,7 @@ class DataDirectory:
             yield credentials
 
     def remember(self, pids: Mapping[str, int]) -> None:
-        """Notes the running processes, so that a later start can end what a killed stack has left."""
+        """Notes the running processes, so that a later start can end them if this stack is killed."""
         noted = {}
         for name, pid in pids.items():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -92,7 +96,7 @@ class DataDirectory:
         write_whole(self.processes, json.dumps(noted, indent=2))
 
     def end_leftovers(self) -> None:
-        """Ends the processes noted last that still run. They die with their parent; here we make sure that they are gone."""
+        """Ends the processes noted last that still run. They should have died with their parent; this makes sure of it."""
         if not self._all_gone(within=LEFTOVER_PATIENCE_S):
             self._end(lambda name: signal.SIGQUIT if name == "postgres" else signal.SIGKILL)
         if not self._all_gone(within=LEFTOVER_PATIENCE_S):
@@ -102,7 +106,9 @@ class DataDirectory:
         self.stack_file.unlink(missing_ok=True)
 
     def _end(self, by: Callable[[str], signal.Signals]) -> None:
-        """Postgres is asked, as a postmaster that is killed leaves its backends behind for a moment."""
+        """Sends the signal `by(name)` to each process that still runs. Postgres is asked first (SIGQUIT): a postmaster that is
+        killed leaves its backends running for a moment.
+        """
         for name, process in self._still_running():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(by(name))
@@ -116,7 +122,7 @@ class DataDirectory:
         return True
 
     def _still_running(self) -> Iterator[tuple[str, psutil.Process]]:
-        """A dead process that nobody has asked about (a zombie) runs no more."""
+        """Yields the noted processes that still run. A zombie process (exited, not yet reaped) counts as dead."""
         with contextlib.suppress(FileNotFoundError):
             for name, noted in json.loads(self.processes.read_text()).items():
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -125,7 +131,9 @@ class DataDirectory:
                         yield name, process
 
     def _require_ours(self) -> None:
-        """Empty, but for a lock, or with our secrets in it: another program may have a file of that name, too."""
+        """Raises NotOurs unless the directory is empty except for a lock, or holds Quire's secrets. The content of the secrets
+        file is checked, as another program may have a file of that name, too.
+        """
         with contextlib.suppress(FileNotFoundError):
             if any(entry != self.lock_file for entry in self.path.iterdir()) and self._known() is None:
                 raise NotOurs(self.path)
@@ -166,13 +174,13 @@ class DataDirectory:
 
 
 def make_private(path: Path) -> None:
-    """A directory that no other account may look into, whatever the modes of the files in it."""
+    """Makes a directory that no other user may look into, whatever the modes of the files in it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """All or nothing, readable by the owner only: a reader never sees half a file."""
+    """Writes a file that only its owner can read. It is replaced as a whole: a reader never sees half a file."""
     partial = path.with_name(path.name + ".partial")
     partial.touch(mode=0o600)
     partial.write_text(text)

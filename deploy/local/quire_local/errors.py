@@ -1,4 +1,4 @@
-"""What can go wrong with a local stack; each message says what to do next."""
+"""Errors of a local stack; each message says what to do next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PortTaken(LocalError):
 
 
 class DirectoryInUse(LocalError):
-    """Another live stack has this data directory."""
+    """Another running stack uses this data directory."""
 
     def __init__(self, directory: Path, owner: str) -> None:
         super().__init__(
@@ -29,7 +29,7 @@ class DirectoryInUse(LocalError):
 
 
 class NotOurs(LocalError):
-    """The data directory holds something else."""
+    """The data directory holds files that Quire did not make."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(f"{directory} is not empty and was not made by Quire. Give an empty or a new directory with --data.")
@@ -67,7 +67,7 @@ class JarUnavailable(LocalError):
 
 
 class WrongSettings(LocalError):
-    """A QUIRE_ variable of the environment has a value that no service takes, or is none."""
+    """A QUIRE_ variable of the environment is no setting, or has a value that its service refuses."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("The services do not take these settings:" + "".join(f"\n    {problem}" for problem in problems))

@@ -1,4 +1,4 @@
-"""The jars of Kafka and S3Proxy: pinned in jars.lock, fetched once by jgo, checked at every start, kept in the user's cache."""
+"""The jars of Kafka and S3Proxy: pinned in jars.lock, fetched once by jgo into the user's cache, checked at every start."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRIES = 3
 CONNECTIONS = 4
 
 Progress = Callable[[int, int], None]
-"""Called with (bytes fetched, bytes in all), from several threads, one at a time."""
+"""Function called with (bytes fetched, bytes in all), from several threads, one at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Jar:
 
     sha256: str
     size: int
-    """Bytes."""
+    """Size in bytes."""
     part: str
-    """kafka or s3."""
+    """Part of the stack that needs the jar: kafka or s3."""
     coordinate: str
-    """group:artifact:packaging[:classifier]:version, as Maven writes it."""
+    """Maven coordinate: group:artifact:packaging[:classifier]:version."""
 
     @property
     def filename(self) -> str:
@@ -49,7 +49,7 @@ class Jar:
 
 
 class Cancelled(Exception):
-    """The download was called off."""
+    """The download was cancelled."""
 
 
 def pinned(lock: Path = LOCK_FILE) -> list[Jar]:
@@ -58,7 +58,7 @@ def pinned(lock: Path = LOCK_FILE) -> list[Jar]:
 
 
 def cache_directory() -> Path:
-    """QUIRE_CACHE_DIR, else below XDG_CACHE_HOME, else ~/.cache/quire."""
+    """Returns QUIRE_CACHE_DIR, else `quire` in XDG_CACHE_HOME, else ~/.cache/quire."""
     if chosen := os.environ.get("QUIRE_CACHE_DIR"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quire"
@@ -69,9 +69,10 @@ def classpath(part: str, cache: Path, jars: Sequence[Jar]) -> str:
 
 
 def ensure(jars: Sequence[Jar], cache: Path, progress: Progress, cancelled: threading.Event) -> None:
-    """Has every jar in the cache, with the pinned sum. Two processes at once: the second one waits and finds them there.
+    """Fetches every jar that is not in the cache with the pinned sum. Of two processes at once, the second one waits and then
+    finds the jars there.
 
-    Raises JarRefused, JarUnavailable, and Cancelled once `cancelled` is set. Blocks: call it in a thread.
+    Raises JarRefused, JarUnavailable, and Cancelled once `cancelled` is set. It blocks: call it in a thread.
     """
     store = cache / "jars"
     if all_there(jars, store):
@@ -100,7 +101,7 @@ def sha256_of(path: Path) -> str:
 
 
 class Download:
-    """Fetches jars into a directory beside their place, and moves each there when its sum is right."""
+    """Fetches jars into a temporary directory in `store`, and moves each jar into `store` when its sum is right."""
 
     def __init__(self, jars: Sequence[Jar], store: Path, progress: Progress, cancelled: threading.Event) -> None:
         self._jars, self._store, self._progress, self._cancelled = jars, store, progress, cancelled
@@ -151,7 +152,7 @@ class Download:
 
 
 def maven(directory: Path, received: Callable[[int], None]) -> MavenContext:
-    """Asks the mirrors that the config file of jgo names, then Maven Central; the files go below `directory`."""
+    """Returns a Maven client that stores files in `directory`. It asks the mirrors in jgo's config file, then Maven Central."""
 
     @contextmanager
     def counted(_name: str, _size: int) -> Iterator[Callable[[int], None]]:

@@ -71,7 +71,7 @@ class Kafka(Part):
         shutil.rmtree(self._directory / "scratch", ignore_errors=True)
         make_private(self._directory)
         self._settings.write_text(SETTINGS.format(host=HOST, port=self._port, controller=self._controller_port, heap=HEAP_MB))
-        if not (self._data / "meta.properties").exists():  # the last thing that formatting writes
+        if not (self._data / "meta.properties").exists():  # the last file that formatting writes
             await self._format()
         return self._child_running("kafka.Kafka", self._settings.name)
 
@@ -95,7 +95,7 @@ class Kafka(Part):
 
 
 def new_cluster_id() -> str:
-    """As Kafka makes them: never with a dash in front, which would be taken for an option."""
+    """Returns a random cluster id in Kafka's form. It does not begin with a dash, which would be taken for an option."""
     while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return made

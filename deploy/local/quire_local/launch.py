@@ -1,7 +1,7 @@
-"""Becomes the given command, which then ends when its parent ends and, where asked, runs as another user.
+"""Becomes the given command, which ends when its parent ends and may run as another user.
 
 Run as a file, with the standard library only: python -I -S launch.py PARENT SIGNAL UID GID COMMAND…
-PARENT is the pid whose death sends SIGNAL to the command (Linux); UID and GID -1 stay as they are.
+PARENT is the pid of the process whose death sends SIGNAL to the command (Linux). -1 as UID and GID keeps the present user.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def become(uid: int, gid: int) -> None:
-    """Another user, who may still read and pass through what root may: a data directory or an environment below /root, say.
+    """Changes to another user that may still read all files and pass through all directories, such as a data directory or a
+    Python environment in /root.
 
-    That is one capability, CAP_DAC_READ_SEARCH; where it is not to be had, file modes alone decide.
+    The capability CAP_DAC_READ_SEARCH allows that. If it cannot be had, file modes alone decide.
     """
     if sys.platform == "linux":
         _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
@@ -37,7 +38,10 @@ def become(uid: int, gid: int) -> None:
 
 
 def die_with(parent: int, signal: int) -> None:
-    """Set after `become`: a change of user clears it."""
+    """Makes the kernel send `signal` to this process when its parent dies (Linux). Exits if the parent is already dead.
+
+    Call it after `become`: a change of user clears the setting.
+    """
     if sys.platform == "linux":
         _libc.prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)
     if os.getppid() != parent:

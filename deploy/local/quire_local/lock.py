@@ -1,4 +1,4 @@
-"""`python -m quire_local.lock`: pins the jars again, after a version here was changed. For Quire's developers."""
+"""`python -m quire_local.lock` pins the jars again, after a version in this file was changed. It is for Quire's developers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADER = "# sha256, bytes, part, coordinate. Made by python -m quire_local.lock\
 
 
 def resolve(repository: Path) -> Iterator[Jar]:
-    """Kafka's jar with all it needs at run time, the bridge to its logs, and S3Proxy, which brings everything in one jar."""
+    """Yields Kafka's jar and the jars that it needs at run time, the bridge to its logs, and S3Proxy, which is one jar."""
     context = maven(repository, lambda _received: None)
     named, needed = context.resolver.resolve([context.create_dependency(KAFKA)])
     bridge, s3proxy = context.create_dependency(KAFKA_LOGS), context.create_dependency(S3PROXY)

@@ -1,4 +1,4 @@
-"""What every part of the stack can do: start, get ready, stop."""
+"""Base class of the parts of the stack: each can start, get ready and stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Part(ABC):
     """
 
     ready_within: float = 60.0
-    """Seconds: a slow disk and a cold cache included."""
+    """Seconds within which the part has to be ready, even with a slow disk and a cold cache."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,14 +42,14 @@ class Part(ABC):
 
     @abstractmethod
     async def prepare(self) -> Child:
-        """Writes what the process needs and says how to run it; called at each start."""
+        """Writes the files that the process needs; returns the child process to run. Called at each start."""
 
     @abstractmethod
     async def is_ready(self) -> bool:
-        """Asked until it says yes; it takes a second at most."""
+        """Returns whether the part serves. It is called again until it returns True, and takes a second at most."""
 
     def why_not(self) -> str:
-        """What a part that is not ready said of it, as the end of a sentence."""
+        """Returns why the part is not ready, as the end of a sentence; empty if it does not tell."""
         return ""
 
     async def start(self) -> None:
@@ -57,7 +57,9 @@ class Part(ABC):
         await self._child.start()
 
     async def wait_ready(self) -> None:
-        """Raises PartFailed, with the last log lines, when the process ends or is not ready within `ready_within` seconds."""
+        """Waits until the part is ready. Raises PartFailed, with the last log lines, when the process ends or is not ready
+        within `ready_within` seconds.
+        """
         deadline = time.monotonic() + self.ready_within
         while self.alive and time.monotonic() < deadline:
             if await self.is_ready():
@@ -78,7 +80,7 @@ class Part(ABC):
         await self.wait_ready()
 
     def freeze(self) -> None:
-        """It goes on to exist and answers nobody; for tests of outages."""
+        """Stops the process with SIGSTOP: it still exists but does not answer. For tests of outages."""
         if self.alive:
             self.child.send(signal.SIGSTOP)
 

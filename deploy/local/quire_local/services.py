@@ -1,4 +1,4 @@
-"""Quire's services as processes beside the local stack."""
+"""Quire's services as processes of the local stack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READYZ_WITHIN_S = 3.0
 
 @dataclass(frozen=True)
 class Backing:
-    """Where Kafka, Postgres and S3 are, and which topic and bucket to use there."""
+    """Addresses of Kafka, Postgres and S3, and the topic and bucket to use there."""
 
     kafka: str
     postgres: str
@@ -32,11 +32,11 @@ class Backing:
     topic: str = "quire.batches"
     bucket: str = "quire"
     group_suffix: str = ""
-    """Sets the consumer groups of one Quire apart from another's on the same Kafka."""
+    """End of the consumer groups' names, which tells apart several Quires on the same Kafka."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """As the services read it."""
+        """Environment variables that tell the services these addresses."""
         return {
             "QUIRE_KAFKA_BOOTSTRAP": self.kafka,
             "QUIRE_KAFKA_TOPIC": self.topic,
@@ -50,7 +50,7 @@ class Backing:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the services are asked for."""
+    """Addresses of the services."""
 
     ports: Ports
 
@@ -72,13 +72,13 @@ class Addresses:
 
 
 def shared_secret() -> str | None:
-    """What the services check tokens with, where the environment gives them a shared secret."""
+    """Returns the shared secret with which the services check tokens; None if the environment has none."""
     file = os.environ.get("QUIRE_AUTH_SECRET_FILE")
     return Path(file).read_text(encoding="utf-8").strip() if file else os.environ.get("QUIRE_AUTH_SECRET")
 
 
 class Service(Part):
-    """`python -m quire_…`, ready when its /readyz says so."""
+    """A service, run as `python -m quire_…`; it is ready when its /readyz says so."""
 
     def __init__(self, name: str, module: str, *, ops_port: int, environment: Mapping[str, str], logs: Path) -> None:
         super().__init__(name)
@@ -89,7 +89,7 @@ class Service(Part):
         return Child(self.name, [sys.executable, "-m", self._module], self._logs / f"{self.name}.log", self._inherited())
 
     async def checked(self) -> tuple[list[str], list[str]]:
-        """Of its `check-config`: the settings that it knows, and what is wrong with their values."""
+        """Runs the service's `check-config`; returns the names of its settings, and what is wrong with their values."""
         command = (sys.executable, "-m", self._module, "check-config", "--json")
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL, env=self._inherited())
         said = json.loads((await process.communicate())[0])
@@ -109,12 +109,14 @@ class Service(Part):
 def services(
     backing: Backing, ports: Ports, *, processors: int, logs: Path, settings: Mapping[str, str] | None = None
 ) -> list[Service]:
-    """ingest, notifier, processor-1 … processor-N, not started yet. `settings` are further QUIRE_ variables for all of them."""
+    """Returns the services ingest, notifier, processor-1 … processor-N, not started yet. `settings` are further QUIRE_
+    variables for all of them.
+    """
     common = {
         "QUIRE_LOG_FORMAT": os.environ.get("QUIRE_LOG_FORMAT", "console"),
         "QUIRE_OPS_HOST": HOST,
         "QUIRE_HTTP_HOST": HOST,
-        "QUIRE_HAND_OVER_SECONDS": "2",  # whoever stops everything does not wait for long
+        "QUIRE_HAND_OVER_SECONDS": "2",  # short, so that stopping everything does not take long
         **backing.environment,
         **Addresses(ports).environment,
         **(settings or {}),
@@ -136,8 +138,8 @@ def services(
 
 
 async def check(ports: Ports) -> list[str]:
-    """The settings that the services know. Raises WrongSettings where they do not take this environment, wherever the stack
-    will be.
+    """Returns the names of the settings that the services know. Raises WrongSettings when they refuse this environment. The
+    addresses of the stack do not matter for that.
     """
     somewhere = Backing("127.0.0.1:1", "postgresql://quire@127.0.0.1/quire", "http://127.0.0.1:1", "quire", "quire")
     found = await asyncio.gather(*(one.checked() for one in services(somewhere, ports, processors=1, logs=Path())))
@@ -147,5 +149,5 @@ async def check(ports: Ports) -> list[str]:
 
 
 def inherited(ours: Mapping[str, str]) -> dict[str, str]:
-    """The environment of this process, without files (QUIRE_X_FILE) that would speak against the values we give."""
+    """Returns the environment of this process without the variables QUIRE_X_FILE that contradict a value QUIRE_X in `ours`."""
     return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours or name in ours}

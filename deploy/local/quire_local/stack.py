@@ -1,4 +1,4 @@
-"""Kafka, Postgres and S3 of one data directory, together."""
+"""Runs Kafka, Postgres and S3 of one data directory together."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from quire_local.s3 import S3
 from quire_local.services import Backing
 
 Tell = Callable[[str], None]
-"""Takes one line for the person who waits."""
+"""Function that takes one line for the waiting user."""
 
 
 def silent(_line: str) -> None:
-    """For tests and programs: nobody waits."""
+    """Tells nothing; for tests and programs."""
 
 
 def no_progress(_done: int, _total: int) -> None:
-    """For tests and programs: nobody looks."""
+    """Shows no progress; for tests and programs."""
 
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The three running parts, each to be stopped and started by itself: `await stack.kafka.stop()`, `.start()`, `.wait_ready()`.
+    """The three running parts. Each can be stopped and started alone: `await stack.kafka.stop()`, `.start()`, `.wait_ready()`.
 
-    Made by `LocalStack.running(…)`, which stops them at the end of its block.
+    `LocalStack.running(…)` makes a stack, and stops its parts at the end of the block.
     """
 
     data: DataDirectory
@@ -69,9 +69,9 @@ class LocalStack:
         tell: Tell = silent,
         progress: jars.Progress = no_progress,
     ) -> AsyncIterator[Self]:
-        """Locks the directory, fetches the jars where they are missing, starts the parts, and stops them at the end.
+        """Locks the directory, fetches missing jars, starts the parts, and stops them at the end of the block.
 
-        `also_needed` are ports that have to be free for others, with their names.
+        `also_needed` are ports that must be free for other processes, with the names of these.
 
         Raises a LocalError: DirectoryInUse, NotOurs, Unusable, PortTaken, JarRefused, JarUnavailable, PartFailed.
         """
@@ -112,7 +112,7 @@ class LocalStack:
 
 
 async def fetch(pinned: Sequence[jars.Jar], cache: Path, progress: jars.Progress) -> None:
-    """`jars.ensure` in a thread; cancelling this calls the download off."""
+    """Runs `jars.ensure` in a thread. Cancelling this coroutine cancels the download."""
     cancelled = threading.Event()
     try:
         await asyncio.to_thread(jars.ensure, pinned, cache, progress, cancelled)
@@ -121,7 +121,7 @@ async def fetch(pinned: Sequence[jars.Jar], cache: Path, progress: jars.Progress
 
 
 async def start_all(parts: Sequence[Part], tell: Tell) -> None:
-    """All at once. The first that fails is raised, when the others' starting has been called off."""
+    """Starts all parts at the same time. If one fails, cancels the start of the others and raises the first error."""
     try:
         async with asyncio.TaskGroup() as group:
             for part in parts:

@@ -1,4 +1,4 @@
-"""The whole of Quire on this machine: the stack, the services, and an eye on all of them."""
+"""Runs the whole of Quire on this machine: starts the stack and the services, and watches them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ from quire_local.watch import Watch
 
 @dataclass(frozen=True)
 class Options:
-    """What the user of `quire up` wants."""
+    """Options of `quire up`."""
 
     data: Path
     ports: Ports
     processors: int = 1
     fresh: bool = False
     restart: bool = False
-    """Start a service again that died. Otherwise the first death stops everything; but not that of one processor of several."""
+    """Whether a service that dies is started again. If not, its death stops everything; only a processor may die while another
+    one runs.
+    """
 
 
 @dataclass(frozen=True)
 class Running:
-    """A stack whose parts were all ready."""
+    """A stack and its services, which were all ready."""
 
     stack: LocalStack
     services: list[Service]
@@ -46,7 +48,7 @@ class Running:
         return {part.name: part.pid for part in (*self.stack.parts, *self.services) if part.alive}
 
     def publish(self) -> None:
-        """Writes stack.json: where everything is (docs/design.md, "Contracts"), and notes the processes for the next start."""
+        """Writes stack.json with all addresses (docs/design.md, "Contracts"), and notes the processes for the next start."""
         backing = self.stack.backing
         content = {
             "ingest_url": self.addresses.ingest,
@@ -69,7 +71,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(options: Options, tell: Tell, progress: jars.Progress) -> AsyncIterator[Running]:
-    """Starts the stack and then the services; at the end stops the services and then the stack. Raises a LocalError."""
+    """Starts the stack, then the services; at the end of the block, stops the services, then the stack. Raises a LocalError."""
     needed = options.ports.of_services(options.processors)
     starting = LocalStack.running(
         options.data, options.ports, fresh=options.fresh, also_needed=needed, tell=tell, progress=progress

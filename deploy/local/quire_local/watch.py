@@ -1,4 +1,4 @@
-"""An eye on running parts: what is said and done when one dies."""
+"""Watches running parts: when a part dies, it tells the user, and starts the part again or ends the stack."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from quire_local.errors import PartFailed
 from quire_local.part import Part
 
 DEATHS_LIMIT, DEATHS_WITHIN_S = 5, 60.0
-"""So many deaths of one service within so many seconds, and it is not started again."""
+"""Number of deaths of one service, within a number of seconds, after which it is not started again."""
 
 
 @dataclass
 class Watch:
-    """Over infrastructure, which all the rest needs, and services.
+    """Watch over the infrastructure, which all services need, and over the services.
 
-    Without `restart` the first death ends the watch, but for that of one processor of several: its work goes to the others.
-    With it, a service that died is started again. `changed` is called whenever other processes run than before.
+    Without `restart`, the first death ends the watch, except the death of one processor of several: the others take its work.
+    With `restart`, a service that died is started again. `changed` is called whenever the set of running processes changes.
     """
 
     infrastructure: Sequence[Part]
@@ -31,7 +31,9 @@ class Watch:
     _deaths: dict[str, collections.deque[float]] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Until a part dies that cannot be done without: PartFailed, naming it, how it ended and its last log lines."""
+        """Watches until a part dies that is needed and not started again. Then raises PartFailed with the part's name, how it
+        ended, and its last log lines.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 for part in self.infrastructure:
@@ -67,7 +69,7 @@ class Watch:
             except PartFailed:
                 if part.alive:
                     raise
-                continue  # it died again before it was ready: counted as any other death
+                continue  # it died again before it was ready, which counts as any other death
             self.tell(f"{part.name} runs again (pid {part.pid})")
             self.changed()
 

@@ -1,4 +1,4 @@
-"""Parameters of the notifier's API, and what every answer to a token may be."""
+"""Parameters of the notifier's API, and the problem codes of every operation that needs a token."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What is answered as it is stored, or as a stream: the contents of files, and exports."""
+"""Operations that answer stored content or a stream: the contents of files, and exports."""
 
 from typing import Literal
 

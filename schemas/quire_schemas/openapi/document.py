@@ -1,4 +1,6 @@
-"""Operations as an OpenAPI 3.1 document. What a view has is always in the answer: its defaults are for readers of older ones."""
+"""Writes operations as an OpenAPI 3.1 document. An answer always has all fields of a view that have a default: the defaults
+are for readers of older answers.
+"""
 
 from http import HTTPStatus
 from importlib.metadata import version
@@ -66,7 +68,9 @@ def _types(operation: Operation) -> list[Any]:
 
 
 def _whole(name: str, schema: Schema) -> Schema:
-    """Of a view nothing is left out. A page is one, too: `Page_FileView_`."""
+    """Returns the schema of a view in which fields with a default are required and have no default. A page is a view, too:
+    `Page_FileView_`. Other schemas are returned as they are.
+    """
     if not hasattr(views, name.partition("_")[0]):
         return schema
     given = [field for field, of in schema["properties"].items() if "default" in of or field in schema.get("required", ())]

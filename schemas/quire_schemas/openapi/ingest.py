@@ -1,4 +1,4 @@
-"""What can be asked of ingest."""
+"""Operations of ingest's HTTP API."""
 
 from typing import Annotated
 
@@ -103,7 +103,7 @@ _UPLOAD = Operation(
 
 
 def _command(of: str, what: str, summary: str, body: type[Cancel | Retry | RetryFiles], codes: tuple[str, ...]) -> Operation:
-    """`of` is batch or request, `what` cancel or retry."""
+    """Returns the operation of a command; `of` is "batch" or "request", `what` is "cancel" or "retry"."""
     batch = of == "batch"
     answer = Answer(202, "The command is in the log.", CommandAccepted, _TAKEN)
     answers = Answer(202, "One batch took it, or several.", RequestCommandAccepted, _ASKED)

@@ -1,4 +1,4 @@
-"""What can be asked of the notifier over HTTP."""
+"""Operations of the notifier's HTTP API."""
 
 from quire_schemas import examples
 from quire_schemas.openapi import asked_for as ask
@@ -18,7 +18,7 @@ _TAGS = {"collections": "Collections", "requests": "Uploads", "batches": "Batche
 
 
 def _list(path: str, name: str, summary: str, answer: Answer, *parameters: Parameter) -> Operation:
-    """Of a collection, or of all that may be read; page by page."""
+    """Returns an operation that lists items page by page: of one collection, or of all that the token may read."""
     return Operation(
         path,
         name,
@@ -31,7 +31,7 @@ def _list(path: str, name: str, summary: str, answer: Answer, *parameters: Param
 
 
 def _one(path: str, name: str, summary: str, answer: Answer, *parameters: Parameter) -> Operation:
-    """By an id; another's is not found."""
+    """Returns an operation that answers one item by its id. An item that the token may not read is answered as not found."""
     return Operation(
         path, name, _TAGS[path.split("/")[2]], summary, (answer,), (*_ALWAYS, *_READ, "not_found"), parameters=parameters
     )

@@ -1,4 +1,4 @@
-"""What an operation of an HTTP API consists of, before it is written down."""
+"""The parts that describe an operation of an HTTP API, before `document` writes them as OpenAPI."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +11,10 @@ JSON = "application/json"
 
 
 class Parameter(NamedTuple):
-    """`type` is what msgspec makes a schema of. `refused`: a wrong one is a 422 of the code `invalid_` and its name."""
+    """A parameter of an operation. msgspec makes the schema from `type`.
+
+    With `refused`, a wrong value is answered with a 422 whose code is `invalid_` and the parameter's name.
+    """
 
     name: str
     type: Any
@@ -23,8 +26,9 @@ class Parameter(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A success. `struct` is that of a JSON answer; other media types stand in `media`, each with its schema. `lines` are
-    structs that a stream consists of: OpenAPI 3.1 cannot say so, their schemas are there all the same.
+    """A successful answer. `struct` is the struct of a JSON answer; `media` holds other media types, each with its schema.
+
+    `lines` are the structs that a stream consists of. OpenAPI 3.1 cannot say so, but the document holds their schemas.
     """
 
     status: int
@@ -37,8 +41,8 @@ class Answer(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """`name` is the operationId. `codes` are those of its problems, besides those that follow from its parameters; `refusal` is
-    the struct that they are told in.
+    """An operation; `name` is its operationId. `codes` are the codes of its problems, without the codes that follow from its
+    parameters; `refusal` is the struct of its problems.
     """
 
     path: str
@@ -54,16 +58,16 @@ class Operation(NamedTuple):
     media_body: Schema | None = None
     refusal: type[Problem] = Problem
     open: bool = False
-    """No token is needed, whatever QUIRE_AUTH says."""
+    """Whether the operation needs no token, whatever QUIRE_AUTH is."""
 
     def problem_codes(self) -> list[str]:
-        """Each once, sorted."""
+        """Returns the codes of all problems, also of wrong parameters, each once and sorted."""
         refused = {f"invalid_{each.name.lower().replace('-', '_')}" for each in self.parameters if each.refused}
         return sorted({*self.codes, *refused})
 
 
 class Service(NamedTuple):
-    """One HTTP API."""
+    """The HTTP API of one service."""
 
     name: str
     title: str

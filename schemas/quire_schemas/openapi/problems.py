@@ -1,4 +1,4 @@
-"""Every problem that a service answers (RFC 9457): its code, its status, and a sentence as it is told."""
+"""Every problem that a service answers (RFC 9457): its code, its status, and an example of its sentence."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from quire_schemas.views import BatchAnswer, CreatedBatch, RejectedFile
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """An answer other than success: `code` is for programs, `detail` for people. Fields beyond these belong to the code."""
+    """An answer other than success: `code` is for programs, `detail` for people. Some codes have further fields."""
 
     type: str
     title: str
@@ -19,7 +19,9 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class UploadProblem(Problem, frozen=True, kw_only=True):
-    """Of an upload that has begun something: `batches` run, `unknown` may run. `all_rejected` has the fields of a 202."""
+    """A problem of an upload. Of an upload that has begun, `batches` run and `unknown` may run. `all_rejected` has the fields
+    of a 202.
+    """
 
     request_id: str | UnsetType = UNSET
     collection_id: str | UnsetType = UNSET
@@ -30,7 +32,7 @@ class UploadProblem(Problem, frozen=True, kw_only=True):
 
 
 class BatchCommandProblem(Problem, frozen=True, kw_only=True):
-    """Of a command to a batch: where the batch stands, or which files it does not have."""
+    """A problem of a command to a batch: it tells the batch's status, or which files the batch does not have."""
 
     batch_status: Status | UnsetType = UNSET
     generation: int | UnsetType = UNSET
@@ -38,14 +40,16 @@ class BatchCommandProblem(Problem, frozen=True, kw_only=True):
 
 
 class UploadCommandProblem(Problem, frozen=True, kw_only=True):
-    """Of a command to an upload that no batch took: what each of them answered."""
+    """A problem of a command to an upload that no batch accepted: it tells the answer of each batch."""
 
     request_id: str | UnsetType = UNSET
     batches: list[BatchAnswer] | UnsetType = UNSET
 
 
 class ResyncRequired(Problem, frozen=True, kw_only=True):
-    """The feed does not go on there. Of a collection: its `last_seq`, and the seq up to which messages are gone."""
+    """The feed cannot be resumed at the seq asked for. The feed of a collection tells its `last_seq`, and in `pruned_to` the
+    seq up to which messages are gone.
+    """
 
     epoch: str | UnsetType = UNSET
     last_seq: int | UnsetType = UNSET
@@ -53,7 +57,9 @@ class ResyncRequired(Problem, frozen=True, kw_only=True):
 
 
 class Kind(NamedTuple):
-    """What a code is. `retried`: the same request may succeed later. The answer says when, but where an operator is needed."""
+    """Status and sentence of a code. With `retried`, the same request may succeed later; the answer then tells when, except
+    where an operator is needed.
+    """
 
     status: int
     detail: str
@@ -107,7 +113,7 @@ PROBLEMS: dict[str, Kind] = {
 
 
 def kind_of(code: str) -> Kind:
-    """`invalid_` and the name of a parameter is a 422. Raises KeyError for a code that there is not."""
+    """Returns the kind of a code; `invalid_` and a parameter's name is a 422. Raises KeyError for an unknown code."""
     if code not in PROBLEMS and code.startswith("invalid_"):
         return Kind(422, f"{code.removeprefix('invalid_')} is not as it should be. The answer says what it takes.")
     return PROBLEMS[code]

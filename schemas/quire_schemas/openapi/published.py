@@ -1,4 +1,4 @@
-"""The operation that both services have: the document itself."""
+"""The operation that both services have: it answers the service's OpenAPI document."""
 
 from quire_schemas.openapi.parts import JSON, Answer, Operation, Parameter
 

@@ -1,4 +1,4 @@
-"""Examples of what the notifier answers: the batch of `quire_schemas.examples`, folded, and its file."""
+"""Examples of the notifier's answers: views of the batch of `quire_schemas.examples`, folded, and of its file."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -27,12 +27,12 @@ def page(item: T) -> Page[T]:
 
 
 def _state() -> BatchState:
-    """The batch up to its end, before it is retried."""
+    """Returns the state of the example batch at its end, before its retry."""
     state: BatchState | None = None
     for offset, event in enumerate(examples.events()):
         if state is None or not state.terminal:
             state = evolve(state, event, offset)
-    assert state is not None  # noqa: S101 -- the story has a beginning
+    assert state is not None  # noqa: S101 -- there is at least one event
     return state
 
 

@@ -1,4 +1,4 @@
-"""What is answered and is no view: an answer that a service writes from pieces which are JSON already."""
+"""Structs of answers that are no views: services write these answers from pieces that are JSON already."""
 
 from typing import Literal
 
@@ -12,14 +12,14 @@ SnapshotAnswer = list[Subscribed]
 
 
 class About(Struct, frozen=True):
-    """What ingest says of itself."""
+    """Name of ingest, and where to upload."""
 
     service: str
     upload: str
 
 
 class FeedPage(Struct, frozen=True, kw_only=True):
-    """Messages after the seq asked for; go on after `next_cursor` (null: that was the last one yet)."""
+    """Messages after the seq asked for. `next_cursor` is the `after` of the next page; null where there is no later one yet."""
 
     epoch: str
     items: list[AnyFeedMessage]
@@ -27,14 +27,14 @@ class FeedPage(Struct, frozen=True, kw_only=True):
 
 
 class StatesPage(Struct, frozen=True, kw_only=True):
-    """Folded states of batches, and where the next ones are."""
+    """A page of the folded states of batches; `next_cursor` is null on the last page."""
 
     items: list[BatchState]
     next_cursor: str | None
 
 
 class PageText(Struct, frozen=True, kw_only=True):
-    """The text of a page, from 1. `missing`: why there is none, or not all of it."""
+    """The text of a page; pages count from 1. `missing` tells why there is no text, or not all of it."""
 
     page: int
     text: str
@@ -42,7 +42,7 @@ class PageText(Struct, frozen=True, kw_only=True):
 
 
 class FileText(Struct, frozen=True, kw_only=True):
-    """The text of a file, page by page, and the metadata as the PDF has them."""
+    """The text of a file, page by page, and the metadata as they are in the PDF."""
 
     page_count: int
     truncated: bool
@@ -52,7 +52,7 @@ class FileText(Struct, frozen=True, kw_only=True):
 
 
 class ExportedText(Struct, frozen=True, kw_only=True):
-    """A line of an export of texts. `error` stands in for the pages of a file whose text is gone. Go on after `cursor`."""
+    """A line of an export of texts. A file whose text is gone has `error` instead of pages. Resume an export with `cursor`."""
 
     file_id: str
     filename: str
@@ -66,6 +66,6 @@ class ExportedText(Struct, frozen=True, kw_only=True):
 
 
 class ExportLink(Struct, frozen=True, kw_only=True):
-    """The same export, relative to the notifier's address; under jwt signed, and good for a while."""
+    """A link to the export, relative to the notifier's address. If QUIRE_AUTH is jwt, the link is signed and expires."""
 
     link: str

@@ -1,1 +1,1 @@
-"""The generated documents as pages for people: plain HTML without scripts, which the notifier serves at `/docs`."""
+"""Makes pages for people from the generated documents: plain HTML without scripts, which the notifier serves at `/docs`."""

@@ -1,4 +1,4 @@
-"""The page of the events and of the WebSocket's messages, made of the AsyncAPI document."""
+"""Makes the page of the events and of the WebSocket's messages from the AsyncAPI document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""HTML as text: every word is escaped here, and nowhere else."""
+"""Writes HTML as text. All text is escaped here, and nowhere else."""
 
 import json
 import re
@@ -10,7 +10,9 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 class Page(NamedTuple):
-    """`root` leads from the page to the notifier's address, `css` and `other` to the style and to the other page."""
+    """Title and links of a page, all relative: `root` leads to the notifier's address, `css` to the style sheet, `other` to the
+    other page, `sources` to the documents that the page is made from. `other` and `sources` are pairs of href and text.
+    """
 
     title: str
     root: str
@@ -20,13 +22,13 @@ class Page(NamedTuple):
 
 
 def tag(name: str, content: str, **attributes: str) -> str:
-    """`class_` stands for class. The content is HTML, the attributes are text."""
+    """Returns an element. The content is HTML, the attributes are text; `class_` stands for class."""
     written = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
     return f"<{name}{written}>{content}</{name}>"
 
 
 def prose(text: str) -> str:
-    """A text whose `words` in backticks are code."""
+    """Returns text as HTML; `words` in backticks become code."""
     return _CODE.sub(r"<code>\1</code>", escape(" ".join(text.split()), quote=False))
 
 
@@ -39,7 +41,7 @@ def link(href: str, text: str) -> str:
 
 
 def heading(level: int, anchor: str, content: str) -> str:
-    """With a link to itself."""
+    """Returns a heading that is a link to itself."""
     return tag(f"h{level}", tag("a", content, href=f"#{anchor}", class_="self"), id=anchor)
 
 
@@ -48,19 +50,19 @@ def listed(items: Iterable[str]) -> str:
 
 
 def fields(items: Iterable[tuple[str, str]]) -> str:
-    """Names and what they are, both HTML; nothing where there are none."""
+    """Returns a list of names and their descriptions, both HTML; empty text for no names."""
     rows = "\n".join(tag("div", tag("dt", name) + tag("dd", what)) for name, what in items)
     return tag("dl", rows) if rows else ""
 
 
 def example(title: str, value: Any) -> str:
-    """Folded up."""
+    """Returns an example that is collapsed under its title; a value that is no text is shown as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return tag("details", tag("summary", escape(title)) + tag("pre", code(text)))
 
 
 def page(described: Page, navigation: str, content: str) -> str:
-    """The whole document."""
+    """Returns the HTML of the whole page."""
     sources = " · ".join(link(href, text) for href, text in described.sources)
     href, text = described.other
     return f"""<!doctype html>

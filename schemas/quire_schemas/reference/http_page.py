@@ -1,4 +1,4 @@
-"""The page of the HTTP APIs, made of the OpenAPI documents of both services."""
+"""Makes the page of the HTTP APIs from the OpenAPI documents of both services."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 
 def http_page(documents: dict[str, dict[str, Any]]) -> str:
-    """`documents`: of each service, by its name."""
+    """Returns the page; `documents` holds the OpenAPI document of each service by the service's name."""
     asked = {name: list(_asked(name, document)) for name, document in documents.items()}
     navigation = "".join(
         tag("p", name, class_="group") + listed(link(f"#{one.anchor}", one.title) for one in each) for name, each in asked.items()

@@ -1,4 +1,4 @@
-"""JSON Schemas as words: the type of a field, the fields of a struct."""
+"""Writes JSON Schemas as HTML in words: the type of a field, the fields of a struct."""
 
 import json
 from typing import Any
@@ -15,16 +15,16 @@ _BOUNDS = (
     ("maxItems", "{} items at most"),
 )
 _MOST_TOLD = 2**53
-"""A bound that no value comes near to is left out."""
+"""Bounds from here on are left out: no value comes near them."""
 
 
 def anchor_of(reference: str) -> str:
-    """Where the schema stands on the page."""
+    """Returns the anchor of the schema on the page."""
     return f"schema-{reference.rpartition('/')[2]}"
 
 
 def type_of(schema: Schema) -> str:
-    """What values there are, with links to structs."""
+    """Returns the type of a field as HTML, with links to structs."""
     match schema:
         case {"$ref": reference}:
             told = link(f"#{anchor_of(reference)}", reference.rpartition("/")[2].strip("_").replace("Page_", "Page of "))
@@ -46,7 +46,9 @@ def type_of(schema: Schema) -> str:
 
 
 def bounds_of(schema: Schema) -> str:
-    """What a value has to keep to, in words. A pattern says how long a text is, too; a description says it better than both."""
+    """Returns the bounds of a value in words. A pattern replaces the lengths, which it includes. A description replaces the
+    pattern, as it is clearer.
+    """
     if "pattern" in schema:
         return "" if "description" in schema else f"matches {code(schema['pattern'])}"
     found = [text.format(f"{schema[key]:,}") for key, text in _BOUNDS if key in schema and abs(schema[key]) < _MOST_TOLD - 1]
@@ -54,7 +56,7 @@ def bounds_of(schema: Schema) -> str:
 
 
 def field(schema: Schema, *, required: bool, description: str = "") -> str:
-    """A field's type, whether it may be left out, its bounds and what it is."""
+    """Returns HTML with a field's type, whether it is optional, its bounds and its description."""
     default = schema.get("default")
     left_out = "" if required else " · optional" if default in (None, [], {}) else f" · optional, {code(_text(default))}"
     bounds = bounds_of(schema)
@@ -65,13 +67,13 @@ def field(schema: Schema, *, required: bool, description: str = "") -> str:
 
 
 def struct(schema: Schema) -> str:
-    """Its fields, one below the other."""
+    """Returns HTML with the fields of a struct, one below the other."""
     required = schema.get("required", ())
     return fields((code(name), field(of, required=name in required)) for name, of in schema.get("properties", {}).items())
 
 
 def schemas(definitions: dict[str, Schema]) -> str:
-    """Every struct that the page refers to."""
+    """Returns HTML with a section for every struct that the page refers to."""
     return "\n".join(
         tag(
             "section",
