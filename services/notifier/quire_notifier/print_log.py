@@ -24,8 +24,8 @@ _LONG = frozenset({"files", "in_flight"})
 
 
 async def events(settings: NotifierSettings, argv: Sequence[str]) -> int:
-    """Prints every record of the log. Records that are read together are ordered by time. `--invalid` prints only records that are no
-    events of Quire.
+    """Prints every record of the log. Records that are read together are ordered by time. With `--invalid`, prints only records
+    that are no events of Quire.
     """
     try:
         wanted = _wanted(argv)
