@@ -13,7 +13,9 @@ from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
 PROJECTION_CONNECTIONS = 5
-"""Connections for: projecting, pruning, counting what is unfinished, indexing, and checking whether the database answers."""
+"""Connections, one each for projecting, pruning, counting what is unfinished, indexing, and checking whether the database
+answers.
+"""
 
 
 class Pools(NamedTuple):

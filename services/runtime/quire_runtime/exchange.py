@@ -132,8 +132,8 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _look(self) -> None:
-        """Fails the exchange when the server was silent for too long. There is only one timer: received bytes do not move it,
-        it starts again when it fires too early.
+        """Fails the exchange when the server was silent for too long. Received bytes do not move the only timer; it is set
+        again when it fires too early.
         """
         left = self._patience - self.idle_for
         if left > 0:

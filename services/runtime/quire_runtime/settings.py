@@ -84,7 +84,7 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
 
 
 class PostgresSettings(Struct, frozen=True, kw_only=True):
-    """Where the tables are."""
+    """The Postgres database with the tables."""
 
     dsn: Annotated[
         str, Meta(description="Connection URL such as postgresql://user:password@host:5432/quire.", extra={"secret": True})
@@ -99,7 +99,7 @@ class PostgresSettings(Struct, frozen=True, kw_only=True):
 
 
 class S3Settings(Struct, frozen=True, kw_only=True):
-    """Where originals and artefacts are."""
+    """The object store for originals and artefacts."""
 
     endpoint: Annotated[str | None, Meta(description="URL of the S3 server; unset: AWS itself.")] = None
     bucket: Annotated[
@@ -202,7 +202,7 @@ class TracesSettings(Struct, frozen=True, kw_only=True):
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):
-    """Who may do what."""
+    """How callers are authenticated."""
 
     mode: Annotated[
         Literal["none", "jwt"],

@@ -47,7 +47,7 @@ class Tracer:
     """
 
     def __init__(self, endpoint: str, ratio: float, service: str) -> None:
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its losses are counted and logged here
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its losses are counted and logged by `_Counted`
         self._exporter = OTLPSpanExporter(endpoint)
         resource = {
             "service.name": f"quire-{service}",

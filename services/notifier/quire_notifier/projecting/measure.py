@@ -1,4 +1,4 @@
-"""Metrics of a poll that was projected and committed."""
+"""Updates the metrics after a poll was projected and committed."""
 
 from collections import Counter
 from collections.abc import Sequence

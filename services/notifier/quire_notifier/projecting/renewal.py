@@ -60,7 +60,7 @@ async def _build(settings: NotifierSettings, before: int) -> None:
 
 
 async def build(settings: NotifierSettings) -> None:
-    """Folds the whole log into a new epoch and switches to it. Raises Busy, WouldLose, LogUnavailable and what asyncpg raises."""
+    """Folds the whole log into a new epoch and switches to it. Raises Busy, WouldLose, LogUnavailable and asyncpg's errors."""
     connection = await asyncpg.connect(settings.postgres.dsn, server_settings=session("quire-rebuild"))
     try:
         async with LogScan(settings.kafka, "rebuild") as scan:

@@ -14,7 +14,9 @@ from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import FilePosition
 
 UPLOADED = 100
-"""Percent: the original is in object storage before its batch is created (docs/design.md, "Record in the notifier")."""
+"""The upload progress of every file, in percent: the original is in object storage before its batch is created (docs/design.md,
+"Record in the notifier").
+"""
 
 
 Uuid = Annotated[str, "uuid"]

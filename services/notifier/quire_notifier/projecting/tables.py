@@ -21,7 +21,7 @@ from quire_schemas.text import searchable
 CHANNEL = "quire_feed"
 """The channel of NOTIFY. The payload is a Heads, or empty when every collection may have new messages."""
 _LONGEST_PAYLOAD = 7_900
-"""Bytes; Postgres refuses 8,000."""
+"""Bytes of a payload at most; Postgres refuses 8,000."""
 _SQL = row_statements("quire_notifier.projecting", "projection")
 
 

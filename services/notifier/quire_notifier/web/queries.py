@@ -44,7 +44,7 @@ ANY = Within()
 
 
 class Queries:
-    """The read side of the projection."""
+    """Queries of the projected tables."""
 
     def __init__(self, pool: asyncpg.Pool, link: Linker) -> None:
         self._pool = pool
