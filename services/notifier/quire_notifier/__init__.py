@@ -1,1 +1,1 @@
-"""Events projected into Postgres, pushed as a feed, and answered from; the page."""
+"""The notifier projects events into Postgres, pushes them as a feed, answers queries, and serves the page."""

@@ -1,4 +1,4 @@
-"""Wires the notifier: the only place where its parts are constructed."""
+"""Wires the notifier. Its parts are constructed only here."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -51,24 +51,28 @@ from quire_schemas.views import Config
 log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024
-"""The longest message a client may send; a WebSocket that gets a longer one is closed with 1009."""
+"""Bytes of the longest message that a client may send. A longer one closes the WebSocket with code 1009."""
 SPARE_CONNECTIONS = 3
-"""To the object store, that slow readers of contents leave: for asking whether it answers, and for texts that are indexed."""
+"""Connections to the object store that are never used for contents and exports, so that slow readers cannot block the health
+check and indexing.
+"""
 EXPORTS_SHARE = 4
-"""Of the others, one in so many is for exports."""
+"""One of this many of the other connections is for exports."""
 PACKED = Middleware(
     GZipMiddleware,
     minimum_size=1000,
     compresslevel=4,
     exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/pdf", "application/jsonl", "text/csv"),
 )
-"""Answers are compressed for who takes that, but PDFs and pictures, which are that already, event streams and exports."""
+"""Compresses answers for clients that accept it. PDFs and pictures are compressed already; event streams and exports are
+excluded too.
+"""
 SHUTDOWN_SECONDS = 3.0
-"""What open HTTP requests have to end, after the WebSockets are gone."""
+"""Seconds that open HTTP requests have to end, after the WebSockets are closed."""
 
 
 async def serve(settings: NotifierSettings) -> None:
-    """Serve until SIGTERM or SIGINT; then send the WebSockets away, and end."""
+    """Serves until SIGTERM or SIGINT, then closes the WebSockets and returns."""
     logs.setup(settings.log, "notifier")
     files.raise_limit()
     stop = signals.stop_event()
@@ -87,7 +91,7 @@ async def serve(settings: NotifierSettings) -> None:
 
 
 class Notifier:
-    """The parts, and the order in which they begin and end."""
+    """The parts of the notifier, and the order in which they start and stop."""
 
     def __init__(
         self, settings: NotifierSettings, pools: Pools, store: ObjectStore, authenticator: Authenticator, ops: OpsServer
@@ -140,7 +144,7 @@ class Notifier:
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`."""
+        """Runs all parts until `stop`, then closes the clients' connections."""
         gone = asyncio.Event()
         log.info("listening", url=f"http://{self._settings.http.host}:{self._http.port}", connections=self._http.places.most)
         async with asyncio.TaskGroup() as group:
@@ -189,14 +193,16 @@ class Notifier:
 
 
 def _known_hosts(settings: NotifierSettings) -> list[Middleware]:
-    """Where everybody on this machine may read everything, pages of other machines may not come in through a browser on it."""
+    """Returns the check of the Host header for a notifier on loopback without authentication. It keeps pages of other hosts
+    from reading data through a browser on this machine.
+    """
     if settings.auth.mode != "none" or not is_loopback(settings.http.host):
         return []
     return [Middleware(KnownHosts, more=[urlsplit(origin).hostname or "" for origin in settings.page_origins])]
 
 
 def _consumer(settings: NotifierSettings, pool: asyncpg.Pool) -> LogConsumer:
-    projection = Projection(pool, lambda partitions: consumer.begin_offsets(partitions))  # noqa: PLW0108 -- made below
+    projection = Projection(pool, lambda partitions: consumer.begin_offsets(partitions))  # noqa: PLW0108 -- `consumer` is assigned below
     consumer = LogConsumer(
         settings.kafka, settings.group, projection, max_records=settings.poll_records, transient=postgres.is_transient
     )

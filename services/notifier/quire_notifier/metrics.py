@@ -1,5 +1,5 @@
-"""Every metric of the notifier, declared once. Those about the log's contents count in the live epoch only, and once among all
-notifiers: whoever projects an event counts it.
+"""Every metric of the notifier, declared once. Metrics about the log's contents count the live epoch only. An event is counted
+by the notifier that projects it, so once among all notifiers.
 """
 
 from typing import get_args
@@ -12,7 +12,7 @@ built("notifier")
 
 # From the milliseconds of a healthy system to the minutes and hours after an outage.
 _DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
-# From a batch of one small file to one that waits behind a night's work.
+# From a batch of one small file to one that waits for a night's work.
 _DURATIONS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28_800)
 # A query takes milliseconds; Postgres has 10 s to answer.
 _ANSWERS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -43,7 +43,7 @@ BATCH_WAIT_SECONDS = histogram("quire_notifier_batch_wait_seconds", "From a batc
 BATCH_ATTEMPTS = histogram(
     "quire_notifier_batch_attempts",
     "Runs that a batch had seen when it ended: more than one means takeovers, hand-overs or retries.",
-    (1, 2, 3, 4, 5, 10),  # one is usual; five without a finished file end a batch
+    (1, 2, 3, 4, 5, 10),  # one run is usual; five runs without a finished file end a batch
 )
 PROJECTION_SECONDS = histogram(
     "quire_notifier_projection_seconds", "Duration of the transaction that projects one poll.", _ANSWERS

@@ -1,6 +1,7 @@
-"""The pages' text of a `text.json` artefact while it comes in, never held whole: a slow reader costs a chunk of it.
+"""Extracts the text of the pages from a `text.json` artefact while it is read. Only a chunk of it is held in memory, also for a
+slow reader.
 
-The artefact is JSON as the processor writes it, `{…, "pages": [{"page": 1, "text": "…"}, …], …}`, its fields in any order.
+The artefact is JSON as the processor writes it, `{…, "pages": [{"page": 1, "text": "…"}, …], …}`, with its fields in any order.
 """
 
 import codecs
@@ -15,19 +16,21 @@ _MISSING = {
     "unreadable": "[Page {page} could not be read.]",
     "cut": "[The text of page {page} goes on, but is cut here.]",
 }
-"""By what a page says in `missing`: the mark at its place."""
+"""The mark in the plain text for each value of a page's `missing`."""
 _MARK = re.compile(r'["{}\[\]:,]')
 _IN_STRING = re.compile(r'(?:[^"\\]+|\\[^u]|\\u[0-9A-Fa-f]{4})*+')
 _MOST_BLANKS = 4096
-"""Characters of a page that are held back: where it has nothing else, a mark takes their place."""
+"""Blanks of a page that are held back. If the page has no other characters, a mark replaces them."""
 _PAGE_DEPTH = 3
-"""Of the fields of a page: in the document, in its list of pages, in one of them."""
+"""The depth of a page's fields: in the document, in its list of pages, in a page."""
 
 _decode = msgspec.json.Decoder(str).decode
 
 
 async def plain(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """UTF-8, with BETWEEN_PAGES. Raises what `chunks` raises, and ValueError for what is no such artefact."""
+    """Yields the plain text in UTF-8, with BETWEEN_PAGES between pages. Raises the errors of `chunks`, and ValueError when they
+    are no such artefact.
+    """
     decoder, pages = codecs.getincrementaldecoder("utf-8")(), PagesText()
     async for chunk in chunks:
         if text := "".join(pages.feed(decoder.decode(chunk))):
@@ -35,7 +38,9 @@ async def plain(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
 
 
 async def page_texts(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, str]]:
-    """The text of pages in pieces, each with its page, from 1. Raises what `chunks` raises, and ValueError."""
+    """Yields the text of pages in pieces, each with its page number from 1. Raises the errors of `chunks`, and ValueError when
+    they are no such artefact.
+    """
     decoder, pages = codecs.getincrementaldecoder("utf-8")(), PagesText(bare=True)
     async for chunk in chunks:
         for text in pages.feed(decoder.decode(chunk)):
@@ -44,27 +49,27 @@ async def page_texts(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, s
 
 
 class PagesText:
-    """Reads the artefact in pieces."""
+    """Parses the artefact in pieces."""
 
     def __init__(self, *, bare: bool = False) -> None:
-        """`bare`: nothing but the text of pages, without marks and BETWEEN_PAGES; `page` is then the one whose text was given."""
+        """`bare` omits marks and BETWEEN_PAGES; `page` is then the page of the text that was returned last."""
         self._bare = bare
         self._rest = ""
-        self._inside = False  # a string
+        self._inside = False  # in a string
         self._wanted = False  # this string is a page's text
         self._string = ""
-        self._scalar = ""  # what stands between two marks, such as a number
+        self._scalar = ""  # the text between two marks, such as a number
         self._before = ""  # the last mark
         self._depth = 0
         self._keys: dict[int, str] = {}
         self._pages = 0
         self._page_count = 0
         self._missing = ""
-        self._blank = ""  # what this page has so far, while that is nothing but blanks
-        self._written = False  # whether it has more
+        self._blank = ""  # the page's text so far, while it is only blanks
+        self._written = False  # whether text of this page has been returned
 
     def feed(self, piece: str) -> Iterator[str]:
-        """What this piece holds of the pages' text."""
+        """Yields the text of pages that this piece holds."""
         text, at = self._rest + piece, 0
         while at < len(text):
             if not self._inside:
@@ -76,11 +81,11 @@ class PagesText:
                     self._before, self._scalar = found[0], ""
                 continue
             some = _IN_STRING.match(text, at)
-            assert some is not None  # noqa: S101 -- it matches nothing at all, too
+            assert some is not None  # noqa: S101 -- it also matches the empty string
             yield from self._more(some[0])
             at = some.end()
             if text[at : at + 1] != '"':
-                break  # it goes on in the next piece, perhaps in the middle of an escape
+                break  # the string continues in the next piece, perhaps within an escape
             self._inside = False
             at += 1
         self._rest = text[at:]
@@ -105,7 +110,7 @@ class PagesText:
 
     @property
     def page(self) -> int:
-        """That which is being read, from 1."""
+        """The number of the page that is being read, from 1."""
         return self._pages
 
     @property
@@ -113,14 +118,14 @@ class PagesText:
         return self._depth == _PAGE_DEPTH and self._keys.get(1) == "pages"
 
     def _value(self) -> None:
-        """A value has ended. Only two are of use, besides texts."""
+        """Notes the value that has ended, if it is `page_count` or `missing`."""
         if self._depth == 1 and self._keys.get(1) == "page_count" and self._before == ":":
             self._page_count = int(self._scalar)
         elif self._in_a_page and self._keys.get(_PAGE_DEPTH) == "missing" and self._before == '"':
             self._missing = self._string
 
     def _end(self) -> Iterator[str]:
-        """Marks at the end of a page, or of the document."""
+        """Yields the marks at the end of a page or of the document."""
         if self._in_a_page:
             if self._missing in _MISSING and not self._bare:
                 yield ("\n" if self._written else "") + _MISSING[self._missing].format(page=self._pages)

@@ -1,4 +1,4 @@
-"""What has to be there before anything can be projected."""
+"""Prepares what has to exist before anything can be projected: topic, tables, and the first epoch."""
 
 from typing import NamedTuple
 
@@ -13,13 +13,15 @@ from quire_runtime.migrations import ensure_tables
 from quire_runtime.topic import ensure_topic
 
 PROJECTION_CONNECTIONS = 5
-"""One that projects, one that prunes, one that counts what is unfinished, one that indexes, one that answers whether the database
-does.
+"""Connections, one each for projecting, pruning, counting what is unfinished, indexing, and checking whether the database
+answers.
 """
 
 
 class Pools(NamedTuple):
-    """Connections to Postgres: however many readers of the API wait for slow answers, events are projected and pushed."""
+    """Pools of connections to Postgres. They are separate so that events are projected and pushed even when many readers of the
+    API wait for slow answers.
+    """
 
     projection: asyncpg.Pool
     feed: asyncpg.Pool
@@ -31,7 +33,9 @@ class Pools(NamedTuple):
 
 
 async def prepared(settings: NotifierSettings) -> Pools:
-    """Topic, tables and the first epoch: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
+    """Returns the pools once topic, tables and the first epoch exist. They are made or waited for, as `QUIRE_PREPARE` says, for
+    as long as their servers are away.
+    """
     projection = await _prepared(settings, None)
     feed = await postgres.connect_pool(settings.postgres, SCHEMA, size=settings.feed_connections)
     return Pools(projection, feed, await postgres.connect_pool(settings.postgres, SCHEMA))
@@ -42,7 +46,9 @@ async def migrated(settings: NotifierSettings, give_up_after: float | None = Non
 
 
 async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
-    """The command. Tables of an older version of the fold are built anew beside the live ones, which is a switch and no gap."""
+    """The command `prepare`. Tables of an older version of the fold are built again beside the live ones, which are replaced
+    without a gap.
+    """
     pool = await _prepared(settings, give_up_after)
     try:
         await renew(settings, pool)
@@ -51,7 +57,7 @@ async def prepare(settings: NotifierSettings, give_up_after: float) -> None:
 
 
 async def connect(settings: NotifierSettings) -> list[TriedConnection]:
-    """`check-config --connect`."""
+    """Tries the connections for `check-config --connect`."""
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),

@@ -1,4 +1,4 @@
-"""`quire events`: the log as people, or programs, read it."""
+"""`quire events`: prints the log for people or programs."""
 
 import argparse
 import asyncio
@@ -24,7 +24,9 @@ _LONG = frozenset({"files", "in_flight"})
 
 
 async def events(settings: NotifierSettings, argv: Sequence[str]) -> int:
-    """Prints every record of the log, in the order of time as far as partitions allow; `--invalid`: only what is none of ours."""
+    """Prints every record of the log. Records that are read together are ordered by time. With `--invalid`, prints only records
+    that are no events of Quire.
+    """
     try:
         wanted = _wanted(argv)
     except ValueError as error:
@@ -42,7 +44,7 @@ async def events(settings: NotifierSettings, argv: Sequence[str]) -> int:
 
 
 class _Wanted(NamedTuple):
-    """What is printed: of one batch (None: of all), and on and on with `follow`."""
+    """What is printed: the records of one batch (None: of all). `follow` means to wait for new ones."""
 
     batch_id: str | None
     follow: bool
@@ -56,7 +58,7 @@ class _Wanted(NamedTuple):
 
 
 def _wanted(argv: Sequence[str]) -> _Wanted:
-    """Raises ValueError."""
+    """Parses the arguments. Raises ValueError."""
     parser = argparse.ArgumentParser("quire events", add_help=False, exit_on_error=False)
     parser.add_argument("--batch", type=UUID)
     for flag in ("--follow", "--invalid", "--json"):
@@ -71,7 +73,7 @@ def _wanted(argv: Sequence[str]) -> _Wanted:
 
 
 async def _print(settings: NotifierSettings, wanted: _Wanted) -> int:
-    """How many lines were printed; raises LogUnavailable."""
+    """Prints the records. Returns how many. Raises LogUnavailable."""
     found, shown = 0, as_json if wanted.as_json else as_line
     async with LogScan(settings.kafka, "events") as scan:
         following = await scan.begins()
@@ -96,7 +98,9 @@ def as_json(record: LogRecord) -> str:
 
 
 def described(record: LogRecord) -> dict[str, Any]:
-    """Partition, offset and Kafka's timestamp; the event, or why there is none and what the record holds instead."""
+    """Returns partition, offset and Kafka's timestamp, with the event, or with the reason why it is invalid and the record's
+    contents.
+    """
     place = {"partition": record.partition, "offset": record.offset, "timestamp": _time(record)}
     if record.event is not None:
         return place | _event(record.event)

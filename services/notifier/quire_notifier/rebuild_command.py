@@ -19,7 +19,7 @@ _SESSION = {"application_name": "quire-rebuild", "timezone": "UTC"}
 
 
 async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> int:
-    """Exit code 0 when the new tables are live, 2 when nothing was changed."""
+    """Runs a rebuild. Returns exit code 0 when the new tables are live, 2 when nothing was changed."""
     if unknown := set(argv) - {"--json", "--force"}:
         return _said(f"unknown arguments {' '.join(sorted(unknown))!r}. rebuild takes --force and --json only", 2)
     logs.setup(msgspec.structs.replace(settings.log, level="critical"), "notifier")

@@ -38,7 +38,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class NotifierSettings(Struct, frozen=True, kw_only=True):
-    """All that a notifier is told from outside."""
+    """All settings of a notifier."""
 
     kafka: KafkaSettings
     postgres: PostgresSettings
@@ -96,14 +96,14 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def upload_limits(self) -> UploadLimits:
-        """As ingest has them, if both services have the same settings."""
+        """The limits of uploads. They are ingest's if both services have the same settings."""
         return UploadLimits(
             max_file_bytes=self.max_file_mib * MIB, max_request_bytes=self.max_request_mib * MIB, max_files=self.max_files
         )
 
     @property
     def page_origins(self) -> tuple[str, ...]:
-        """The allow-list in force."""
+        """The origins that are allowed, with the default if none are set."""
         return self.origins or (f"http://localhost:{self.http.port}", f"http://127.0.0.1:{self.http.port}")
 
     @property
@@ -112,7 +112,7 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def link_key(self) -> bytes | None:
-        """The key of signed links; None where links need no signature."""
+        """The key that signs links, or None when links need no signature."""
         if self.auth.mode == "none":
             return None
         secret = self.link_secret or self.auth.secret or ""
@@ -152,7 +152,7 @@ def _is_network(text: str) -> bool:
 
 
 def duration(text: str) -> float:
-    """Seconds of `90`, `45s`, `30m`, `12h`, `7d`."""
+    """Returns the seconds of `90`, `45s`, `30m`, `12h` or `7d`."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no duration")

@@ -1,1 +1,3 @@
-"""What the services share: settings, logs, the ops port, Kafka, S3, Postgres, access. Nothing about batches."""
+"""What all services share: settings, logs, the ops port, Kafka, S3, Postgres, access control.
+Nothing here knows about batches.
+"""

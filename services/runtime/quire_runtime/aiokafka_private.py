@@ -1,6 +1,7 @@
-"""Everything that reaches into private parts of aiokafka, as there is no public way: an upgrade has one file to look at.
+"""All code that uses private parts of aiokafka, where it has no public API. After an upgrade of aiokafka, only this file has to
+be checked.
 
-`pyproject.toml` bounds the version, and tests/runtime/test_private_parts.py holds that each of these names is there.
+`pyproject.toml` bounds the version, and tests/runtime/test_private_parts.py checks that each of these names exists.
 """
 
 import asyncio
@@ -11,30 +12,30 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
-# ruff: noqa: SLF001 - this is the place for it
+# ruff: noqa: SLF001 - the purpose of this file
 
 
 def has_given_up_reading(consumer: AIOKafkaConsumer) -> bool:
-    """Whether the task that fetches records has ended, of which aiokafka says nothing."""
+    """Returns whether the task that fetches records has ended, which aiokafka does not report."""
     fetcher = consumer._fetcher
     return fetcher is not None and bool(fetcher._fetch_task.done())
 
 
 def knows_coordinator(consumer: AIOKafkaConsumer) -> bool:
-    """Whether the group's coordinator has answered the last heartbeat."""
+    """Returns whether the group's coordinator has answered the last heartbeat."""
     coordinator = consumer._coordinator
     return coordinator is not None and coordinator.coordinator_id is not None
 
 
 async def commit_once(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-    """One attempt; raises KafkaError. The public `commit` repeats it for ever, also when the group has moved on meanwhile, and
-    leaves a task behind when it is cancelled.
+    """Commits in one attempt; raises KafkaError. The public `commit` repeats the attempt for ever, even when the group has been
+    rebalanced meanwhile, and leaves a task behind when it is cancelled.
     """
     await consumer._coordinator._do_commit_offsets(None, offsets)
 
 
 async def heartbeat(consumer: AIOKafkaConsumer) -> bool:
-    """Whether the coordinator confirms the membership; raises KafkaError."""
+    """Sends a heartbeat and returns whether the coordinator confirms the membership. Raises KafkaError."""
     return bool(await consumer._coordinator._do_heartbeat())
 
 
@@ -43,7 +44,7 @@ async def broker_answers(consumer: AIOKafkaConsumer) -> bool:
 
 
 async def cut(consumer: AIOKafkaConsumer, stopping: "asyncio.Task[None]") -> None:
-    """Ends the consumer's tasks and connections without its help; `stopping` is its `stop`, which hangs."""
+    """Ends the consumer's tasks and connections by force. `stopping` is the task of its `stop`, which hangs."""
     coordinator, fetcher = consumer._coordinator, consumer._fetcher
     tasks: set[Any] = {stopping}
     if coordinator is not None:
@@ -58,13 +59,13 @@ async def cut(consumer: AIOKafkaConsumer, stopping: "asyncio.Task[None]") -> Non
 
 
 async def abandon(producer: AIOKafkaProducer, error: Exception) -> None:
-    """Fails what is not acknowledged with `error`. `stop` alone waits for ever on batches that no broker takes: an idempotent
-    producer never lets a batch expire.
+    """Fails all unacknowledged events with `error`. `stop` alone would wait for ever for batches that no broker takes, because
+    an idempotent producer never lets a batch expire.
     """
     await producer._sender.close()
     producer._message_accumulator.fail_all(error)
 
 
 def has_controller(admin: AIOKafkaAdminClient) -> bool:
-    """False while the broker is starting, over which aiokafka stumbles."""
+    """Returns whether the cluster has a controller. It has none while the broker is starting, which aiokafka cannot handle."""
     return admin._client.cluster.controller is not None

@@ -1,6 +1,6 @@
-"""Where each partition of a member stands. Pure bookkeeping: `consumer.py` pauses, seeks and resumes by it.
+"""The position of each partition that a member has. Pure bookkeeping: `consumer.py` pauses, seeks and resumes by it.
 
-A partition is *unplaced* until it is known where it goes on; with an offset that was sought, or to be asked of the handler:
+A partition is *unplaced* until the offset to go on from is known: either it was sought, or the handler has to be asked for it.
 
     begin ──▶ unplaced ──start──▶ read from an offset on ──handled──▶ …
                  ▲                        │
@@ -13,8 +13,8 @@ from aiokafka import ConsumerRecord
 
 
 class Assignment:
-    """`partitions` are those that we have now; `number` counts the assignments; `ends` are high watermarks as of the last time
-    that positions were asked for.
+    """The partitions that this member has now. `number` counts the assignments. `ends` holds the high watermarks as of the last
+    time that positions were asked for.
     """
 
     def __init__(self) -> None:
@@ -22,11 +22,11 @@ class Assignment:
         self.number = 0
         self._forgotten = 0
         self.ends: dict[int, int] = {}
-        self._unplaced: dict[int, int | None] = {}  # to what was sought, if anything was
+        self._unplaced: dict[int, int | None] = {}  # the offset that was sought, if any
         self._next: dict[int, int] = {}  # the offset after the last handled record
 
     def begin(self, partitions: frozenset[int]) -> None:
-        """After a rebalance."""
+        """Begins a new assignment, after a rebalance. All its partitions are unplaced."""
         self.end()
         self.partitions = partitions
         self._unplaced = dict.fromkeys(partitions)
@@ -43,7 +43,7 @@ class Assignment:
 
     @property
     def known(self) -> bool:
-        """Whether each partition has, or had, a position."""
+        """Whether each partition has a position, or had one before it was unplaced."""
         return self._next.keys() >= self.partitions
 
     def position(self, partition: int) -> int | None:
@@ -70,11 +70,11 @@ class Assignment:
         return self.number, self._forgotten
 
     def sought(self) -> dict[int, int]:
-        """Positions of unplaced partitions that are known already."""
+        """Returns the offsets that were sought for unplaced partitions."""
         return {partition: offset for partition, offset in self._unplaced.items() if offset is not None}
 
     def may_start(self, partition: int, offset: int) -> bool:
-        """False where another offset was sought meanwhile."""
+        """Returns whether the partition may start at the offset. It may not when another offset was sought meanwhile."""
         return self._unplaced.get(partition) in (None, offset)
 
     def start(self, partition: int, offset: int) -> None:
@@ -82,12 +82,14 @@ class Assignment:
         self._unplaced.pop(partition, None)
 
     def handled(self, partition: int, offset: int) -> None:
-        """The record at the offset. It does not count where the partition was sought meanwhile."""
+        """Notes that the record at the offset was handled. Does nothing when the partition was sought meanwhile."""
         if partition not in self._unplaced:
             self._next[partition] = offset + 1
 
     def gaps(self, records: Iterable[ConsumerRecord]) -> list[tuple[int, int, int]]:
-        """Partitions of which the first record is not the one that comes next, with both offsets."""
+        """Returns the partitions whose first record is not the next one expected, each with the
+        first and the expected offset.
+        """
         first: dict[int, int] = {}
         for record in records:
             first.setdefault(record.partition, record.offset)
@@ -96,5 +98,5 @@ class Assignment:
         ]
 
     def lag(self, highwater: Mapping[int, int]) -> int:
-        """Records that are not handled yet, of the partitions that have, or had, a position."""
+        """Returns the number of records that are not handled yet, in partitions that have or had a position."""
         return sum(max(offset, self.ends[number], highwater.get(number, 0)) - offset for number, offset in self._next.items())

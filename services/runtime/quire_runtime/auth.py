@@ -1,4 +1,4 @@
-"""Who is asking, and what they may: bearer tokens (JWT), or everybody everything (docs/design.md, "Access")."""
+"""Authentication and access rights: by bearer tokens (JWT), or with all rights for everybody (docs/design.md, "Access")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Unauthenticated(Problem):
 
 
 class Forbidden(Problem):
-    """The token is valid, but not for this."""
+    """The token is valid, but does not allow this request."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(403, "forbidden", detail)
@@ -39,7 +39,9 @@ class AuthUnavailable(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. `collections` holds names, and prefixes that end in `*`. `expires_at` is None where nothing expires."""
+    """The subject of a token and its rights. `collections` holds names, and prefixes that end in `*`. `expires_at` is None when
+    the rights do not expire.
+    """
 
     subject: str
     can_read: bool
@@ -54,7 +56,7 @@ class Principal:
         return self.can_write and self._covers(collection)
 
     def may_follow(self, collection: str) -> bool:
-        """Whether it may read where a batch stands: whoever may write may, too."""
+        """Returns whether the principal may read the state of batches. The right to read or to write is enough."""
         return (self.can_read or self.can_write) and self._covers(collection)
 
     def _covers(self, collection: str) -> bool:
@@ -65,10 +67,10 @@ EVERYBODY = Principal("everybody", can_read=True, can_write=True, collections=("
 
 
 class Authenticator:
-    """Turns a token into a Principal; with mode `none` everybody is EVERYBODY. To be closed with `aclose`."""
+    """Turns a token into a Principal. In mode `none`, every caller is EVERYBODY. Must be closed with `aclose`."""
 
     def __init__(self, settings: AuthSettings) -> None:
-        """Reads the key file, if that is where the key is; raises OSError."""
+        """Reads the key file if one is set; raises OSError."""
         self._settings = settings
         self._key = settings.secret if settings.key_file is None else settings.key_file.read_text(encoding="utf-8")
         self._keys = None if settings.jwks_url is None else KeySet(settings.jwks_url, keep=settings.jwks_keep_seconds)
@@ -78,12 +80,14 @@ class Authenticator:
             await self._keys.aclose()
 
     async def of_headers(self, headers: Mapping[str, str]) -> Principal:
-        """From an HTTP request's `Authorization` header (a mapping that ignores case, as Starlette's). Raises Unauthenticated."""
+        """Returns the principal of an HTTP request's `Authorization` header. The mapping must ignore case, as Starlette's does.
+        Raises Unauthenticated or AuthUnavailable.
+        """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return await self.of_token(token.strip() if scheme.lower() == "bearer" else None)
 
     async def of_token(self, token: str | None) -> Principal:
-        """Raises Unauthenticated, or AuthUnavailable when the key set cannot be fetched."""
+        """Returns the principal of a token. Raises Unauthenticated, or AuthUnavailable when the key set cannot be fetched."""
         if self._settings.mode == "none":
             return EVERYBODY
         if not token:
@@ -110,7 +114,9 @@ class Authenticator:
         )
 
     async def _signing_key(self, token: str) -> Any:
-        """Raises KeysAway, and jwt.InvalidTokenError where the token names no key of the set."""
+        """Returns the key that a token must be signed with. Raises KeysAway, and jwt.InvalidTokenError when the token names no
+        key of the set.
+        """
         if self._keys is None:
             return self._key
         kid = jwt.get_unverified_header(token).get("kid")
@@ -132,7 +138,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
 
 
 def _words(claims: Mapping[str, Any], name: str) -> list[str]:
-    """A claim that is a list of strings, or one string with spaces; none where it is missing."""
+    """Returns the words of a claim: a list of strings, or one string with spaces. A missing claim has no words."""
     value = claims.get(name, [])
     words = value.split() if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):

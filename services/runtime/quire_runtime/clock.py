@@ -1,4 +1,4 @@
-"""The one clock, passed in as a parameter, so that tests say what time it is."""
+"""The one clock of a service. It is passed in as a parameter, so that tests can set the time."""
 
 import time
 from datetime import UTC, datetime
@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for what is written down, monotonic time for what is waited for."""
+    """Wall time for recorded times, monotonic time for waiting."""
 
     def now(self) -> datetime:
-        """The time in UTC."""
+        """Returns the time in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; only differences mean something."""
+        """Returns the seconds since some fixed moment; only differences mean something."""
         ...
 
 
@@ -28,5 +28,5 @@ class SystemClock:
 
 
 def seconds_since(moment: datetime) -> float:
-    """0 where the moment is still to come: the clock of another machine may be ahead of ours."""
+    """Returns the seconds since a moment, or 0 if it is in the future: the clock of another machine may be ahead of ours."""
     return max(0.0, (datetime.now(UTC) - moment).total_seconds())

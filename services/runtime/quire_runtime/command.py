@@ -1,4 +1,4 @@
-"""What `python -m quire_<service>` understands: serve, check-config, and the service's own commands."""
+"""The commands of `python -m quire_<service>`: serve, check-config, and the service's own commands."""
 
 import asyncio
 import json
@@ -20,7 +20,9 @@ Command = Callable[[S, Sequence[str]], Coroutine[Any, Any, int]]
 
 
 class TriedConnection(NamedTuple):
-    """How a server is met: what keeps the service from serving, if anything does, and what it can do without."""
+    """The result of a trial connection to a server. `problem` keeps the service from serving; `notes` name what it can do
+    without.
+    """
 
     name: str
     problem: str | None
@@ -30,11 +32,11 @@ class TriedConnection(NamedTuple):
 Connect = Callable[[S], Coroutine[Any, Any, list[TriedConnection]]]
 
 USAGE = 2
-"""Exit code for settings or arguments that will not do."""
+"""Exit code for invalid settings or arguments."""
 INTERRUPTED = 130
-"""Exit code of a command that was left by Ctrl-C."""
+"""Exit code of a command that was interrupted by Ctrl-C."""
 READER_GONE = 141
-"""Exit code of a command whose output nobody wants any more, as of `… | head`: what a shell says of SIGPIPE."""
+"""Exit code of a command whose output is not read any more, as in `… | head`. Shells return it for SIGPIPE."""
 
 
 def run(
@@ -44,8 +46,8 @@ def run(
     commands: Mapping[str, Command[S]] | None = None,
     connect: Connect[S] | None = None,
 ) -> int:
-    """The exit code of `argv` (without the program's name): nothing means serve; `commands` get the rest of the line. `connect`
-    is what `check-config --connect` asks of the servers.
+    """Runs the command in `argv` (without the program's name) and returns its exit code. No command means serve. `commands` get
+    the rest of the arguments. `connect` tries the servers for `check-config --connect`.
     """
     return _piped(lambda: _ran(cls, serve, argv, commands or {}, connect))
 
@@ -55,7 +57,7 @@ def _piped(work: Callable[[], int]) -> int:
         return work()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read has gone; Python would complain again when it flushes at its end
+    except BrokenPipeError:  # the reader is gone; Python would fail again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
 
@@ -80,7 +82,9 @@ def _ran(
 
 
 def _completed(work: Coroutine[Any, Any, int | None]) -> int:
-    """Its exit code; 0 after a stop that was asked for. CannotServe becomes a line, however deep it came from."""
+    """Runs a coroutine and returns its exit code, which is 0 after a requested stop. Every CannotServe, however deep in
+    exception groups, becomes a line on stderr.
+    """
     code = USAGE
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
@@ -99,8 +103,8 @@ def _leaves(group: BaseExceptionGroup[CannotServe]) -> Iterator[CannotServe]:
 
 
 def check_alone(cls: type[S], argv: Sequence[str]) -> None:
-    """Ends the process with the outcome of `check-config`, if that is asked for and no server concerned: to be called before
-    what serves is imported, which takes four times as long.
+    """Runs `check-config` and ends the process, if that is the command and no server is to be tried. Must be called before the
+    modules that serve are imported, because importing them takes four times as long.
     """
     if argv[:1] == ["check-config"] and "--connect" not in argv:
         sys.exit(_piped(lambda: check_config(cls, argv[1:])))
@@ -109,8 +113,8 @@ def check_alone(cls: type[S], argv: Sequence[str]) -> None:
 def check_config(
     cls: type[S], argv: Sequence[str], environ: Mapping[str, str] = os.environ, connect: Connect[S] | None = None
 ) -> int:
-    """Prints every variable with its value, default and meaning, secrets redacted, and with --connect how its servers are met;
-    exit code 2 when something is wrong.
+    """Prints every variable with its value, default and meaning, with secrets redacted. With --connect, also tries the servers
+    and prints the results. Returns exit code 2 when there is a problem.
     """
     known = {"--json", "--connect"}
     if set(argv) - known:
@@ -149,7 +153,7 @@ def _rows(cls: type[msgspec.Struct], settings: msgspec.Struct | None, environ: M
 
 
 def _as_given(item: SettingDescription, environ: Mapping[str, str]) -> str | None:
-    """The value where not all settings are good: as it stands in the environment, else the default."""
+    """Returns the value to show when not all settings are valid: the text in the environment, else the default."""
     text = next((environ[env] for env in names_of(item.env) if environ.get(env)), None)
     if text is None and not any(environ.get(f"{env}_FILE") for env in names_of(item.env)):
         return item.default

@@ -1,4 +1,6 @@
-"""`check-config --connect`: asks of the servers, once, what a service asks at its start. Makes no topic, bucket or table."""
+"""`check-config --connect`: tries once, with each server, what a service needs at its start. It makes no topic, bucket or
+table.
+"""
 
 from collections.abc import Awaitable, Mapping
 
@@ -23,15 +25,15 @@ ELSE has_schema_privilege(to_regnamespace($1), 'CREATE') END"""
 
 
 async def connected(checks: Mapping[str, Awaitable[list[str]]]) -> list[TriedConnection]:
-    """The checks, by the names Kafka, Postgres and S3, one after the other. Each gives what the service can do without, and
-    raises what keeps it from serving.
+    """Runs the checks, named Kafka, Postgres and S3, one after the other. A check returns notes on what the service can do
+    without, and raises what keeps it from serving.
     """
     logs.setup(structs.replace(LogSettings(), level="critical"), "check-config")
     return [await _connection(name, check) for name, check in checks.items()]
 
 
 async def kafka(settings: KafkaSettings, prepare: PrepareSettings) -> list[str]:
-    """A topic that the service will make is no problem."""
+    """Checks Kafka and the topic. A missing topic is no problem if the service makes it."""
     try:
         await ensure_topic(settings, make=False, give_up_after=_AT_ONCE)
     except TopicMissing:
@@ -42,7 +44,9 @@ async def kafka(settings: KafkaSettings, prepare: PrepareSettings) -> list[str]:
 
 
 async def s3(settings: S3Settings, prepare: PrepareSettings, prefix: str, *, claims: bool = False) -> list[str]:
-    """Of a service that writes: a put, a list and a delete are tried; `prefix` and `claims` as `probing.lacking` has them."""
+    """Checks S3 for a service that writes: tries a put, a list and a delete. `prefix` and `claims`
+    are as in `probing.lacking`.
+    """
     async with ObjectStore(settings) as store:
         try:
             await store.ensure_bucket(make=False, give_up_after=_AT_ONCE)
@@ -54,7 +58,7 @@ async def s3(settings: S3Settings, prepare: PrepareSettings, prefix: str, *, cla
 
 
 async def s3_read(settings: S3Settings) -> list[str]:
-    """Of a service that only reads."""
+    """Checks S3 for a service that only reads."""
     async with ObjectStore(settings) as store:
         try:
             await store.check()
@@ -64,7 +68,7 @@ async def s3_read(settings: S3Settings) -> list[str]:
 
 
 async def postgres(settings: PostgresSettings, prepare: PrepareSettings, package: str, schema: str) -> list[str]:
-    """The tables are there, or the service may make them."""
+    """Checks that the tables exist, or that the service may make them."""
     if not prepare.make:
         await ensure_tables(package, schema, settings.dsn, prepare, give_up_after=_AT_ONCE)
     elif not await patiently(lambda: _may_make(settings.dsn, schema), settings.dsn, _AT_ONCE):

@@ -1,8 +1,9 @@
-"""uvicorn's HTTP/1.1 protocol with the bounds that it lacks: deadlines for a client, and a number of connections that leaves open
+"""uvicorn's HTTP/1.1 protocol with limits that it lacks: deadlines for clients, and a number of connections that leaves open
 files for everything else.
 
-It extends H11Protocol of uvicorn, which is no public interface: `pyproject.toml` bounds its version, and
-tests/runtime/test_private_parts.py holds that what is used here is there. The notifier's `wire.py` extends another one likewise.
+The class extends uvicorn's H11Protocol, which is not a public API. `pyproject.toml` bounds the version, and
+tests/runtime/test_private_parts.py checks that the parts used here exist. The notifier's `wire.py` extends another class of
+uvicorn likewise.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from quire_runtime.files import Places
 
 LINGER_SECONDS = 30.0
-"""For the rest of a request's body that is answered already: the client reads the answer when it has sent all, and not before."""
+"""Seconds for the rest of a request's body when the request is answered already. Clients read the answer only when they have
+sent everything.
+"""
 LEAST_TAKEN_BYTES = 32 * 1024
 
 
@@ -30,8 +33,8 @@ class Deadlines(Protocol):
 
 
 class Connection(H11Protocol):
-    """One connection until it ends, or becomes a WebSocket. While it awaits a request it has a deadline, and gives its place to a
-    new one where places are short.
+    """One connection until it ends or becomes a WebSocket. While it waits for a request it has a deadline, and is closed for a
+    new connection when there are too many.
     """
 
     def __init__(self, limits: Deadlines, places: Places["Connection"], *args: Any, **kwargs: Any) -> None:
@@ -80,17 +83,17 @@ class Connection(H11Protocol):
             self._stall = None
 
     def give_way(self) -> None:
-        """Ends now, for another one."""
+        """Ends the connection now, to make room for another one."""
         self.transport.abort()
 
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _await_request(self, seconds: float) -> None:
-        """The head of the next request has to be whole within so many seconds."""
+        """Sets the deadline: the whole head of the next request has to arrive within this many seconds."""
         self._end_waiting()
         self._places.waits(self)
-        self._deadline = self.loop.call_later(seconds, self.transport.close)  # what is written already is sent first
+        self._deadline = self.loop.call_later(seconds, self.transport.close)  # data that is already written is sent first
 
     def _end_waiting(self) -> None:
         self._places.waits_no_more(self)
@@ -99,7 +102,7 @@ class Connection(H11Protocol):
             self._deadline = None
 
     def _watch_taking(self) -> None:
-        """Cuts the connection unless the client takes some of what waits for it. Nothing is added to that meanwhile."""
+        """Cuts the connection unless the client reads some of the waiting data. Nothing is added to that data meanwhile."""
         waiting = self.transport.get_write_buffer_size()
         self._stall = self.loop.call_later(self._limits.stall_timeout_seconds, self._look, waiting)
 

@@ -1,8 +1,8 @@
-"""The one consumer loop. It keeps the lifecycle that `Handler` promises.
+"""The one consumer loop. It fulfils the lifecycle contract of `Handler`.
 
-Why it is as it is: docs/design.md, "Kafka as its client behaves". The path of a record: `Member.poll` → `_deliver` →
+The reasons for its design: docs/design.md, "Kafka as its client behaves". The path of a record: `Member.poll` → `_deliver` →
 `reading.read` → `Handler.records`. The path of a partition: `_on_assigned` pauses it → `_place` asks where it goes on →
-`_start_at` seeks and resumes; in between, `Assignment` knows where it stands.
+`_start_at` seeks and resumes it. `Assignment` holds its state in between.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 STEADY_SECONDS = 60.0
-"""A connection that held this long has its failures forgotten."""
+"""A connection that lasted this many seconds resets the count of failed attempts."""
 
 
 class LogConsumer:
@@ -46,8 +46,8 @@ class LogConsumer:
         max_records: int = 500,
         transient: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
-        """`client` names this member in the broker's logs. `max_records` bounds one poll. `transient` says which exceptions of
-        `Handler.positions` are worth asking again, besides LogUnavailable, NotAMember and OSError.
+        """`client` names this member in the broker's logs. `max_records` bounds one poll. `transient` returns whether an
+        exception of `Handler.positions` is worth another attempt, besides LogUnavailable, NotAMember and OSError.
         """
         self._settings = settings
         self._group = group
@@ -59,7 +59,7 @@ class LogConsumer:
         self._member: Member | None = None
         self._joined = False
         self._assignment = Assignment()
-        self._failures = 0  # to learn positions, in a row
+        self._failures = 0  # failed attempts in a row to learn positions
         self._ask_again_at = 0.0
         self._broken: Exception | None = None
         self._consumed = metrics.CONSUMED.labels(group)
@@ -68,8 +68,8 @@ class LogConsumer:
         metrics.UNPLACED.labels(group).set_function(lambda: len(self._assignment.unplaced))
 
     async def run(self) -> None:
-        """Reads until `stop`, then leaves the group. While Kafka is away it waits and says so. Raises OffsetOutOfRange, and what
-        the handler raises beyond what its contract provides for.
+        """Reads until `stop`, then leaves the group. While Kafka is away, waits and logs it. Raises OffsetOutOfRange, and every
+        exception of the handler that its contract does not cover.
         """
         stopped = asyncio.create_task(self._stop.wait())
         attempt = 0
@@ -89,7 +89,7 @@ class LogConsumer:
             stopped.cancel()
 
     def stop(self) -> None:
-        """Lets `run` return after the poll in hand: `Handler.records` is not cut off."""
+        """Lets `run` return after the current poll; a running `Handler.records` is not cancelled."""
         self._stop.set()
 
     async def check(self) -> None:
@@ -100,15 +100,19 @@ class LogConsumer:
 
     @property
     def assignment(self) -> frozenset[int]:
-        """The partitions we have now."""
+        """The partitions that are assigned to us now."""
         return self._assignment.partitions
 
     def position(self, partition: int) -> int | None:
-        """The offset after the last handled record; None until `Handler.positions` has been answered for this assignment."""
+        """Returns the offset after the last handled record, or None until `Handler.positions` has been answered for this
+        assignment.
+        """
         return self._assignment.position(partition)
 
     def seek(self, partition: int, offset: int) -> None:
-        """Goes on from `offset`, which is checked against the log's range first. Does nothing for a partition we do not have."""
+        """Goes on from `offset`, which is first checked against the log's range. Does nothing for a partition that is not
+        assigned to us.
+        """
         if partition in self.assignment:
             self._connected().pause({partition})
             self._assignment.seek(partition, offset)
@@ -120,28 +124,28 @@ class LogConsumer:
         self._ask_again_at = 0.0
 
     async def committed(self, partitions: Collection[int]) -> dict[int, int | None]:
-        """The group's committed offset per partition, None where there is none. Raises LogUnavailable."""
+        """Returns the group's committed offset of each partition, or None where there is none. Raises LogUnavailable."""
         return await self._connected().committed(partitions)
 
     async def begin_offsets(self, partitions: Collection[int]) -> dict[int, int]:
-        """The offset of the oldest record kept, per partition. Raises LogUnavailable."""
+        """Returns the offset of the oldest record of each partition. Raises LogUnavailable."""
         return await self._connected().begin_offsets(partitions)
 
     async def end_offsets(self, partitions: Collection[int]) -> dict[int, int]:
-        """The high watermark per partition: the offset that the next record will get. Raises LogUnavailable."""
+        """Returns the high watermark of each partition: the offset that the next record will get. Raises LogUnavailable."""
         return await self._connected().end_offsets(partitions)
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Commits, per partition, the offset of the next record wanted. Raises NotAMember when the group has moved on, did not
-        answer in time, or one of the partitions is not ours; LogUnavailable when not connected or refused.
+        """Commits, for each partition, the offset of the next record wanted. Raises NotAMember when the group was rebalanced,
+        did not answer in time, or when a partition is not ours. Raises LogUnavailable when not connected or refused.
         """
         rebalances = self._assignment.number
         await self._connected().commit(offsets)
         self._still(rebalances)
 
     async def confirm_membership(self) -> None:
-        """One heartbeat, now: returns when the group's coordinator has just confirmed us, so that the assignment still holds.
-        Raises NotAMember or LogUnavailable otherwise.
+        """Sends one heartbeat now. Returns when the group's coordinator has confirmed us, so that the assignment is still
+        valid. Raises NotAMember or LogUnavailable otherwise.
         """
         rebalances = self._assignment.number
         if not self._joined:
@@ -150,7 +154,7 @@ class LogConsumer:
         self._still(rebalances)
 
     async def _session(self, stopped: "asyncio.Task[bool]") -> None:
-        """Joins, polls until stopped or broken, leaves."""
+        """Joins the group, polls until stopped or until an error, and leaves the group."""
         member = Member(self._settings, self._group, self._client, revoked=self._on_revoked, assigned=self._on_assigned)
         self._member = member
         try:
@@ -164,7 +168,7 @@ class LogConsumer:
             await member.aclose()
 
     async def _or_stop(self, work: Awaitable[T], stopped: "asyncio.Task[bool]") -> T:
-        """The work's result. Raises Stopped when `stop` comes first, and what a rebalance callback raised."""
+        """Returns the result of `work`. Raises Stopped when `stop` comes first, and any exception of a rebalance callback."""
         task = await settled(work, stopped)
         if self._broken is not None:
             raise self._broken
@@ -172,11 +176,11 @@ class LogConsumer:
             raise LogUnavailable("the Kafka client gave up from inside")
         return result_of(task)
 
-    # Rebalances. Called by aiokafka without an await, so that nothing is fetched from a wrong position before we pause.
+    # Rebalances. aiokafka calls these methods without an await, so that nothing is fetched from a wrong position before we pause.
 
     def _on_revoked(self, partitions: frozenset[int]) -> None:
         if self._member is None:
-            return  # a rebalance that ends while we leave
+            return  # the rebalance ended while we were leaving
         self._joined = False
         self._guard(self._handler.revoked, partitions)
 
@@ -197,16 +201,16 @@ class LogConsumer:
         self._assignment.end()
 
     def _guard(self, callback: Callable[[frozenset[int]], None], partitions: frozenset[int]) -> None:
-        """What a callback raises aiokafka would log and forget: it is kept for the poll loop to raise."""
+        """Calls a callback and keeps its exception for the poll loop to raise, because aiokafka would only log it."""
         try:
             callback(partitions)
         except Exception as error:  # noqa: BLE001 -- raised by `_or_stop`
             self._broken = error
 
-    # Positions. Asked by the poll loop, so that a database that is away holds up its partitions and nothing else.
+    # Positions. The poll loop asks for them, so that a database that is away delays only the partitions that need it.
 
     async def _place(self, stopped: "asyncio.Task[bool]") -> None:
-        """Finds where unplaced partitions go on, and lets them."""
+        """Finds the positions of unplaced partitions, and starts reading them."""
         if not self._assignment.unplaced or time.monotonic() < self._ask_again_at:
             return
         asked = self._assignment.asked
@@ -223,7 +227,9 @@ class LogConsumer:
                 self._start_at(partition, offset)
 
     async def _positions(self, partitions: frozenset[int]) -> dict[int, int]:
-        """Known ones and the handler's answers, within the log's range; raises OffsetOutOfRange."""
+        """Returns the sought positions and the handler's answers for the others. Raises OffsetOutOfRange unless all are in the
+        log's range.
+        """
         positions = self._assignment.sought()
         if asked := partitions - positions.keys():
             answer = await self._handler.positions(asked)
@@ -237,7 +243,7 @@ class LogConsumer:
 
     def _start_at(self, partition: int, offset: int) -> None:
         if not self._assignment.may_start(partition, offset) or not self._connected().seek(partition, offset):
-            return  # sought anew meanwhile, or a rebalance is about to say that it is gone
+            return  # another offset was sought meanwhile, or a rebalance is about to take the partition
         self._assignment.start(partition, offset)
         self._connected().resume({partition})
 
@@ -268,7 +274,9 @@ class LogConsumer:
                 self.seek(partition, offset)
 
     def _lag(self) -> float:
-        """Records of the assigned partitions that are not handled yet. Not known while one of them has no position."""
+        """Returns the number of records of the assigned partitions that are not handled yet, or NOT_KNOWN while not
+        connected or while a partition has no position.
+        """
         if self._member is None or not self._is_connected() or not self._assignment.known:
             return metrics.NOT_KNOWN
         return self._assignment.lag(self._member.highwater(self.assignment))
@@ -280,8 +288,10 @@ class LogConsumer:
         self._ask_later(error)
 
     async def _check_continuity(self, records: list[ConsumerRecord]) -> None:
-        """An offset out of range makes aiokafka jump to the oldest record. That must not pass in silence."""
-        for partition, offset, wanted in self._assignment.gaps(records):  # a rebalance may come while we ask
+        """Raises OffsetOutOfRange when aiokafka has jumped to the oldest record, as it does silently after an offset out of
+        range.
+        """
+        for partition, offset, wanted in self._assignment.gaps(records):  # a rebalance may happen during the requests
             begin = (await self.begin_offsets([partition]))[partition]
             if offset < wanted or begin > wanted:
                 end = (await self.end_offsets([partition]))[partition]

@@ -1,8 +1,8 @@
-"""Reads a frozen msgspec struct from environment variables: all problems at once, each with what to do.
+"""Reads a frozen msgspec struct from environment variables, and reports all problems at once, each with its cure.
 
-Field `foo` is `QUIRE_FOO`; the field `kafka` whose type is itself a struct is the prefix `QUIRE_KAFKA_`. Any `QUIRE_X`
-may instead be given as `QUIRE_X_FILE`, the path of a file that holds the value (a mounted secret). A variable
-that is set to nothing counts as not set. `QUIRE_X_SECONDS` is also read by its former names, `QUIRE_X_S` and `QUIRE_X`.
+Field `foo` is read from `QUIRE_FOO`. A field `kafka` whose type is a struct is the prefix `QUIRE_KAFKA_`. Instead of any
+`QUIRE_X`, `QUIRE_X_FILE` may name a file that holds the value (a mounted secret). A variable that is set to nothing counts as
+not set. `QUIRE_X_SECONDS` is also read by its former names, `QUIRE_X_S` and `QUIRE_X`.
 """
 
 import types
@@ -26,7 +26,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class SettingsError(ValueError):
-    """The settings cannot be used; `problems` holds one sentence per variable, with what to do."""
+    """The settings are invalid. `problems` holds one sentence for each variable, with the cure."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -34,7 +34,7 @@ class SettingsError(ValueError):
 
 
 class SettingDescription(NamedTuple):
-    """One environment variable of a service. `default` is None where a value has to be given."""
+    """One environment variable of a service. `default` is None when a value is required."""
 
     env: str
     type: str
@@ -45,13 +45,15 @@ class SettingDescription(NamedTuple):
 
 @runtime_checkable
 class Checked(Protocol):
-    """A settings struct that knows more than its fields' types: sentences that name variables, empty when all is well."""
+    """A settings struct with checks beyond its fields' types. `problems` returns sentences that name variables, or none when
+    all is well.
+    """
 
     def problems(self, environ: Mapping[str, str]) -> list[str]: ...
 
 
 class _Field(NamedTuple):
-    """A leaf: where it goes in the struct, and where it comes from."""
+    """A setting: its place in the struct, and the variable that it is read from."""
 
     name: str
     env: str
@@ -62,7 +64,7 @@ class _Field(NamedTuple):
 
 
 def load(cls: type[S], environ: Mapping[str, str]) -> S:
-    """The struct read from `environ`; raises SettingsError with every problem found."""
+    """Returns the struct read from `environ`. Raises SettingsError with every problem found."""
     problems: list[str] = []
     settings = _build(cls, None, PREFIX, environ, problems)
     if settings is None:
@@ -74,7 +76,7 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
 
 
 def describe(cls: type[msgspec.Struct]) -> list[SettingDescription]:
-    """Every variable that `load` reads for this struct, in the order of its fields."""
+    """Returns every variable that `load` reads for this struct, in the order of its fields."""
     return [
         SettingDescription(
             field.env,
@@ -88,7 +90,7 @@ def describe(cls: type[msgspec.Struct]) -> list[SettingDescription]:
 
 
 def values(settings: msgspec.Struct) -> dict[str, str]:
-    """What is in force, by variable, rendered for people; secrets redacted."""
+    """Returns the values in force by variable, as text; secrets are redacted."""
     rendered = {}
     for path, field in _leaves(type(settings), None, PREFIX):
         value: object = settings
@@ -99,7 +101,7 @@ def values(settings: msgspec.Struct) -> dict[str, str]:
 
 
 def render(value: object, *, secret: bool) -> str:
-    """A value as one would write it into the variable; a secret that is set becomes dots."""
+    """Returns a value as one would write it into the variable. A secret that is set becomes dots."""
     if value is None or value == ():
         return ""
     if secret:
@@ -151,14 +153,14 @@ def _value(field: _Field, environ: Mapping[str, str]) -> object:
 
 
 def names_of(env: str) -> tuple[str, ...]:
-    """The variables that a setting is read from: of one in seconds, the names from before all of them ended alike, too."""
+    """Returns the variables that a setting is read from. A setting in seconds also has its former names."""
     if env.endswith("_SECONDS"):
         return env, env.removesuffix("ECONDS"), env.removesuffix("_SECONDS")
     return (env, env.removesuffix("ECOND")) if env.endswith("_PER_SECOND") else (env,)
 
 
 def _text(env: str, environ: Mapping[str, str]) -> str | None:
-    """The variable's text, or that of the file it points to; None when neither is set."""
+    """Returns the text of the variable, or of the file that it names, or None when neither is set."""
     text, file = environ.get(env) or None, environ.get(f"{env}_FILE") or None
     if file is None:
         return text
@@ -171,7 +173,7 @@ def _text(env: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _check(settings: msgspec.Struct, environ: Mapping[str, str]) -> Iterator[str]:
-    """What the structs themselves have to say, the inner ones first."""
+    """Yields the problems that the structs' own checks find, inner structs first."""
     for info in msgspec.structs.fields(type(settings)):
         value = getattr(settings, info.name)
         if isinstance(value, msgspec.Struct):
@@ -191,7 +193,7 @@ def _leaves(cls: type[msgspec.Struct], base: msgspec.Struct | None, prefix: str)
 
 
 def _default(info: msgspec.structs.FieldInfo, base: msgspec.Struct | None) -> object:
-    """The default of a field; for a struct within a struct the outer one's default instance decides."""
+    """Returns the default of a field. In a nested struct, the outer struct's default instance decides."""
     if base is not None:
         return getattr(base, info.name)
     if info.default_factory is not msgspec.NODEFAULT:
@@ -213,7 +215,7 @@ def _prefix(info: msgspec.structs.FieldInfo, prefix: str) -> str:
 
 
 def _meta(kind: Any) -> msgspec.Meta:
-    """The Meta that holds a description, wherever it stands in the annotation."""
+    """Returns the Meta with the description, wherever it is in the annotation."""
     if get_origin(kind) is Annotated:
         for item in get_args(kind)[1:]:
             if isinstance(item, msgspec.Meta) and (item.description or item.extra):
@@ -240,7 +242,7 @@ def _path(kind: type, value: object) -> object:
 
 
 def _speak(kind: Any) -> str:
-    """A type in words that fit after "Set it to"."""
+    """Returns a type in words that fit after "Set it to"."""
     bare = _bare(kind)
     origin, args = get_origin(bare), get_args(bare)
     if origin is Literal:

@@ -1,7 +1,7 @@
-"""What ends a service until somebody changes something."""
+"""The exception that ends a service until somebody changes its settings or surroundings."""
 
 
 class CannotServe(Exception):
-    """A service cannot start, or not go on, as things are. The message is one line that ends with the cure; the process prints it
-    and ends with exit code 2.
+    """A service cannot start or go on as things are. The message is one line that ends with the cure; the process prints it and
+    exits with code 2.
     """

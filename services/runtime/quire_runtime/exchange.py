@@ -1,7 +1,7 @@
-"""Requests with small bodies over connections that are kept, to one HTTP/1.1 server. Answers are parsed by httptools.
+"""Sends requests with small bodies to one HTTP/1.1 server over connections that are kept open. httptools parses the answers.
 
-A full HTTP client takes three times the CPU for the same exchange, and the processor makes three of them for each file. Streams
-and proxies are left to one.
+A full HTTP client takes three times the CPU for the same exchange, and the processor makes three exchanges for each file.
+Streams and proxies are left to a full client.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-_FINAL = 200  # the lowest status that ends an exchange
+_FINAL = 200  # the lowest status that is a final answer
 
 
 class Answer(NamedTuple):
@@ -20,8 +20,8 @@ class Answer(NamedTuple):
 
 
 class Exchange:
-    """Up to `connections` at a time to one server; `trust` for TLS. In seconds: a connection has to be there within `connect`, is
-    not used any more once it was `idle`, and an answer may be silent for `patience`.
+    """Connections to one server, at most `connections` at a time; `trust` is the context for TLS. In seconds: `connect` bounds
+    connecting, `idle` is how long an unused connection is kept, and `patience` is how long an answer may be silent.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class Exchange:
         self._kept: list[_Connection] = []
 
     def close(self) -> None:
-        """Closes the connections that are kept."""
+        """Closes the idle connections."""
         while self._kept:
             self._kept.pop().close()
 
     async def ask(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", *, repeatable: bool = True
     ) -> Answer:
-        """The answer to one request; `headers` hold all but the length. A `repeatable` one is made again where a kept connection
-        was closed before it answered. Raises OSError, which a TimeoutError is.
+        """Returns the answer to one request. `headers` must hold all headers but the length. A `repeatable` request is sent
+        again when a kept connection was closed before it answered. Raises OSError, which includes TimeoutError.
         """
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         request = f"{method} {target} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
@@ -75,7 +75,7 @@ class Exchange:
         return answer
 
     def _keep_going(self) -> "_Connection | None":
-        """The connection that was used last."""
+        """Returns the idle connection that was used last, or None."""
         while self._kept:
             connection = self._kept.pop()
             if connection.open and connection.idle_for < self._idle:
@@ -91,7 +91,7 @@ class Exchange:
 
 
 class _Connection(asyncio.Protocol):
-    """One exchange after the other. `heard`: something of the answer has come."""
+    """One connection, for one exchange after another. `heard` says whether any bytes of the answer have arrived."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def idle_for(self) -> float:
-        """Seconds since something was said or heard."""
+        """Seconds since bytes were last sent or received."""
         return self._loop.time() - self._last
 
     async def ask(self, request: bytes, patience: float) -> Answer:
@@ -132,7 +132,9 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _look(self) -> None:
-        """The only timer of an exchange: what is heard meanwhile does not move it."""
+        """Fails the exchange when the server was silent for too long. Received bytes do not move the only timer; it is set
+        again when it fires too early.
+        """
         left = self._patience - self.idle_for
         if left > 0:
             self._timer = self._loop.call_later(left, self._look)
@@ -148,13 +150,13 @@ class _Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(Answer(self._parser.get_status_code(), b"".join(self._body)))
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # of a stream it is one
+        self._transport = transport  # type: ignore[assignment]  # a stream's transport is a Transport
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None or self._answer.done():  # nobody has asked
+        if self._answer is None or self._answer.done():  # there is no request
             self.close()
             return
         self.heard = True
@@ -167,10 +169,10 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         if exc is None and self._answer is not None and self.heard and self._in_body and not self._framed:
-            self._complete()  # it ends where the connection does
+            self._complete()  # this answer ends with the connection
         self._fail(ConnectionResetError(f"the server closed the connection{f': {exc}' if exc else ''}"))
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         self._in_body = self._framed = False

@@ -1,4 +1,6 @@
-"""Open files: as many as the system allows, and connections never so many that none is left for anything else."""
+"""The limit of open files: raises it as far as the system allows, and bounds connections so that files are left for everything
+else.
+"""
 
 import os
 import resource
@@ -11,30 +13,30 @@ from quire_runtime.logs import get_logger
 log = get_logger(__name__)
 
 BACKLOG = 2_048
-"""Connections that the kernel holds until they are accepted."""
+"""Connections that the kernel keeps until they are accepted."""
 MOST_FILES = 1_048_576
-"""Where the system sets no limit of its own."""
+"""The limit of open files when the system sets none."""
 RESERVED = BACKLOG + 256
-"""Open files for all that is no client: ops port, Kafka, Postgres, object store, scratch files; and for clients that are accepted
-in one go, before any of them can be refused. Of a small limit the half.
+"""Open files for everything except clients' connections: ops port, Kafka, Postgres, object store, scratch files. They also
+serve connections that are accepted together, before any of them can be refused. At most half of a small limit is reserved.
 """
 TELL_SECONDS = 60.0
 
 
 def raise_limit() -> None:
-    """Raises the soft limit of open files to the hard one."""
+    """Raises the soft limit of open files to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(_number(hard), MOST_FILES)
     if _number(soft) >= most:
         return
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    except (OSError, ValueError) as error:  # macOS has a limit of its own, below the hard one
+    except (OSError, ValueError) as error:  # macOS has another limit, below the hard one
         log.warning("the limit of open files stays as it is", soft=soft, hard=hard, error=str(error))
 
 
 def room_for_connections() -> int:
-    """How many connections of clients the limit of open files has room for."""
+    """Returns how many connections of clients the limit of open files has room for."""
     most = min(_number(resource.getrlimit(resource.RLIMIT_NOFILE)[0]), MOST_FILES)
     return most - min(RESERVED, most // 2)
 
@@ -51,19 +53,19 @@ C = TypeVar("C", bound=GivesWay)
 
 
 class Places(Generic[C]):
-    """The connections that a server may have. When there are too many, the oldest one of those that await a request ends for the
-    new one: who opens connections and asks for nothing keeps nobody out.
+    """The connections that a server may have. When there are too many, the oldest connection that waits for a request is closed
+    for the new one. So clients that open connections and send nothing keep nobody out.
     """
 
     def __init__(self, most: int, port: str) -> None:
-        """`port` names the server in the log, when its places run out."""
+        """`port` names the server in the log when there are too many connections."""
         self.most = most
         self._port = port
         self._waiting: dict[C, None] = {}
         self._told_at = float("-inf")
 
     def room(self, taken: int) -> bool:
-        """Whether a new connection may stay; `taken` counts it in."""
+        """Returns whether a new connection may stay. `taken` is the number of connections, the new one included."""
         if taken <= self.most:
             return True
         self._tell(taken)
@@ -78,7 +80,7 @@ class Places(Generic[C]):
         self._waiting[connection] = None
 
     def waits_no_more(self, connection: C) -> None:
-        """Harmless where it did not wait."""
+        """Notes that a connection does not wait any more. Does nothing if it did not wait."""
         self._waiting.pop(connection, None)
 
     def _tell(self, taken: int) -> None:
@@ -96,7 +98,7 @@ class Places(Generic[C]):
 
 
 def scratch_problems(directory: Path) -> list[str]:
-    """Whether files can lie in this directory for a while."""
+    """Returns a problem unless files can be written in this directory."""
     if not directory.is_dir():
         return [f"QUIRE_SCRATCH_DIR: there is no directory {str(directory)!r}. Make it, or correct the path"]
     if not os.access(directory, os.W_OK | os.X_OK):

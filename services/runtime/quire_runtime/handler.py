@@ -1,4 +1,4 @@
-"""What a service gives to `LogConsumer`: the lifecycle contract of reading the log."""
+"""The interface that a service implements for `LogConsumer`: the lifecycle contract of reading the log."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from quire_schemas.events import Event
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One record. Exactly one of `event` and `invalid` is set. An `invalid` that is an UnknownType is skipped in silence; any
-    other is poison, which the consumer has counted and logged. Both still move the position: handlers step over them.
+    """One record. Exactly one of `event` and `invalid` is set. A record with an UnknownType as `invalid` is skipped silently.
+    Any other `invalid` record is malformed, and the consumer has counted and logged it. Both still move the position: handlers
+    must step over them.
     """
 
     partition: int
@@ -26,7 +27,9 @@ class LogRecord:
 
 
 class SeekTo(Exception):
-    """Raised by `Handler.records`: these partitions go on from these offsets; what the poll held of them is not handled."""
+    """Raised by `Handler.records`: these partitions must go on from these offsets. The poll's records of these partitions count
+    as not handled.
+    """
 
     def __init__(self, positions: Mapping[int, int]) -> None:
         super().__init__(f"seek to {dict(positions)}")
@@ -34,50 +37,51 @@ class SeekTo(Exception):
 
 
 class Handler(ABC):
-    """Everything here is called by one consumer, never twice at the same time, from its event loop.
+    """The methods are called by one consumer, never two at the same time, from its event loop.
 
-    The order at a rebalance (they are eager: every partition is taken and given again each time):
-    `revoked(all)` → `assigned(new set)` → `positions(new set)` → `records(…)`.
-    After an error of the client the consumer is made anew: `revoked(all)`, and sooner or later `assigned` again.
+    Rebalances are eager: every partition is revoked and assigned again each time. The order of calls is `revoked(all)` →
+    `assigned(new set)` → `positions(new set)` → `records(…)`. After an error of the Kafka client the consumer is made again:
+    `revoked(all)` is called, and sooner or later `assigned`.
     """
 
     @abstractmethod
     def assigned(self, partitions: frozenset[int]) -> None:
-        """The whole new assignment. Called inside the rebalance: must not block and not raise. A partition that is not in
-        here any more is another member's now. All are paused until `positions` has been answered.
+        """Receives the whole new assignment. Called inside the rebalance, so it must not block and not raise. Partitions that
+        are missing here now belong to other members. All partitions are paused until `positions` has been answered.
         """
 
     @abstractmethod
     def revoked(self, partitions: frozenset[int]) -> None:
-        """All partitions are taken, most of them to come back: this changes nothing by itself, `assigned` decides. Called inside
-        the rebalance, also when the consumer stops or has to reconnect: must not block and not raise.
+        """Called when all partitions are revoked, inside the rebalance; also when the consumer stops or reconnects. Must not
+        block and not raise. Most partitions usually come back, so this decides nothing: `assigned` does.
         """
 
     @abstractmethod
     async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
-        """For every one of these partitions the offset of the next record wanted. Asked after each assignment for all of it
-        (for one that came back too: its answer is how far it was handled), from the poll loop, never inside the rebalance.
+        """Returns for each of these partitions the offset of the next record wanted. Called after each assignment for all its
+        partitions, also for those that came back. Called from the poll loop, never inside the rebalance.
 
-        May ask Kafka (`LogConsumer.committed`, `begin_offsets`, `end_offsets`) and a database. When it raises something transient
-        it is asked again with backoff, the other partitions are served meanwhile; anything else ends `LogConsumer.run`.
-        It may be cancelled, and its answer is thrown away if another rebalance came between, so it must change nothing.
-        An answer outside the log's range ends `run` with OffsetOutOfRange: what was there is gone, and nobody jumps in silence.
+        It may ask Kafka (`LogConsumer.committed`, `begin_offsets`, `end_offsets`) and a database. After a transient exception
+        it is called again with backoff, and the other partitions are served meanwhile. Any other exception ends
+        `LogConsumer.run`. It may be cancelled, and its answer is dropped if another rebalance came in between, so it must
+        change nothing. An answer outside the log's range ends `run` with OffsetOutOfRange: the records there are gone, and
+        skipping them silently would hide it.
         """
 
     @abstractmethod
     async def records(self, records: Sequence[LogRecord]) -> None:
-        """The records of one poll: several partitions, each in the order of its offsets; never empty. When it returns they are
-        handled, the next poll follows. It may take its time (heartbeats go on, but nothing is read meanwhile; a member that has
-        not polled for five minutes leaves its group), it should not wait for work.
+        """Handles the records of one poll: of several partitions, each in the order of its offsets, never none. When it
+        returns, the records are handled and the next poll follows. It may take its time: heartbeats go on, but nothing is read
+        meanwhile, and a member that has not polled for five minutes leaves its group. It should not wait for work.
 
-        May raise SeekTo. Raising NotAMember or LogUnavailable means that nothing is handled: the poll's partitions are paused and
-        `positions` asked again. Anything else ends `LogConsumer.run`.
+        It may raise SeekTo. NotAMember or LogUnavailable mean that no record is handled: the poll's partitions are paused and
+        `positions` is called again. Any other exception ends `LogConsumer.run`.
         """
 
 
 class OffsetOutOfRange(CannotServe):
-    """A partition does not hold the offset that was to be read next: records are gone, or the log is another one. Go back to the
-    right topic; or begin anew on this one: the notifier by `quire rebuild`, a processor with another QUIRE_GROUP.
+    """A partition does not have the offset that was to be read next: records were removed, or it is another log. Set the right
+    topic again, or begin anew on this log: the notifier by `quire rebuild`, a processor with another QUIRE_GROUP.
     """
 
     def __init__(self, topic: str, partition: int, offset: int, begin: int, end: int) -> None:

@@ -1,6 +1,7 @@
-"""`python -m quire_runtime.health`: exit code 0 when the service in this container is ready, as Docker's HEALTHCHECK asks it.
+"""`python -m quire_runtime.health`: exits with code 0 when the service in this container is ready. Docker's HEALTHCHECK runs
+it.
 
-It imports next to nothing: it runs every few seconds.
+It imports as little as possible, because it runs every few seconds.
 """
 
 import http.client
@@ -11,7 +12,7 @@ PATIENCE_SECONDS = 4.0
 
 
 def main() -> int:
-    """Asks /readyz on QUIRE_OPS_PORT, and prints the answer."""
+    """Requests /readyz on QUIRE_OPS_PORT, prints the answer, and returns the exit code."""
     port = int(os.environ.get("QUIRE_OPS_PORT") or 0)
     if not port:
         sys.stderr.write("QUIRE_OPS_PORT is not set: it says where to ask\n")

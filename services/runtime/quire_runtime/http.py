@@ -1,4 +1,4 @@
-"""HTTP as every service does it: JSON answers, RFC 9457 problems, CORS by allow-list, spans of requests."""
+"""HTTP parts that all services share: JSON answers, RFC 9457 problems, CORS by allow-list, spans of requests."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -29,7 +29,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Problem(Exception):
-    """An answer other than success: raise it anywhere in a request, it becomes problem JSON."""
+    """An answer other than success. Raised anywhere in a request, it becomes problem JSON."""
 
     def __init__(self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
         super().__init__(detail)
@@ -40,23 +40,23 @@ class Problem(Exception):
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """JSON by msgspec, the one codec: structs, datetimes and all."""
+    """Returns a JSON answer. msgspec encodes it, also structs and datetimes."""
     return Response(_encoder.encode(content), status, headers, media_type="application/json")
 
 
 def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
-    """RFC 9457 problem JSON; `code` is the stable name clients switch on, `detail` the sentence people read."""
+    """Returns RFC 9457 problem JSON. `code` is the stable name for clients' code, `detail` the sentence for people."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail, **extra}
     return Response(_encoder.encode(body), status, headers, media_type=PROBLEM_TYPE)
 
 
 def exception_handlers() -> dict[Any, ExceptionHandler]:
-    """For Starlette's `exception_handlers`: every exception ends as problem JSON."""
+    """Returns Starlette's `exception_handlers`, which turn every exception into problem JSON."""
     return {Problem: _on_problem, HTTPException: _on_http_exception, Exception: _on_error}
 
 
 def cors(origins: Sequence[str]) -> Middleware:
-    """CORS for the allow-list; no credentials, as tokens travel in a header."""
+    """Returns the middleware for CORS by allow-list. It allows no credentials, as tokens travel in a header."""
     return Middleware(
         CORSMiddleware,
         allow_origins=list(origins),
@@ -68,7 +68,9 @@ def cors(origins: Sequence[str]) -> Middleware:
 
 
 def request_span(request: Request, route: str) -> tracing.Span:
-    """The span of a request in its caller's trace, or in a new one. `route` is the path with its parameters' names."""
+    """Begins the span of a request in its caller's trace, or in a new one. `route` is the path with the names of its
+    parameters.
+    """
     if not tracing.enabled():
         return tracing.OFF
     attributes = {
@@ -81,7 +83,7 @@ def request_span(request: Request, route: str) -> tracing.Span:
 
 
 def answered(span: tracing.Span, status: int) -> None:
-    """Notes the status that a server answers with: from 500 on the request has failed."""
+    """Notes the status of an answer in its span. From 500 on, the request counts as failed."""
     span.set({"http.response.status_code": status})
     if status >= 500:
         span.fail(str(status))
@@ -98,7 +100,7 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
 
 
 def code_of(status: int) -> str:
-    """The `code` of a problem of which no more is known than its status."""
+    """Returns the `code` of a problem of which only the status is known."""
     return _CODES.get(status, HTTPStatus(status).name.lower())
 
 

@@ -1,4 +1,4 @@
-"""uvicorn as one task among others, on a socket that is bound before anything starts."""
+"""Runs uvicorn as one task among others, on a socket that is bound before anything starts."""
 
 import asyncio
 import contextlib
@@ -18,19 +18,21 @@ from quire_runtime.middleware import PlainErrors, SafeAnswers
 from quire_runtime.settings import HttpSettings
 
 STALLED_SECONDS = 60
-"""How long a client may take none of what is sent to it, until the kernel ends its connection."""
+"""Seconds that a client may read nothing of what is sent to it, before the kernel ends its connection."""
 KERNEL_BYTES = 64 * 1024
-"""Bytes not sent yet that the kernel may hold for a client: so one that is slow is noticed here, soon."""
+"""Unsent bytes that the kernel may hold for a client. The limit is low, so that the server notices a slow client soon."""
 
 WebSockets = Literal["none"] | Callable[..., asyncio.Protocol]
 
 
 class CannotListen(CannotServe):
-    """The address is not ours, or taken by another program. Correct the setting, or stop that program."""
+    """The address is not one of this machine's, or another program uses it. Correct the setting, or stop that program."""
 
 
 class HttpServer:
-    """uvicorn run by its owner: it takes no signals, binds before anything starts, and ends when `stop` is called."""
+    """Runs uvicorn under its owner's control: it handles no signals, binds before anything starts, and ends when `stop` is
+    called.
+    """
 
     def __init__(
         self,
@@ -43,8 +45,9 @@ class HttpServer:
         trusted_proxies: Sequence[str] = (),
         **config: Any,
     ) -> None:
-        """Raises CannotListen, naming `setting`. `graceful`: seconds open requests have to end after `stop`. `trusted_proxies`:
-        addresses and networks; the client of a request that comes through them is whom their X-Forwarded-For names.
+        """Raises CannotListen, naming `setting`. `graceful` is the time in seconds that open requests have to end after `stop`.
+        `trusted_proxies` lists addresses and networks; the client of a request through them is the one that their
+        X-Forwarded-For names.
         """
         self._socket = bind(settings.host, settings.port, setting)
         self.port: int = self._socket.getsockname()[1]
@@ -54,7 +57,7 @@ class HttpServer:
                 SafeAnswers(PlainErrors(app)),
                 host=settings.host,
                 port=self.port,
-                http=partial(Connection, settings, self.places),  # type: ignore[arg-type]  # it is called, and nothing else
+                http=partial(Connection, settings, self.places),  # type: ignore[arg-type]  # uvicorn only calls it
                 ws=ws,  # type: ignore[arg-type]  # likewise
                 backlog=BACKLOG,
                 lifespan="off",
@@ -64,14 +67,14 @@ class HttpServer:
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=list(trusted_proxies),
                 ws_per_message_deflate=False,
-                timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type]  # it goes to loop.call_later as it is
-                timeout_graceful_shutdown=graceful,  # type: ignore[arg-type]  # it goes to asyncio.wait_for as it is
+                timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type]  # passed to loop.call_later unchanged
+                timeout_graceful_shutdown=graceful,  # type: ignore[arg-type]  # passed to asyncio.wait_for unchanged
                 **config,
             )
         )
 
     async def run(self) -> None:
-        """Serves until `stop`; when cancelled, stops at once."""
+        """Serves until `stop`. Stops at once when cancelled."""
         try:
             await self._server.serve(sockets=[self._socket])
         except asyncio.CancelledError:
@@ -83,17 +86,17 @@ class HttpServer:
             self._socket.close()
 
     def stop(self) -> None:
-        """Takes no new connection and lets `run` return once the open ones have ended, or their time is up."""
+        """Accepts no new connection, and lets `run` return once the open ones have ended or their time is up."""
         self._server.should_exit = True
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:
-    """A socket that listens; raises CannotListen, naming `setting`."""
+    """Returns a listening socket. Raises CannotListen, naming `setting`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for option, value in (("TCP_USER_TIMEOUT", STALLED_SECONDS * 1000), ("TCP_NOTSENT_LOWAT", KERNEL_BYTES)):
-        if hasattr(socket, option):  # what is accepted here inherits it
+        if hasattr(socket, option):  # accepted connections inherit the option
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     try:

@@ -1,7 +1,7 @@
-"""The key set of an identity provider: fetched once for all who need it, without a lock, and not in the default executor.
+"""The key set of an identity provider. It is fetched once for all callers, without a lock, and not in the default executor.
 
-A key that is known serves at once, also while the set is being fetched anew or cannot be fetched. Only an unknown key id waits,
-and only while a fetch is under way: after a failure nobody fetches for a while, and the answer is KeysAway.
+A known key is returned at once, also while the set is being fetched again or cannot be fetched. Only a caller with an unknown
+key id waits, and only while a fetch is running. After a failed fetch there is no fetch for a while, and the answer is KeysAway.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from quire_runtime.logs import get_logger
 log = get_logger(__name__)
 
 FRESH_SECONDS = 300.0
-"""Age from which known keys are fetched anew; they serve meanwhile."""
+"""Age in seconds from which known keys are fetched again; they are still used meanwhile."""
 UNKNOWN_SECONDS = 10.0
-"""Between two fetches for key ids that the set does not have: anybody can write such a token."""
+"""Seconds between two fetches for key ids that the set does not have. Anybody can write a token with such an id."""
 FAILED_SECONDS = 5.0
-"""Between a fetch that failed and the next one."""
+"""Seconds between a failed fetch and the next one."""
 FETCH_SECONDS = 5.0
-"""Until a fetch counts as failed."""
+"""Seconds until a fetch counts as failed."""
 
 
 class KeysAway(Exception):
@@ -30,10 +30,10 @@ class KeysAway(Exception):
 
 
 class KeySet:
-    """Owns the one task that fetches; to be closed with `aclose`."""
+    """The keys by id, and the one task that fetches them. Must be closed with `aclose`."""
 
     def __init__(self, url: str, *, keep: float, fresh: float = FRESH_SECONDS, unknown: float = UNKNOWN_SECONDS) -> None:
-        """`keep`: seconds since the last fetch that succeeded, after which its keys serve no more."""
+        """`keep` is the time in seconds after the last successful fetch for which its keys are used."""
         self._url = url
         self._keep, self._fresh, self._unknown = keep, fresh, unknown
         self._keys: Mapping[str, PyJWK] = {}
@@ -43,20 +43,20 @@ class KeySet:
         self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, kid: str) -> PyJWK | None:
-        """None where the set has no such key. Raises KeysAway."""
+        """Returns a key, or None when the set has no such key. Raises KeysAway."""
         if (known := self._known(kid)) is not None:
             if time.monotonic() - self._fetched_at > self._fresh:
                 self._fetch_soon()
             return known
         if (fetching := self._fetch_soon()) is not None:
-            await asyncio.shield(fetching)  # one who leaves does not end it for the others
+            await asyncio.shield(fetching)  # a cancelled caller does not end the fetch for the others
         known = self._known(kid)
         if known is None and self._failing:
             raise KeysAway
         return known
 
     async def aclose(self) -> None:
-        """Ends a fetch that is under way."""
+        """Cancels a running fetch."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
@@ -65,7 +65,7 @@ class KeySet:
         return self._keys.get(kid) if time.monotonic() - self._fetched_at <= self._keep else None
 
     def _fetch_soon(self) -> asyncio.Task[None] | None:
-        """The fetch that is under way, or a new one; None where it is too early for one."""
+        """Returns the running fetch, or a new one, or None when it is too early for a new one."""
         if self._fetching is None and time.monotonic() >= self._next_at:
             self._fetching = asyncio.create_task(self._fetch())
         return self._fetching
@@ -73,7 +73,7 @@ class KeySet:
     async def _fetch(self) -> None:
         try:
             self._keys = await _fetched(self._url)
-        except Exception as error:  # noqa: BLE001 -- whatever comes from there, the keys that are known go on serving
+        except Exception as error:  # noqa: BLE001 -- after any failure, the known keys are still used
             if not self._failing:
                 log.warning(
                     "the key set cannot be fetched", url=self._url, error=str(error) or repr(error), known=len(self._keys)
@@ -91,7 +91,7 @@ class KeySet:
 
 
 async def _fetched(url: str) -> Mapping[str, PyJWK]:
-    """Keys for signatures, by their id; at least one. Raises what aiohttp and PyJWT raise, and ValueError."""
+    """Fetches the keys for signatures, by id; at least one. Raises the errors of aiohttp and PyJWT, and ValueError."""
     timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,

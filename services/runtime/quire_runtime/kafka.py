@@ -1,4 +1,4 @@
-"""What publisher, consumer and topic have in common: how to connect, and which partition a batch lives in."""
+"""What publisher, consumer and topic have in common: how to connect, and the partition of a batch."""
 
 import asyncio
 import os
@@ -14,23 +14,25 @@ from aiokafka.partitioner import murmur2
 from quire_runtime.settings import KafkaSettings
 
 RETRY_BACKOFF_MS = 200
-"""aiokafka's pause between attempts of a request; its own 100 ms mostly fills the log while a broker is away."""
+"""Milliseconds between aiokafka's attempts of a request. Its default of 100 ms mainly fills the log while a broker is away."""
 
-_END_WITHIN = 1.0  # seconds for a start that was cancelled
+_END_WITHIN = 1.0  # seconds for a cancelled start to end
 
 
 class LogUnavailable(Exception):
-    """Kafka does not answer. Wait and try again with the same event: a repeated one changes nothing."""
+    """Kafka does not answer. Wait, and try again with the same event: repeating an event changes nothing."""
 
 
 @lru_cache(maxsize=16_384)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key: murmur2 as in Java's and aiokafka's default partitioner (librdkafka's default is another)."""
+    """Returns the partition of a key, by murmur2 as in the default partitioner of Java's client and of aiokafka (librdkafka's
+    default differs).
+    """
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 def connection(settings: KafkaSettings, client: str) -> dict[str, Any]:
-    """Keyword arguments that every aiokafka client takes."""
+    """Returns the keyword arguments that every aiokafka client takes."""
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in settings.bootstrap.split(",")],
         "client_id": f"{client}@{socket.gethostname()}.{os.getpid()}",
@@ -50,8 +52,8 @@ def connection(settings: KafkaSettings, client: str) -> dict[str, Any]:
 
 
 async def started(start: Callable[[], Awaitable[None]]) -> None:
-    """Starts a client of aiokafka. Where this is cancelled, the start gets a second to come to its end: aiokafka forgets the
-    connection on which it has asked for metadata, and leaves it open.
+    """Starts a client of aiokafka. When this is cancelled, the start gets a second to end by itself, because aiokafka would
+    leave open the connection on which it asks for metadata.
     """
     starting = asyncio.ensure_future(start())
     try:
@@ -64,5 +66,5 @@ async def started(start: Callable[[], Awaitable[None]]) -> None:
 
 
 def by_partition(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
-    """Offsets of the one topic, by the numbers of its partitions."""
+    """Returns the offsets of the one topic by partition number."""
     return {tp.partition: offset for tp, offset in offsets.items()}

@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines for machines, readable ones on a terminal; libraries' records through the same renderer."""
+"""Structured logs: JSON lines for machines, readable lines on a terminal. Records of libraries go through the same renderer."""
 
 import logging
 import sys
@@ -15,11 +15,13 @@ _QUIET = {"aiokafka": logging.WARNING, "botocore": logging.WARNING, "aiobotocore
 
 
 REPEAT_SECONDS = 10.0
-"""aiokafka says five times a second that a broker is away; the same sentence of a library is heard once in so many seconds."""
+"""Seconds for which a repeated sentence of a library is dropped. aiokafka would report five times a second that a broker is
+away.
+"""
 
 
 def setup(settings: LogSettings, service: str) -> None:
-    """Sets up logging of the whole process; every record carries `service`. To be called once, by `main.py`."""
+    """Sets up logging of the whole process. Every record carries `service`. Must be called once, by `main.py`."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -48,7 +50,7 @@ def setup(settings: LogSettings, service: str) -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose methods take an event and keyword values: `log.info("batch started", batch_id=…)`."""
+    """Returns a logger whose methods take an event and keyword values: `log.info("batch started", batch_id=…)`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
@@ -56,13 +58,13 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def _renderers(settings: LogSettings) -> Sequence[structlog.typing.Processor]:
     if settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty()):
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
-    # Without the values of local variables: there are passwords, tokens and contents among them, and they take seconds to render.
+    # Without the values of local variables: they contain passwords, tokens and contents, and take seconds to render.
     frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 class _Repeats(logging.Filter):
-    """Drops what a library says again and again."""
+    """Drops repeated records of libraries."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One membership in a consumer group: an AIOKafkaConsumer in terms of plain partition numbers, with every wait bounded."""
+"""One membership in a consumer group: wraps an AIOKafkaConsumer, uses plain partition numbers, and bounds every wait."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -19,19 +19,23 @@ T = TypeVar("T")
 
 POLL_MS = 500
 FETCH_WAIT_MS = 200
-"""How long a broker holds a fetch that finds nothing: also the longest that a partition just resumed has to wait."""
+"""Milliseconds that a broker holds a fetch that finds nothing. A partition that was just resumed waits at most as long."""
 HEARTBEAT_MS = 1_000
-"""How soon a member hears that the group rebalances, at the latest: the others wait for it."""
+"""Milliseconds between heartbeats, so the longest that it takes a member to learn of a rebalance. The other members wait for
+it.
+"""
 CLOSE_SECONDS = 5.0
-"""How long leaving the group may take; then the broker finds out by the session timeout."""
+"""Seconds that leaving the group may take. After that, the broker notices by the session timeout."""
 
 
 class NotAMember(Exception):
-    """The consumer group did not confirm that we are a member: the partitions may be another's. Nothing happened."""
+    """The consumer group did not confirm that we are a member: the partitions may belong to another member. Nothing was
+    changed.
+    """
 
 
 class Member:
-    """Made for one connection and thrown away with it."""
+    """A member with its own connection. It is used for one session and not again."""
 
     def __init__(
         self,
@@ -42,7 +46,7 @@ class Member:
         revoked: Callable[[frozenset[int]], None],
         assigned: Callable[[frozenset[int]], None],
     ) -> None:
-        """The callbacks come from inside the rebalance."""
+        """The callbacks are called inside the rebalance."""
         self._settings = settings
         self._group = group
         session_ms = int(settings.session_timeout_seconds * 1000)
@@ -62,12 +66,12 @@ class Member:
         self._consumer.subscribe([settings.topic], listener=_Listener(revoked, assigned))
 
     async def join(self) -> None:
-        """Returns with the first assignment; raises KafkaError."""
+        """Joins the group and returns after the first assignment. Raises KafkaError."""
         await started(self._consumer.start)
 
     async def poll(self, max_records: int) -> list[ConsumerRecord]:
-        """The next records, in the order of their offsets per partition; nothing after half a second. Raises KafkaError, and
-        LogUnavailable where aiokafka has given up reading without a word.
+        """Returns the next records, for each partition in the order of offsets, or none after half a second. Raises KafkaError,
+        and LogUnavailable when aiokafka has silently stopped reading.
         """
         if aiokafka_private.has_given_up_reading(self._consumer):
             raise LogUnavailable("the task that fetches records has ended; the connection is made anew")
@@ -76,8 +80,8 @@ class Member:
 
     @property
     def connected(self) -> bool:
-        """Whether the group's coordinator is known, that is, has answered the last heartbeat. Sees a dead broker within seconds,
-        one that answers nobody after the request's timeout.
+        """Whether the group's coordinator is known, that is, has answered the last heartbeat. A dead broker is noticed within
+        seconds, one that hangs after the request's timeout.
         """
         return aiokafka_private.knows_coordinator(self._consumer)
 
@@ -88,14 +92,14 @@ class Member:
         self._consumer.resume(*self._held(partitions))
 
     def seek(self, partition: int, offset: int) -> bool:
-        """False when the partition is not ours (any more)."""
+        """Moves the position of a partition. Returns False when the partition is not ours (any more)."""
         held = self._held([partition])
         for tp in held:
             self._consumer.seek(tp, offset)
         return bool(held)
 
     def highwater(self, partitions: Iterable[int]) -> dict[int, int]:
-        """The high watermark as of the last fetch, for partitions that were fetched."""
+        """Returns the high watermark as of the last fetch, for partitions that were fetched."""
         found = {tp.partition: self._consumer.highwater(tp) for tp in self._held(partitions)}
         return {partition: offset for partition, offset in found.items() if offset is not None}
 
@@ -109,7 +113,7 @@ class Member:
         return by_partition(await self._ask(self._consumer.end_offsets([self._tp(p) for p in partitions])))
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """One attempt; raises NotAMember, LogUnavailable."""
+        """Commits in one attempt. Raises NotAMember, LogUnavailable."""
         wanted = {tp: OffsetAndMetadata(offsets[tp.partition], "") for tp in self._held(offsets)}
         if len(wanted) < len(offsets):
             raise NotAMember(f"not all of the partitions {sorted(offsets)} are ours")
@@ -137,7 +141,7 @@ class Member:
             raise LogUnavailable(f"no Kafka broker answers at {self._settings.bootstrap}")
 
     async def aclose(self) -> None:
-        """Leaves the group and closes, in bounded time."""
+        """Leaves the group and closes the connection, in bounded time."""
         # In a task of its own: aiokafka's fetcher awaits tasks it has cancelled, which looks like a cancellation of its caller.
         stopping = asyncio.create_task(self._consumer.stop())
         try:
@@ -156,7 +160,7 @@ class Member:
             raise LogUnavailable(f"Kafka does not answer: {_reason(error)}") from error
 
     def _held(self, partitions: Iterable[int]) -> list[TopicPartition]:
-        """Those that aiokafka knows as ours: it takes in a new assignment a little before it says so."""
+        """Returns the partitions that aiokafka knows as ours. It applies a new assignment a little before it reports it."""
         held = self._consumer.assignment()
         return [tp for tp in map(self._tp, partitions) if tp in held]
 
@@ -165,7 +169,9 @@ class Member:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """Plain methods, not coroutines: aiokafka calls them without giving way, so that nothing is fetched before we pause."""
+    """Passes rebalances on. The methods are no coroutines: aiokafka calls them without yielding, so that nothing is fetched
+    before we pause.
+    """
 
     def __init__(self, revoked: Callable[[frozenset[int]], None], assigned: Callable[[frozenset[int]], None]) -> None:
         self._revoked, self._assigned = revoked, assigned

@@ -1,7 +1,7 @@
-"""How metrics are declared, and the metrics that every service has; a service's own are in its own `metrics.py`.
+"""Functions to declare metrics, and the metrics that every service has. A service's own metrics are in its `metrics.py`.
 
-The values of a label are a closed set, each there at 0 from the start; or, where the set is not ours, a sentence says what they
-are.
+The values of a label are a closed set, and each has a series with 0 from the start. Where the set is not ours, a sentence says
+what the values are.
 """
 
 import math
@@ -16,13 +16,13 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from quire_schemas.events import TYPES
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, with its birthday: nobody asks for it
+disable_created_metrics()  # type: ignore[no-untyped-call]  # no second series with the time of creation
 
 M = TypeVar("M", Counter, Gauge, Histogram)
 Values = tuple[str, ...] | str
 
 NOT_KNOWN = math.nan
-"""What a gauge shows while its value cannot be known: an old value would mislead."""
+"""The value of a gauge while its true value is not known: an old value would mislead."""
 
 
 class Declared(NamedTuple):
@@ -69,7 +69,7 @@ PUBLISH_FAILED = counter("quire_log_publish_failed_total", "Events whose acknowl
 PUBLISH_SECONDS = histogram(
     "quire_log_publish_seconds",
     "Time from handing an event over to its acknowledgement.",
-    # The producer lingers for 5 ms; QUIRE_KAFKA_PUBLISH_TIMEOUT_SECONDS ends it.
+    # From the producer's linger of 5 ms to the default of QUIRE_KAFKA_PUBLISH_TIMEOUT_SECONDS.
     (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 PRODUCERS = counter("quire_log_producers_total", "Producers made; more than one per process means that one had to be replaced.")
@@ -109,12 +109,12 @@ SCRATCH_SIZE = gauge("quire_scratch_size_bytes", "Bytes of that disk in all.", d
 
 
 def built(service: str) -> None:
-    """Says which service this process is. To be called by the service's own `metrics.py`."""
+    """Sets the build info to this service. Must be called by the service's own `metrics.py`."""
     BUILD_INFO.labels(service, version(f"quire-{service}")).set(1)
 
 
 def watch_scratch(directory: Path) -> None:
-    """The disk of this directory is asked at each scrape (2 µs)."""
+    """Measures the disk of this directory at each scrape (2 µs)."""
 
     def asked(field: str) -> float:
         try:

@@ -1,4 +1,4 @@
-"""ASGI applications around another one: which hosts it answers to, what each of its answers says, and errors as problem JSON."""
+"""ASGI middleware: a check of the Host header, headers of every answer, and errors as problem JSON."""
 
 from collections.abc import Collection
 from http import HTTPStatus
@@ -13,8 +13,8 @@ from quire_runtime.settings import is_loopback
 
 
 class KnownHosts:
-    """For a server that trusts all of its own machine: it answers only to names of this machine, and to `more`. Else a page of
-    anybody's could read everything from the user's browser, once its own name is made to point here (DNS rebinding).
+    """Answers only requests to names of this machine and to `more`, for a server that trusts everybody on its machine.
+    Otherwise any web page could point its own name here, and read everything from the user's browser (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, more: Collection[str]) -> None:
@@ -37,7 +37,7 @@ class KnownHosts:
 
 
 class SafeAnswers:
-    """What every answer says, unless it says otherwise itself: no browser guesses what it is, no cache keeps it."""
+    """Adds default headers to every answer: browsers must not guess its type, and caches must not keep it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -54,8 +54,8 @@ class SafeAnswers:
 
 
 class PlainErrors:
-    """Makes problem JSON of the errors that Starlette answers with in plain text: a CORS preflight that is refused, a Range that
-    a static file does not have. Their text becomes `detail`.
+    """Makes problem JSON of errors that Starlette answers in plain text, such as a refused CORS preflight, or a Range that a
+    static file does not have. The text becomes `detail`.
     """
 
     def __init__(self, app: ASGIApp) -> None:

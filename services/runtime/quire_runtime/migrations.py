@@ -1,4 +1,4 @@
-"""Numbered migrations: applied by whoever may change tables, waited for by whoever may not."""
+"""Numbered migrations. A service that may change tables applies them; one that may not waits for them."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
 class MigrationChanged(CannotServe):
-    """A migration that has been applied is not the file it was. Applied ones are history: undo the change, add a new file."""
+    """The file of an applied migration has changed. Applied migrations are history: undo the change, and add a new file."""
 
 
 class NotPrepared(Exception):
@@ -40,7 +40,9 @@ class _Migration(NamedTuple):
 async def ensure_tables(
     package: str, schema: str, dsn: str, prepare: PrepareSettings, *, give_up_after: float | None = None
 ) -> None:
-    """The migrations in `sql/migrations` of the package: applied, or waited for, as the settings say; see the two below."""
+    """Applies the migrations in `sql/migrations` of the package, or waits for them, as the settings say. See `migrate` and
+    `await_migrated`.
+    """
     with as_file(files(package) / "sql" / "migrations") as sql:
         if prepare.make:
             await migrate(dsn, schema, sql, grant_to=prepare.grant_to, give_up_after=give_up_after)
@@ -49,9 +51,9 @@ async def ensure_tables(
 
 
 async def migrate(dsn: str, schema: str, sql: Path, *, grant_to: Sequence[str] = (), give_up_after: float | None = None) -> None:
-    """Applies the files `NNNN_name.sql` of the directory `sql` that the schema has not had, in order, each in a transaction, and
-    records them in `<schema>.migration`; lets the roles `grant_to` read and write all tables. Safe when several processes do it
-    at once. Raises MigrationChanged. Waits while Postgres is away, as `connect_pool` does.
+    """Applies the files `NNNN_name.sql` of the directory `sql` that the schema does not have yet, in order, each in a
+    transaction, and records them in `<schema>.migration`. Lets the roles `grant_to` read and write all tables. Several
+    processes may do it at once. Raises MigrationChanged. Waits while Postgres is away, as `connect_pool` does.
     """
     known = _read(sql)
 
@@ -63,8 +65,8 @@ async def migrate(dsn: str, schema: str, sql: Path, *, grant_to: Sequence[str] =
 
 
 async def await_migrated(dsn: str, schema: str, sql: Path, *, give_up_after: float | None = None) -> None:
-    """Returns once every migration of the directory `sql` has been applied by somebody who may. Raises MigrationChanged; waits
-    while Postgres is away, as `connect_pool` does, and raises NotPrepared where `give_up_after` seconds were not enough.
+    """Returns once every migration of the directory `sql` has been applied by another process. Waits while Postgres is away, as
+    `connect_pool` does. Raises MigrationChanged, and NotPrepared after `give_up_after` seconds.
     """
     known = _read(sql)
 
@@ -75,7 +77,7 @@ async def await_migrated(dsn: str, schema: str, sql: Path, *, give_up_after: flo
 
 
 async def grant(connection: asyncpg.Connection, schema: str, roles: Sequence[str]) -> None:
-    """Lets the roles read and write every table of the schema, and change none."""
+    """Lets the roles read and write the rows of every table of the schema, but not change the tables."""
     for role in roles:
         await connection.execute(
             f"GRANT USAGE ON SCHEMA {quote(schema)} TO {quote(role)};"
@@ -102,16 +104,17 @@ async def _require(connection: asyncpg.Connection, schema: str, files: Sequence[
 
 
 async def _applied(connection: asyncpg.Connection, schema: str) -> dict[int, str]:
-    """The hash of each migration by its version."""
+    """Returns the hash of each applied migration by version."""
     rows = await connection.fetch(f"SELECT version, sha256 FROM {quote(schema)}.migration")  # noqa: S608 -- quoted
     return {row["version"]: row["sha256"] for row in rows}
 
 
 async def _migrate(connection: asyncpg.Connection, schema: str, files: Sequence[_Migration]) -> None:
-    # The lock is the session's: it is held over all transactions and falls with the connection, whatever happens.
+    # The lock belongs to the session: it is held over all transactions and released with the connection in any case.
     await connection.execute("SELECT pg_advisory_lock($1)", _lock(schema))
     if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", quote(schema)):
-        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")  # even IF NOT EXISTS takes the right to make one
+        # Asked for first, because even IF NOT EXISTS needs the right to make a schema.
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
     table = f"{quote(schema)}.migration"
     await connection.execute(
         f"CREATE TABLE IF NOT EXISTS {table} "
@@ -160,5 +163,5 @@ def _read(sql: Path) -> list[_Migration]:
 
 
 def _lock(schema: str) -> int:
-    """The advisory lock of a schema's migrations, any number that others will not use: a signed 64-bit hash."""
+    """Returns the advisory lock of a schema's migrations: a signed 64-bit hash, which no other lock is likely to have."""
     return int.from_bytes(hashlib.sha256(f"quire migrations of {schema}".encode()).digest()[:8], "big", signed=True)

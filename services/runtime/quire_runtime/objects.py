@@ -1,8 +1,8 @@
-"""The requests that every file needs, to put and to get an object: signed here, sent by `Exchange` where they are small, and by
-aiohttp where they are streams or go through a proxy.
+"""The requests that every file needs: to put and to get an object. They are signed here. `Exchange` sends small ones, and
+aiohttp sends streams and requests through a proxy.
 
-botocore takes six times the CPU for the same request. Everything else goes through it: it knows the endpoint, the credentials
-and the CA that are used here.
+botocore takes six times the CPU for the same request. All other requests go through botocore, and its endpoint, credentials and
+CA are used here.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 CHUNK_BYTES = 256 * 1024
-_IDLE_SECONDS = 12.0  # as botocore has it: less than what servers allow
+_IDLE_SECONDS = 12.0  # botocore's value: less than servers allow
 _REFUSED = 300
 _METHODS = {"GetObject": "GET", "PutObject": "PUT"}
 _NOTHING = hashlib.sha256(b"").hexdigest()
@@ -41,7 +41,7 @@ _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
 
 class Objects:
-    """Objects of one bucket. `endpoint` is the URL of the server as botocore has resolved it."""
+    """Puts and gets objects of one bucket. `endpoint` is the URL of the server as botocore has resolved it."""
 
     def __init__(self, settings: S3Settings, session: AioSession, endpoint: str) -> None:
         self._settings = settings
@@ -80,18 +80,18 @@ class Objects:
         await self._http.close()
 
     async def get(self, key: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """The answer, whose body is still to be read. Raises ClientError as botocore does."""
+        """Returns the answer; its body is still to be read. Raises ClientError as botocore does."""
         return await self._send("GetObject", key, None, _NOTHING, headers)
 
     async def whole(self, key: str) -> bytes:
-        """The object; for small ones. Raises ClientError as botocore does."""
+        """Returns the whole object; only for small objects. Raises ClientError as botocore does."""
         if self._proxy is not None:
             async with await self.get(key, {}) as answer:
                 return await answer.read()
         return await self._exchanged("GetObject", key, b"", _NOTHING, {})
 
     async def put(self, key: str, body: bytes | IO[bytes], size: int, headers: Mapping[str, str]) -> None:
-        """Puts `size` bytes; of a file, from where it stands. Raises ClientError as botocore does."""
+        """Puts `size` bytes; those of a file are read from its current position. Raises ClientError as botocore does."""
         if isinstance(body, io.BytesIO):
             body = body.getvalue()[body.tell() :]
         payload = UNSIGNED if self._secure or not isinstance(body, bytes) else hashlib.sha256(body).hexdigest()
@@ -112,7 +112,7 @@ class Objects:
     async def _signed(
         self, operation: str, key: str, payload: str, headers: Mapping[str, str]
     ) -> tuple[str, str, dict[str, str]]:
-        """Method, path and headers of a request."""
+        """Returns method, path and headers of a request."""
         method, path = _METHODS[operation], self._path + encoded(key)
         return method, path, self._signer.sign(method, path, payload, headers, await self._valid_credentials())
 
@@ -134,7 +134,7 @@ class Objects:
             raise _failure(operation, answer.status, await answer.read())
 
     async def _valid_credentials(self) -> Credentials:
-        """Temporary ones are renewed in time. Raises NoCredentialsError."""
+        """Returns the credentials; temporary ones are renewed in time. Raises NoCredentialsError."""
         found = None if self._credentials is None else await self._credentials.get_frozen_credentials()
         if found is None or found.access_key is None or found.secret_key is None:
             raise NoCredentialsError
@@ -142,7 +142,7 @@ class Objects:
 
 
 def _failure(operation: str, status: int, body: bytes) -> ClientError:
-    """As botocore says it. What answers in between, a proxy perhaps, knows nothing of S3's codes."""
+    """Returns the ClientError that botocore would raise. An answer of something in between, such as a proxy, has no S3 code."""
     said = {"Code": _element(_CODE, body) or str(status), "Message": _element(_MESSAGE, body)}
     return ClientError({"Error": said, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)  # type: ignore[typeddict-item]  # the stub wants what no failure has
 

@@ -1,4 +1,4 @@
-"""The port for machines: alive, ready (its dependencies really asked), metrics."""
+"""The port for machines: whether the service is alive, whether it and its dependencies are ready, and its metrics."""
 
 import asyncio
 import time
@@ -17,17 +17,20 @@ from quire_runtime.settings import HttpSettings
 
 Check = Callable[[], Awaitable[None]]
 STARTING = "start"
-"""The one check of a service that waits for what it needs; no request leaves it out."""
+"""The only check of a service that waits for what it needs to start. Requests cannot exclude it."""
 CHECK_TIMEOUT = 3.0
-"""Seconds that one dependency has to answer; readiness probes usually wait 5 to 10."""
+"""Seconds that one dependency has to answer. Readiness probes usually wait 5 to 10."""
 MOST_CONNECTIONS = 32
-"""They have open files of their own (`files.RESERVED`): it answers however many clients the other port has."""
+"""Connections of the ops port at most. They have their own open files (`files.RESERVED`), so the port answers however many
+clients the other port has.
+"""
 
 
 class OpsServer:
-    """`/livez` says that the loop turns; `/readyz` asks each check, which raises when its dependency is not well; `/metrics` is
-    Prometheus'. With `draining` set, `/readyz` is 503, so that no new work is sent here. `/readyz?exclude=log&exclude=…` leaves
-    checks out, as Kubernetes' own servers have it: a dependency that is away is no reason to take all replicas out of service.
+    """Serves `/livez`, `/readyz` and `/metrics`. `/livez` shows that the event loop runs. `/readyz` runs each check, which
+    raises when its dependency is away. `/metrics` is for Prometheus. With `draining` set, `/readyz` is 503, so that no new work
+    is sent here. `/readyz?exclude=log&exclude=…` leaves out checks, as with Kubernetes' own servers: when a dependency is away,
+    that is no reason to take all replicas out of service.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class OpsServer:
         registry: CollectorRegistry = REGISTRY,
         timeout: float = CHECK_TIMEOUT,
     ) -> None:
-        """Without `checks` it is not ready, until they are set: while a service waits for what it needs to start."""
+        """Without `checks` the service is not ready until they are set. A service that waits for what it needs to start has no
+        checks yet.
+        """
         self.draining = False
         self.checks = {STARTING: _starting} if checks is None else checks
         self._registry = registry
@@ -78,7 +83,7 @@ class OpsServer:
                 await check()
         except TimeoutError:
             error = f"no answer within {self._timeout:g} s"
-        except Exception as failure:  # noqa: BLE001 -- whatever a check raises is its answer
+        except Exception as failure:  # noqa: BLE001 -- any exception of a check is its result
             error = str(failure) or type(failure).__name__
         seconds = round(time.monotonic() - started, 4)
         return {"ok": error is None, "seconds": seconds} | ({"error": error} if error is not None else {})

@@ -1,4 +1,4 @@
-"""Postgres: a pool, and which errors pass by themselves. Migrations are in `migrations`."""
+"""Postgres: connections and pools, and which errors are transient. Migrations are in `migrations`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -15,7 +15,9 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 _LOOKS = 8
-"""How often two clients look which process they meet. By chance each may meet its own again, where many share."""
+"""How often two clients compare the processes that serve them. In a large pool, each may get its
+own process again by chance.
+"""
 _TRANSIENT: tuple[type[Exception], ...] = (
     OSError,  # refused, reset, timed out (a TimeoutError is an OSError)
     asyncpg.PostgresConnectionError,  # class 08
@@ -25,25 +27,25 @@ _TRANSIENT: tuple[type[Exception], ...] = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby that is about to be promoted
-    asyncpg.InternalClientError,  # what a statement on a connection that is just being lost may see
+    asyncpg.InternalClientError,  # may be raised for a statement on a connection that is just being lost
 )
 _NO_TRANSACTIONS = "transaction blocks not allowed"
-"""What PgBouncer says, before it hangs up, where it pools statements."""
+"""PgBouncer's message, before it closes the connection, when it pools statements."""
 _LOST = ("connection is closed", "closed in the middle of operation", "has been released back to the pool")
-"""asyncpg's words for a connection that was lost before, during and just after a statement."""
+"""asyncpg's messages for a connection that was lost before, during and just after a statement."""
 
 
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,  # class 28: user, password, pg_hba.conf
-    asyncpg.InvalidCatalogNameError,  # there is no such database
+    asyncpg.InvalidCatalogNameError,  # no such database
     asyncpg.InsufficientPrivilegeError,
-    asyncpg.InterfaceError,  # the URL says what asyncpg does not know, or cannot do
+    asyncpg.InterfaceError,  # the URL asks for something that asyncpg does not know or cannot do
 )
 
 
 class DatabaseRefuses(CannotServe):
-    """Postgres answers, and does not let us in or do what we need. Correct QUIRE_POSTGRES_DSN, or grant the right that is named;
-    a role that may make no tables needs QUIRE_PREPARE=false.
+    """Postgres answers, but does not let us in or refuses what we need. Correct QUIRE_POSTGRES_DSN, or grant the right that is
+    named. A role that may make no tables needs QUIRE_PREPARE=false.
     """
 
     def __init__(self, address: str, error: Exception) -> None:
@@ -54,7 +56,9 @@ class DatabaseRefuses(CannotServe):
 
 
 class SessionsShared(CannotServe):
-    """A pooler pools transactions or statements. Prepared statements, LISTEN and locks need a session of one's own."""
+    """A pooler shares sessions: it pools transactions or statements. Prepared statements, LISTEN and locks need a session of
+    their own.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -64,8 +68,10 @@ class SessionsShared(CannotServe):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same statement may succeed in a while, untouched: the server is away, full, or in each other's way."""
-    if isinstance(error, asyncpg.InterfaceError):  # also raised for wrong use, which no waiting cures
+    """Returns whether the same statement may succeed later without a change: the server is away or full, or transactions
+    conflict.
+    """
+    if isinstance(error, asyncpg.InterfaceError):  # also raised for wrong use, which does not pass by itself
         return any(sentence in str(error) for sentence in _LOST)
     return isinstance(error, _TRANSIENT)
 
@@ -78,9 +84,9 @@ async def connect_pool(
     give_up_after: float | None = None,
     size: int | None = None,
 ) -> asyncpg.Pool:
-    """A pool whose connections find the schema's tables without a prefix and speak UTC. While Postgres is away it waits, for
-    `give_up_after` seconds at most (None: for ever). JSON columns come as text: msgspec is the one codec. `size`: connections at
-    most (None: as the settings say).
+    """Returns a pool whose connections find the schema's tables without a prefix and use UTC. Waits while Postgres is away, for
+    `give_up_after` seconds at most (None: for ever). JSON columns come as text, because msgspec decodes all JSON. `size` is the
+    most connections (None: as the settings say).
     """
 
     async def enter(connection: asyncpg.Connection) -> None:
@@ -102,8 +108,8 @@ async def connect_pool(
 
 
 async def _left_as_it_is(_connection: asyncpg.Connection) -> None:
-    """Whoever uses the pool changes no session, and asyncpg itself ends a transaction that was left open: the statements that
-    undo everything would cost as much as a small insert, each time.
+    """Does nothing. The users of the pool do not change sessions, and asyncpg itself ends a transaction that was left open. The
+    statements of asyncpg's default reset would cost as much as a small insert each time.
     """
 
 
@@ -115,8 +121,8 @@ async def check(pool: asyncpg.Pool) -> None:
 async def patiently(
     fn: Callable[[], Awaitable[T]], dsn: str, give_up_after: float | None, *, also: tuple[type[Exception], ...] = ()
 ) -> T:
-    """The result of `fn`, tried again while Postgres is away, and after the exceptions `also`; for `give_up_after` seconds at
-    most (None: for ever), then its exception is raised. Raises DatabaseRefuses at once.
+    """Returns the result of `fn`, which is tried again while Postgres is away and after the exceptions `also`. After
+    `give_up_after` seconds (None: never) raises the last exception. Raises DatabaseRefuses at once.
     """
     address = dsn.rpartition("@")[2].partition("/")[0]  # one host or several, never the password
 
@@ -139,13 +145,15 @@ async def patiently(
 
 
 def session(application: str) -> dict[str, str]:
-    """What a connection begins with: no more than poolers let pass. So the search path is set afterwards."""
+    """Returns the options that a connection starts with: only those that poolers accept, so the
+    search path is set afterwards.
+    """
     return {"application_name": application, "timezone": "UTC"}
 
 
 async def connect_one(dsn: str, schema: str) -> asyncpg.Connection:
-    """A connection that finds the schema's tables without a prefix and speaks UTC. Raises SessionsShared, beside what asyncpg
-    raises.
+    """Returns a connection that finds the schema's tables without a prefix and uses UTC. Raises SessionsShared, and asyncpg's
+    errors.
     """
     connection = await _open(dsn, schema)
     try:
@@ -163,8 +171,8 @@ async def _open(dsn: str, schema: str) -> asyncpg.Connection:
 
 
 async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
-    """Raises SessionsShared. Only a pooler gives out process ids that are not Postgres' own. Only one that pools transactions
-    lets two clients have the same process at a time, or one client have two.
+    """Raises SessionsShared if sessions are shared. Only a pooler reports process ids that are not Postgres' own. Only a pooler
+    of transactions lets two clients have the same process at a time, or one client have two processes.
     """
     if await _process_of(mine) == mine.get_server_pid():
         return
@@ -179,7 +187,8 @@ async def _require_own_session(mine: asyncpg.Connection, another: Callable[[], A
 
 async def _process_of(connection: asyncpg.Connection) -> int:
     try:
-        async with connection.transaction():  # where sessions are shared, even a statement's preparation may be lost between two
+        # Where sessions are shared, even the preparation of a statement may be lost between two statements.
+        async with connection.transaction():
             return int(await connection.fetchval("SELECT pg_backend_pid()"))
     except asyncpg.ConnectionDoesNotExistError as error:
         if _NO_TRANSACTIONS in str(error):
@@ -188,5 +197,5 @@ async def _process_of(connection: asyncpg.Connection) -> int:
 
 
 def quote(identifier: str) -> str:
-    """As an identifier in SQL, whatever it holds."""
+    """Returns any text as a quoted SQL identifier."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -1,4 +1,6 @@
-"""`python -m quire_<service> prepare`: makes topic, bucket and tables, so that the services themselves need no right to."""
+"""`python -m quire_<service> prepare`: makes topic, bucket and tables, so that the services themselves do not need the rights
+to.
+"""
 
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,8 +23,8 @@ Prepare = Callable[[S, float], Awaitable[None]]
 
 
 def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
-    """`prepare(settings, give_up_after)` is told to make what is missing, whatever QUIRE_PREPARE says. Exit code 0 when all is
-    there, 2 when a server did not answer in time or refused.
+    """Returns the command. It calls `prepare(settings, give_up_after)` with the right to make what is missing, whatever
+    QUIRE_PREPARE says. The exit code is 0 when everything exists, 2 when a server did not answer in time or refused.
     """
 
     async def command(settings: Any, argv: Sequence[str]) -> int:
@@ -44,5 +46,5 @@ def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
 
 
 def _making(settings: Any) -> Any:
-    """The settings, with the right to make things."""
+    """Returns the settings with `prepare.make` set."""
     return structs.replace(settings, prepare=structs.replace(settings.prepare, make=True))

@@ -1,4 +1,6 @@
-"""What a service needs of the object store, tried before it is needed: each refusal is told with its cure."""
+"""Tries, before they are needed, the operations of the object store that a service uses. Each refusal is reported with its
+cure.
+"""
 
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
@@ -16,8 +18,8 @@ _UNCONDITIONAL = (
 
 
 async def probed(store: ObjectStore, prefix: str, *, claims: bool = False, give_up_after: float | None = None) -> None:
-    """Logs what is lacking. Waits while the store is away, for `give_up_after` seconds at most, then raises StorageUnavailable;
-    raises StorageRefuses.
+    """Logs what the store lacks. Waits while the store is away, for `give_up_after` seconds at most, then raises
+    StorageUnavailable. Raises StorageRefuses.
     """
     found = await retrying(
         lambda: lacking(store, prefix, claims=claims),
@@ -30,9 +32,9 @@ async def probed(store: ObjectStore, prefix: str, *, claims: bool = False, give_
 
 
 async def lacking(store: ObjectStore, prefix: str, *, claims: bool) -> list[str]:
-    """Puts an object, lists, deletes a key below `prefix` that is not there; with `claims`, puts the object again on condition.
-    Returns a sentence for each thing that the service can do without, which ends with the cure. Raises StorageRefuses for what it
-    cannot do without, and StorageUnavailable.
+    """Puts an object, lists, and deletes a missing key below `prefix`. With `claims`, also puts the object again on condition.
+    Returns a sentence, with its cure, for each refusal that the service can work with. Raises StorageRefuses for any other
+    refusal, and StorageUnavailable.
     """
     await store.put(PROBE, b"")
     found = [

@@ -1,4 +1,4 @@
-"""Events into the log: acknowledged by all in-sync replicas, or LogUnavailable."""
+"""Publishes events to the log. An event is acknowledged by all in-sync replicas, or LogUnavailable is raised."""
 
 import asyncio
 import time
@@ -28,16 +28,17 @@ log = get_logger(__name__)
 LINGER_MS = 5
 MAX_BATCH_BYTES = 131_072
 DRAIN_SECONDS = 5.0
-"""How long a producer that is closed may take to send what it still holds."""
+"""Seconds that a closing producer has to send the events that it still holds."""
 
 
 class Publisher:
-    """One idempotent producer, replaced when it cannot go on. Publishing many events concurrently batches them:
-    gathered sends were measured at 95,000 a second, one by one at 140 (docs/design.md, "Kafka as its client behaves").
+    """One idempotent producer, replaced after an error that it cannot recover from. Events that are published concurrently are
+    sent in batches: concurrent sends reached 95,000 events a second, sends one by one 140 (docs/design.md, "Kafka as its client
+    behaves").
     """
 
     def __init__(self, settings: KafkaSettings, client: str) -> None:
-        """`client` is the name that the broker's logs show."""
+        """`client` is the producer's name in the broker's logs."""
         self._settings = settings
         self._client = client
         self._producer: AIOKafkaProducer | None = None
@@ -46,7 +47,7 @@ class Publisher:
         self._retired: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Connects if Kafka is there; if not, the first `publish` or `check` does."""
+        """Connects if Kafka answers; otherwise the first `publish` or `check` connects."""
         try:
             async with asyncio.timeout(self._settings.request_timeout_seconds):
                 await self._ready()
@@ -54,7 +55,7 @@ class Publisher:
             log.warning("kafka is away, going on without it for now", error=str(error) or "no answer")
 
     async def aclose(self) -> None:
-        """Sends what is still held, for a bounded time, and closes."""
+        """Sends the events that are still held, for a bounded time, and closes."""
         if self._producer is not None:
             self._retire(self._producer)
         while self._retired:
@@ -68,11 +69,11 @@ class Publisher:
         await self.aclose()
 
     async def publish(self, event: Event) -> tuple[int, int]:
-        """Partition and offset of the event, once all in-sync replicas have it. The offset is -1 in the rare case that the
-        broker knows it as a repetition but not where the first one is.
+        """Publishes an event. Returns its partition and offset once all in-sync replicas have it. The offset is -1 in the rare
+        case that the broker recognizes a repetition but does not know where the first one is.
 
-        Raises InvalidEvent when the codec refuses it, and LogUnavailable when no acknowledgement came in time: the event may
-        still arrive, so whoever gives up, or tries again with the same event, must be content with either.
+        Raises InvalidEvent when the codec refuses the event, and LogUnavailable when no acknowledgement came in time. The event
+        may still arrive then, so a caller that gives up, or tries again with the same event, must accept either outcome.
         """
         if not tracing.enabled():
             return await self._publish(event)
@@ -121,14 +122,14 @@ class Publisher:
         try:
             placed = await sent
         except KafkaError as error:
-            # Once a batch has failed, the sequence numbers after it are refused for good (OutOfOrderSequenceNumber).
+            # Once a batch has failed, the broker refuses all later sequence numbers (OutOfOrderSequenceNumber).
             self._retire(producer)
             raise LogUnavailable(f"Kafka refused a batch of events, the producer is replaced: {error!r}") from error
         return placed.partition, placed.offset
 
     async def _require_topic(self, producer: AIOKafkaProducer) -> None:
-        """Raises LogUnavailable until the topic is there. It is looked up in the list of all: a broker with
-        auto.create.topics.enable makes any topic that it is asked about by name, with partitions of its own choice.
+        """Raises LogUnavailable until the topic exists. The topic is looked up in the list of all topics: a broker with
+        auto.create.topics.enable makes any topic that it is asked about by name, with its own number of partitions.
         """
         topic = self._settings.topic
         if not self._topic_seen and topic not in (await producer.client.fetch_all_metadata()).topics():
@@ -136,7 +137,7 @@ class Publisher:
         self._topic_seen = True
 
     async def _ready(self) -> AIOKafkaProducer:
-        """The producer in use; a new one if there is none. Raises LogUnavailable."""
+        """Returns the producer in use, or a new one if there is none. Raises LogUnavailable."""
         if self._producer is not None:
             return self._producer
         async with self._starting:
@@ -163,7 +164,7 @@ class Publisher:
         return producer
 
     def _retire(self, producer: AIOKafkaProducer) -> None:
-        """Takes the producer out of use, once; it is closed in the background, and awaited by `aclose`."""
+        """Takes the producer out of use, if it is the current one. It is closed in the background; `aclose` waits for that."""
         if self._producer is not producer:
             return
         self._producer = None
@@ -187,7 +188,7 @@ def _attributes(event: Event, topic: str) -> tracing.Attributes:
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:
-    """Closes a producer in bounded time: after a grace, what is not acknowledged fails."""
+    """Closes a producer in bounded time. Events that are not acknowledged after DRAIN_SECONDS fail."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await producer.flush()

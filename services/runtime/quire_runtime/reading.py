@@ -1,4 +1,6 @@
-"""From Kafka's record to Quire's: decoded, and in the partition where it belongs, or counted and named."""
+"""Converts Kafka's records to LogRecords. Records that cannot be decoded, or are in a wrong
+partition, are counted and logged.
+"""
 
 from aiokafka import ConsumerRecord
 
@@ -13,7 +15,9 @@ log = get_logger(__name__)
 
 
 def read(record: ConsumerRecord, partitions: int) -> LogRecord:
-    """Never raises on what the record holds. `partitions` is the topic's number of them."""
+    """Returns the LogRecord of a Kafka record. Never raises for its contents. `partitions` is the
+    topic's number of partitions.
+    """
     event: Event | None = None
     invalid: CodecError | None = None
     try:
@@ -24,7 +28,7 @@ def read(record: ConsumerRecord, partitions: int) -> LogRecord:
     except CodecError as error:
         invalid = error
         metrics.INVALID.inc()
-        log.error("record left behind", partition=record.partition, offset=record.offset, reason=str(error))  # noqa: TRY400 -- the reason says it all
+        log.error("record left behind", partition=record.partition, offset=record.offset, reason=str(error))  # noqa: TRY400 -- the reason is enough
     return LogRecord(
         partition=record.partition,
         offset=record.offset,

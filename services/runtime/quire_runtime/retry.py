@@ -1,4 +1,4 @@
-"""The one retry: exponential backoff with full jitter; what is worth repeating is the caller's to say."""
+"""The one way to retry: exponential backoff with full jitter. The caller decides which errors are worth a retry."""
 
 import asyncio
 import random
@@ -13,8 +13,10 @@ LONGEST_DELAY = 5.0
 
 
 def backoff(attempt: int, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> float:
-    """Seconds to wait after failure number `attempt` (from 1): anything up to a bound that doubles each time."""
-    return random.uniform(0.0, min(longest, first * 2.0 ** min(attempt - 1, 30)))  # noqa: S311 -- spreads load, hides nothing
+    """Returns the seconds to wait after failure number `attempt` (from 1): a random time up to a
+    bound that doubles each time.
+    """
+    return random.uniform(0.0, min(longest, first * 2.0 ** min(attempt - 1, 30)))  # noqa: S311 -- spreads load, is not for security
 
 
 async def retrying(
@@ -26,9 +28,9 @@ async def retrying(
     first: float = FIRST_DELAY,
     longest: float = LONGEST_DELAY,
 ) -> T:
-    """Calls `fn` until it returns. Raises its exception when that is not `transient`, or when `give_up_after` seconds
-    have passed since the first call (None: never). `on_retry` gets the exception and its number, from 1, before each wait.
-    Cancellation passes at any point.
+    """Calls `fn` until it returns. Raises its exception when that is not `transient`, or when `give_up_after` seconds have
+    passed since the first call (None: never). `on_retry` gets the exception and the attempt's number, from 1, before each wait.
+    Can be cancelled at any point.
     """
     started = time.monotonic()
     attempt = 0

@@ -1,4 +1,4 @@
-"""Reads the log from outside of any consumer group: for a rebuild, for people, for checks."""
+"""Reads the log outside of any consumer group: for rebuilds, for people, for checks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -20,8 +20,8 @@ STALLED_SECONDS = 30.0
 
 
 class LogScan:
-    """`async with LogScan(settings, "rebuild") as scan`; raises TopicMismatch where there is no such topic. Every method raises
-    LogUnavailable while Kafka is away.
+    """Use as `async with LogScan(settings, "rebuild") as scan`, which raises TopicMismatch when the topic does not exist. Every
+    method raises LogUnavailable while Kafka is away.
     """
 
     def __init__(self, settings: KafkaSettings, client: str) -> None:
@@ -34,7 +34,7 @@ class LogScan:
     async def __aenter__(self) -> Self:
         try:
             await started(self._consumer.start)
-            if self._settings.topic not in await self._consumer.topics():  # asked for by name, a broker might make it
+            if self._settings.topic not in await self._consumer.topics():  # if asked for it by name, a broker might make it
                 await self._consumer.stop()
                 raise TopicMismatch(
                     f"there is no topic {self._settings.topic} at {self._settings.bootstrap}. Set QUIRE_KAFKA_TOPIC"
@@ -49,19 +49,21 @@ class LogScan:
         await self._consumer.stop()
 
     async def begins(self) -> dict[int, int]:
-        """The offset of the oldest record kept, per partition."""
+        """Returns the offset of the oldest record of each partition."""
         with _translated():
             return by_partition(await self._consumer.beginning_offsets(self._partitions))
 
     async def ends(self) -> dict[int, int]:
-        """The high watermark per partition: the offset that the next record will get."""
+        """Returns the high watermark of each partition: the offset that the next record will get."""
         with _translated():
             return by_partition(await self._consumer.end_offsets(self._partitions))
 
     async def read(
         self, first: Mapping[int, int], end: Mapping[int, int], *, at_once: int = 1_000
     ) -> AsyncIterator[list[LogRecord]]:
-        """Records from `first` up to and without `end`, several partitions at a time, each in its order."""
+        """Yields the records from `first` up to, but not including, `end`. Several partitions are read together, each in its
+        order.
+        """
         missing = {partition for partition, offset in first.items() if offset < end[partition]}
         self._consumer.pause(*self._partitions)
         for partition in missing:

@@ -1,4 +1,4 @@
-"""The groups of settings that services share, and the reader they go through (see `environment`)."""
+"""The groups of settings that services share, and the function that reads settings (see `environment`)."""
 
 import re
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ __all__ = [
 ]
 
 EVERY_ORIGIN = "*"
-"""In a list of origins."""
+"""The entry in a list of origins that stands for every origin."""
 
 S = TypeVar("S", bound=Struct)
 
 
 class KafkaSettings(Struct, frozen=True, kw_only=True):
-    """Where the log is, and how its topic has to be."""
+    """Where the log is, and the properties that its topic must have."""
 
     bootstrap: Annotated[str, Meta(description="Kafka brokers to ask first, host:port, comma-separated.")] = "127.0.0.1:9092"
     topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The one topic.")] = "quire.batches"
@@ -84,7 +84,7 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
 
 
 class PostgresSettings(Struct, frozen=True, kw_only=True):
-    """Where the tables are."""
+    """The Postgres database with the tables."""
 
     dsn: Annotated[
         str, Meta(description="Connection URL such as postgresql://user:password@host:5432/quire.", extra={"secret": True})
@@ -99,7 +99,7 @@ class PostgresSettings(Struct, frozen=True, kw_only=True):
 
 
 class S3Settings(Struct, frozen=True, kw_only=True):
-    """Where originals and artefacts are."""
+    """The object store for originals and artefacts."""
 
     endpoint: Annotated[str | None, Meta(description="URL of the S3 server; unset: AWS itself.")] = None
     bucket: Annotated[
@@ -122,7 +122,7 @@ class S3Settings(Struct, frozen=True, kw_only=True):
 
 
 class PrepareSettings(Struct, frozen=True, kw_only=True):
-    """Who makes topic, bucket and tables."""
+    """Whether the service makes topic, bucket and tables, and which roles may use the tables."""
 
     make: Annotated[
         bool,
@@ -145,7 +145,7 @@ class OpsSettings(Struct, frozen=True, kw_only=True):
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
-    """The port for people and programs."""
+    """The port for API clients and browsers."""
 
     host: Annotated[str, Meta(description="Address of the HTTP port.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The HTTP port.")] = 8000
@@ -165,7 +165,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
-    """How a service speaks."""
+    """Format and level of a service's log."""
 
     format: Annotated[
         Literal["auto", "json", "console"], Meta(description="json, console, or auto: console on a terminal, else json.")
@@ -174,7 +174,7 @@ class LogSettings(Struct, frozen=True, kw_only=True):
 
 
 class TracesSettings(Struct, frozen=True, kw_only=True):
-    """Where spans go, if anywhere."""
+    """Where spans of traces are sent, if anywhere."""
 
     endpoint: Annotated[
         str | None, Meta(description="URL that spans are posted to (OTLP, protobuf over HTTP); unset: there are no traces.")
@@ -202,7 +202,7 @@ class TracesSettings(Struct, frozen=True, kw_only=True):
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):
-    """Who may do what."""
+    """How callers are authenticated."""
 
     mode: Annotated[
         Literal["none", "jwt"],
@@ -226,7 +226,9 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """Algorithms in force: as set, else what the kind of key can do. Never both shared secret and public key."""
+        """The accepted algorithms: as set, else all that the kind of key allows. They never mix a shared secret and a public
+        key.
+        """
         if self.algorithms:
             return self.algorithms
         return ("HS256",) if self.secret is not None else ("RS256", "ES256", "EdDSA")
@@ -253,7 +255,9 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
 
 
 def load(cls: type[S], environ: Mapping[str, str]) -> S:
-    """A service's settings; raises SettingsError with every problem, those of being open to all without access control too."""
+    """Returns a service's settings. Raises SettingsError with every problem, including a service that is open to the network
+    without access control.
+    """
     settings = environment.load(cls, environ)
     parts = [getattr(settings, name) for name in cls.__struct_fields__]
     auth = next((part for part in parts if isinstance(part, AuthSettings)), AuthSettings())
@@ -271,12 +275,12 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
 def _can_export() -> bool:
     try:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
-    except ModuleNotFoundError:  # of one of the packages that it is in
+    except ModuleNotFoundError:  # raised when a parent package is missing
         return False
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server bound to `host`."""
+    """Returns whether only this machine can reach a server bound to `host`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -284,7 +288,9 @@ def is_loopback(host: str) -> bool:
 
 
 def exposure_problems(host: str, auth: AuthSettings, environ: Mapping[str, str]) -> list[str]:
-    """A service open to the network and to everybody must have been asked for in so many words (docs/design.md, "Access")."""
+    """Returns a problem for a service that is open to the network and to everybody, unless QUIRE_AUTH is set explicitly
+    (docs/design.md, "Access").
+    """
     if auth.mode == "jwt" or is_loopback(host) or environ.get("QUIRE_AUTH") or environ.get("QUIRE_AUTH_FILE"):
         return []
     cure = "Set QUIRE_AUTH=jwt with a key; or QUIRE_AUTH=none, if that is what you want; or QUIRE_HTTP_HOST=127.0.0.1"

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as an event to wait for; the second one means it."""
+"""SIGTERM and SIGINT as an event to wait for. A second signal ends the process at once."""
 
 import asyncio
 import os
@@ -10,18 +10,18 @@ T = TypeVar("T")
 
 
 class PartEnded(Exception):
-    """A part of the service ended by itself. That is a fault of ours; the process ends, to be started again."""
+    """A part of the service ended by itself, which is a bug. The process ends, so that it is started again."""
 
 
 def end_at_sigterm() -> None:
-    """Ends this process at a SIGTERM, until somebody else listens to it. As the first process of a container it would not hear
-    it at all, as long as it has no handler of its own: so this comes before the imports, which take a second.
+    """Ends this process at a SIGTERM, until another handler is installed. The first process of a container ignores SIGTERM
+    while it has no handler, so this must be called before the imports, which take a second.
     """
     signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
 
 
 def stop_event() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; a second one ends the process at once, with code 128 + signal."""
+    """Returns an event that the first SIGTERM or SIGINT sets. A second one ends the process at once, with code 128 + signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -36,8 +36,8 @@ def stop_event() -> asyncio.Event:
 
 
 async def until(stop: asyncio.Event, *parts: asyncio.Task[Any]) -> None:
-    """Returns at `stop`. Raises PartEnded, or what a part raised, when one of the parts ends before: a task group alone passes
-    over one that was cancelled from inside, and its process would look alive.
+    """Returns at `stop`. When a part ends before, raises its exception, or PartEnded. A task group alone ignores a part that
+    was cancelled from inside, and the process would seem to be alive.
     """
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -51,7 +51,7 @@ async def until(stop: asyncio.Event, *parts: asyncio.Task[Any]) -> None:
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The work's result; None when told to stop first, the work cancelled."""
+    """Returns the work's result. When told to stop first, cancels the work and returns None."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for requests of S3 objects, by the `Authorization` header."""
+"""AWS Signature Version 4 for requests about S3 objects, in the `Authorization` header."""
 
 import hashlib
 import hmac
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
-"""In place of a payload's SHA-256: the transport protects it."""
+"""Replaces a payload's SHA-256 where the transport protects the payload."""
 
 
 class Credentials(NamedTuple):
-    """`token` comes with temporary credentials."""
+    """Credentials for S3. Only temporary ones have a `token`."""
 
     access_key: str
     secret_key: str
@@ -28,8 +28,8 @@ class Signer:
         self._key: tuple[str, str, bytes] = ("", "", b"")
 
     def sign(self, method: str, path: str, payload: str, headers: Mapping[str, str], credentials: Credentials) -> dict[str, str]:
-        """The headers to send now: `headers`, by names in lower case, and what signs them all. `path` is percent-encoded as by
-        `encoded`; `payload` is the hexadecimal SHA-256 of the body, or UNSIGNED.
+        """Returns the headers to send now: `headers`, whose names are in lower case, and those that sign them all. `path` is
+        percent-encoded by `encoded`. `payload` is the hexadecimal SHA-256 of the body, or UNSIGNED.
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         signed = {**headers, "host": self._host, "x-amz-content-sha256": payload, "x-amz-date": stamp}
@@ -57,5 +57,5 @@ class Signer:
 
 
 def encoded(path: str) -> str:
-    """Percent-encoded as the signature wants it, and S3 reads it."""
+    """Returns a path percent-encoded as the signature requires and as S3 reads it."""
     return quote(path, safe="/~")

@@ -1,4 +1,4 @@
-"""The statements of a `.sql` file by the names its comments give them."""
+"""Reads the statements of a `.sql` file. Comments in the file name them."""
 
 import re
 from importlib.resources import files
@@ -7,7 +7,7 @@ _NAME = re.compile(r"^-- name: (\w+).*$", re.MULTILINE)
 
 
 def statements(package: str, name: str) -> dict[str, str]:
-    """`{name: SQL}` of `sql/{name}.sql` in the package; each statement stands below a comment `-- name: …`."""
+    """Returns `{name: SQL}` from `sql/{name}.sql` in the package. Each statement stands below a comment `-- name: …`."""
     text = files(package).joinpath("sql", f"{name}.sql").read_text("utf-8")
     _, *parts = _NAME.split(text)
     return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))

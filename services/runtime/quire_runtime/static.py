@@ -1,4 +1,4 @@
-"""Small files that a service holds in memory and gives with an ETag, packed for who takes gzip."""
+"""Small files that a service holds in memory and serves with an ETag, compressed for clients that accept gzip."""
 
 import gzip
 import hashlib
@@ -15,7 +15,7 @@ from quire_schemas import published
 
 ASKED_AGAIN: Final = "no-cache"
 _WORDS: Final = ("text/", "image/svg+xml", "application/json")
-"""Types that are worth compressing."""
+"""Beginnings of the media types that are worth compressing."""
 
 
 class Static(NamedTuple):
@@ -28,14 +28,14 @@ class Static(NamedTuple):
 
 
 def static(name: str, content: bytes) -> Static:
-    """The media type follows from the name."""
+    """Returns a file to serve. Its media type follows from the name."""
     media_type = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
     packed = gzip.compress(content, mtime=0) if media_type.startswith(_WORDS) else None
     return Static(content, packed, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
 def static_answer(request: Request, held: Static, headers: Mapping[str, str]) -> Response:
-    """A 304 for who has it already."""
+    """Returns the answer with the file, or a 304 for a client that has it already."""
     packed = held.packed if "gzip" in request.headers.get("accept-encoding", "") else None
     etag = held.etag if packed is None else f'{held.etag[:-1]}-gzip"'
     known = etag in request.headers.get("if-none-match", "")
@@ -49,7 +49,9 @@ def static_answer(request: Request, held: Static, headers: Mapping[str, str]) ->
 
 
 def published_route(path: str, name: str, headers: Mapping[str, str] | None = None) -> Route:
-    """A generated document of the contract at this path: anybody may have it. It is read when it is asked for first."""
+    """Returns a route that serves a generated document of the contract to everybody. The document
+    is read at the first request.
+    """
 
     async def answer(request: Request) -> Response:
         return static_answer(request, _held(name), {"Cache-Control": ASKED_AGAIN, **(headers or {})})

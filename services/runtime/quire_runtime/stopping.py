@@ -1,4 +1,4 @@
-"""Work that is cut off when something else comes first."""
+"""Work that is cancelled when something else happens first."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -8,11 +8,13 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """What the work was to be cut off for has come first."""
+    """The work was cancelled, because the event that it should end at came first."""
 
 
 async def settled(work: Awaitable[T], stopped: "asyncio.Task[bool]") -> "asyncio.Future[T]":
-    """The work when it is done, or when it is cancelled since `stopped` was done first."""
+    """Waits for `work` or `stopped`, whichever comes first, and returns the task of the work. The task is cancelled if
+    `stopped` was first.
+    """
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -21,12 +23,12 @@ async def settled(work: Awaitable[T], stopped: "asyncio.Task[bool]") -> "asyncio
             task.cancel()
             await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # asked for here, so that it counts as heard
+            task.exception()  # marks the exception as retrieved
     return task
 
 
 def result_of(task: "asyncio.Future[T]") -> T:
-    """Raises Stopped where it was cancelled."""
+    """Returns the result of the task, or raises its exception. Raises Stopped if it was cancelled."""
     if task.cancelled():
         raise Stopped
     return task.result()

@@ -1,7 +1,7 @@
-"""The object store. The only file that knows aioboto3; what is raised is in `storage_errors`, puts and gets are in `objects`.
+"""The object store. Only this file uses aioboto3. Exceptions are in `storage_errors`, puts and gets in `objects`.
 
-botocore's own retries are off: `retry.retrying` is the one way. Requests are as plain as can be, for stores other than AWS: no
-checksum but the signature's, and Content-MD5 where S3 wants one.
+botocore's own retries are off: `retry.retrying` is the one way to retry. Requests use as few features as possible, for stores
+other than AWS: no checksum except the signature's, and Content-MD5 where S3 requires one.
 """
 
 import asyncio
@@ -59,15 +59,15 @@ __all__ = [
 log = get_logger(__name__)
 
 DELETE_AT_ONCE = 1000
-"""S3's limit of one delete request."""
+"""Keys in one delete request at most; S3's limit."""
 PROBE = "probe"
-"""The key of an empty object that is put at every start. It shows that objects can be read where S3 does not say what is
-missing.
+"""The key of an empty object that is put at every start. Reading it shows whether objects can be read at all, on stores that
+answer "access denied" for a missing key.
 """
 
 
 class ObjectStore:
-    """One bucket. Used as `async with ObjectStore(settings) as store`; its methods may be called concurrently."""
+    """One bucket. Use as `async with ObjectStore(settings) as store`. Its methods may be called concurrently."""
 
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
@@ -79,11 +79,11 @@ class ObjectStore:
         self._client: S3Client
         self._objects: Objects
         self.conditional = True
-        """Whether the store can keep the first of two puts by itself."""
+        """Whether the store itself can keep the first of two conditional puts."""
 
     async def __aenter__(self) -> Self:
         self._client = await self._stack.enter_async_context(self._connect())
-        # Without "Expect: 100-continue" a part is one exchange, not two; and aiohttp waits for that 100 without any limit.
+        # Without "Expect: 100-continue" a part takes one exchange, not two; and aiohttp would wait for the 100 without limit.
         self._client.meta.events.unregister("before-call.s3", add_expect_header)
         self._objects = await self._stack.enter_async_context(
             Objects(self._settings, self._session, self._client.meta.endpoint_url)
@@ -102,9 +102,9 @@ class ObjectStore:
         *,
         if_none_match: bool = False,
     ) -> None:
-        """Stores an object; a file's content, from where it stands, or of a Path, by streaming it. With `if_none_match` only if
-        there is none; else raises AlreadyThere. That is one step where the store is `conditional`; elsewhere both of two puts at
-        the same time may pass. Raises StorageUnavailable.
+        """Stores an object. An open file is read from its current position; a Path is opened and streamed. With
+        `if_none_match`, raises AlreadyThere if the object exists. That is atomic where the store is `conditional`; elsewhere,
+        two puts at the same time may both succeed. Raises StorageUnavailable.
         """
         if if_none_match and not self.conditional:
             await self._require_missing(key)
@@ -117,7 +117,9 @@ class ObjectStore:
 
     @asynccontextmanager
     async def multipart(self, key: str, content_type: str = "application/octet-stream") -> AsyncIterator[MultipartUpload]:
-        """Writes an object of any size: complete when the block ends, aborted when it raises or is cancelled."""
+        """Writes an object of any size. It is completed when the block ends, and aborted when the
+        block raises or is cancelled.
+        """
         with self._span("MultipartUpload", key):
             with translated(key):
                 answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
@@ -131,27 +133,28 @@ class ObjectStore:
                 raise
 
     async def get(self, key: str) -> bytes:
-        """The whole object; for small ones. Raises ObjectMissing, StorageUnavailable."""
+        """Returns the whole object; only for small objects. Raises ObjectMissing, StorageUnavailable."""
         async with self._missing_where_denied(key):
             with translated(key):
                 return await self._objects.whole(key)
 
     async def stream(self, key: str, *, first: int = 0, last: int | None = None) -> ObjectStream:
-        """The object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing, RangeOutside,
-        StorageUnavailable.
+        """Returns the object's bytes from `first` to `last`, both inclusive as in HTTP's Range. Raises ObjectMissing,
+        RangeOutside, StorageUnavailable.
         """
         part = {} if first == 0 and last is None else {"range": f"bytes={first}-{'' if last is None else last}"}
         async with self._missing_where_denied(key):
             return await self._stream(key, part)
 
     async def fetch_to(self, key: str, path: Path) -> str:
-        """Writes the object to `path`; the hexadecimal sha256 of what was written. Raises ObjectMissing, StorageUnavailable, and
-        OSError when the disk will not have it (ENOSPC). A file cut short by an error is the caller's to delete.
+        """Writes the object to `path`, and returns the hexadecimal sha256 of the written bytes. Raises ObjectMissing,
+        StorageUnavailable, and OSError when the disk refuses it (ENOSPC). After an error the caller must delete the partial
+        file.
         """
         return await write_to(path, await self.stream(key))
 
     async def delete_many(self, keys: Sequence[str]) -> None:
-        """Deletes what is there of these; what is not there is no error. Raises StorageUnavailable."""
+        """Deletes these objects; missing ones are no error. Raises StorageUnavailable."""
         for start in range(0, len(keys), DELETE_AT_ONCE):
             some = keys[start : start + DELETE_AT_ONCE]
             with translated(some[0]):
@@ -163,7 +166,7 @@ class ObjectStore:
                     raise failure(error.get("Key", ""), "DeleteObjects", error.get("Code", ""), error.get("Message", ""))
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        """Every object under the prefix, in the order of keys. Raises StorageUnavailable."""
+        """Yields every object under the prefix, in the order of keys. Raises StorageUnavailable."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         with translated(prefix):
             async for page in pages:
@@ -171,8 +174,8 @@ class ObjectStore:
                     yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
 
     async def ensure_bucket(self, *, make: bool = True, give_up_after: float | None = None) -> None:
-        """Makes the bucket if it is missing; without `make` it is waited for. While the store is away it waits, for
-        `give_up_after` seconds at most (None: for ever), then raises StorageUnavailable. Raises StorageRefuses at once.
+        """Makes the bucket if it is missing; without `make`, waits for it. Waits while the store is away, for `give_up_after`
+        seconds at most (None: for ever), then raises StorageUnavailable. Raises StorageRefuses at once.
         """
         await retrying(
             lambda: self._ensure_bucket(make=make),
@@ -186,7 +189,7 @@ class ObjectStore:
         try:
             with translated(f"bucket {self._bucket}"):
                 await self._client.head_bucket(Bucket=self._bucket)
-        except StorageRefuses:  # the answer to a HEAD names no cause; and one can work without s3:ListBucket
+        except StorageRefuses:  # the answer to a HEAD names no cause; and the service can work without s3:ListBucket
             await self._look_at_probe()
 
     async def _stream(self, key: str, headers: dict[str, str]) -> ObjectStream:
@@ -200,7 +203,7 @@ class ObjectStore:
 
     @asynccontextmanager
     async def _missing_where_denied(self, key: str) -> AsyncIterator[None]:
-        """Raises ObjectMissing where the store denies a key because it is not there."""
+        """Raises ObjectMissing when the store denies access to a key that does not exist."""
         try:
             yield
         except StorageRefuses as error:
@@ -209,7 +212,7 @@ class ObjectStore:
             raise
 
     async def _is_missing(self, key: str) -> bool:
-        """Of a key that the store denies. Without s3:ListBucket, S3 does so with every key that is not there."""
+        """Returns whether a key that the store denies is missing. Without s3:ListBucket, S3 denies every missing key."""
         try:
             async for found in self.list(key):
                 return found.key != key
@@ -221,7 +224,7 @@ class ObjectStore:
         return True
 
     async def _look_at_probe(self) -> None:
-        """Raises StorageRefuses, StorageUnavailable."""
+        """Reads the probe object, if it exists. Raises StorageRefuses, StorageUnavailable."""
         with suppress(ObjectMissing):
             await (await self._stream(PROBE, {})).aclose()
 
@@ -229,7 +232,7 @@ class ObjectStore:
         try:
             await self.check()
         except StorageRefuses:
-            await self.put(PROBE, b"")  # the first one that comes without s3:ListBucket
+            await self.put(PROBE, b"")  # without s3:ListBucket, the first start puts the probe here
         except ObjectMissing:
             if not make:
                 message = f"bucket {self._bucket}: it is not there. Make it with the command `prepare`, or set QUIRE_PREPARE=true"
@@ -283,7 +286,9 @@ class ObjectStore:
 
 
 def _with_md5(params: dict[str, Any], **_: object) -> None:
-    """S3 wants some checksum with a bulk delete. MD5 is the one that every store knows, and botocore no longer sends."""
+    """Adds a Content-MD5 to a bulk delete. S3 requires a checksum there; every store knows MD5, and botocore no longer sends
+    it.
+    """
     digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
     params["context"]["checksum"].pop("request_algorithm", None)

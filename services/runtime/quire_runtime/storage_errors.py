@@ -1,7 +1,8 @@
-"""What the object store answers, as exceptions: a plain answer, a store that is away, or one that refuses, with the cure.
+"""The object store's answers as exceptions. Either the answer is a plain one, or the store is away, or it refuses and the
+message has the cure.
 
-ObjectMissing, AlreadyThere and RangeOutside are answers. StorageUnavailable is worth trying again, unless it is StorageRefuses.
-Errors of the local disk pass as they are.
+ObjectMissing, AlreadyThere and RangeOutside are plain answers. After StorageUnavailable a retry may help, except after its
+subclass StorageRefuses. Errors of the local disk are not translated.
 """
 
 from collections.abc import Iterator
@@ -20,9 +21,9 @@ _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
 _BUSY = frozenset(
     {"OperationAborted", "RequestTimeout", "SlowDown", "ThrottlingException", "Throttling", "TooManyRequests", "408", "429"}
 )
-"""Refusals by their number, which pass by themselves."""
+"""Codes of a busy store: refusals by HTTP status, but they pass by themselves."""
 _ASKING = frozenset({"GetObject", "HeadBucket"})
-"""Requests to which it is an answer that something is missing."""
+"""Operations to which "missing" is an answer; to others it is a refusal."""
 
 _KEYS = "Correct QUIRE_S3_ACCESS_KEY and QUIRE_S3_SECRET_KEY"
 _RENEW = "Renew the credentials"
@@ -61,11 +62,11 @@ class StorageUnavailable(Exception):
 
 
 class StorageRefuses(StorageUnavailable, CannotServe):
-    """The object store answers, and does not do what we need. No waiting cures it: the message ends with what does."""
+    """The object store answers, but does not do what we need. Waiting does not help: the message ends with the cure."""
 
     def __init__(self, what: str, operation: str, code: str, message: str) -> None:
         self.denied = code in _DENIED
-        """Whether it is a matter of permission."""
+        """Whether a permission is missing."""
         cure = (
             f"Grant {_ACTIONS.get(operation, operation)}"
             if self.denied
@@ -83,7 +84,7 @@ class ObjectMissing(Exception):
 
 
 class AlreadyThere(Exception):
-    """There is an object under this key already, and only the first one was to be kept."""
+    """There is already an object under this key, and only the first one was to be kept."""
 
 
 class RangeOutside(Exception):
@@ -91,13 +92,13 @@ class RangeOutside(Exception):
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the same request may succeed in a while, untouched."""
+    """Returns whether the same request may succeed later without a change."""
     return isinstance(error, StorageUnavailable) and not isinstance(error, StorageRefuses)
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """The store's errors as ours; `what` is the key, or what else it was about."""
+    """Raises the store's errors as ours. `what` is the key, or whatever else the request was about."""
     try:
         yield
     except ClientError as error:
@@ -109,7 +110,7 @@ def translated(what: str) -> Iterator[None]:
 
 
 def failure(what: str, operation: str, code: str, message: str) -> StorageUnavailable:
-    """Of one object among many: all went well but this."""
+    """Returns the error of one object in a request about many."""
     if code in _DENIED:
         return StorageRefuses(what, operation, code, message)
     return StorageUnavailable(f"{what}: {code} {message}")

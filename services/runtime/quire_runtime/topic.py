@@ -1,4 +1,4 @@
-"""The one topic: made if it is missing, checked if it is there: its partitions, and that it keeps every record."""
+"""The one topic: makes it if it is missing, and checks its number of partitions and that it keeps every record."""
 
 import asyncio
 import time
@@ -28,17 +28,17 @@ log = get_logger(__name__)
 
 
 KEPT = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
-"""What keeps every record for ever."""
+"""The topic's configuration that keeps every record for ever."""
 BROKERS_SECONDS = 10.0
-"""How long fewer brokers than replicas are taken for a cluster that is starting."""
+"""Seconds for which a cluster with fewer brokers than replicas counts as starting."""
 
 
 class TopicMismatch(CannotServe):
-    """The topic is not as the settings say, and cannot be used so."""
+    """The topic is not as the settings say, and cannot be used."""
 
 
 class TooFewBrokers(TopicMismatch):
-    """There are fewer brokers than the topic is to have replicas: start them, or lower QUIRE_KAFKA_REPLICATION."""
+    """There are fewer brokers than the topic must have replicas. Start more brokers, or lower QUIRE_KAFKA_REPLICATION."""
 
 
 class TopicMissing(LogUnavailable):
@@ -46,9 +46,8 @@ class TopicMissing(LogUnavailable):
 
 
 async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_after: float | None = None) -> None:
-    """Makes the topic if it is missing, and checks partitions and retention; raises TopicMismatch. Without `make` a missing
-    topic is waited for. While Kafka is away it waits, for `give_up_after` seconds at most (None: for ever), then raises
-    LogUnavailable.
+    """Makes the topic if it is missing, and checks partitions and retention. Raises TopicMismatch. Without `make`, waits for a
+    missing topic. Waits while Kafka is away, for `give_up_after` seconds at most (None: for ever), then raises LogUnavailable.
     """
     await retrying(
         lambda: _ensure(settings, make=make),
@@ -59,7 +58,7 @@ async def ensure_topic(settings: KafkaSettings, *, make: bool = True, give_up_af
 
 
 def _may_pass() -> Callable[[Exception], bool]:
-    """Whether waiting can help. Brokers may be missing because they are starting: only for a while."""
+    """Returns a function that says whether waiting can help. Missing brokers may be starting, but only for a while."""
     began = time.monotonic()
     return lambda error: (
         time.monotonic() - began < BROKERS_SECONDS if isinstance(error, TooFewBrokers) else isinstance(error, LogUnavailable)
@@ -88,7 +87,9 @@ async def _ensure(settings: KafkaSettings, *, make: bool) -> None:
 
 
 async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> TopicMismatch | None:
-    """Asks for the topic. None when it was made or is there; else the refusal, which matters only if it is missing."""
+    """Asks Kafka to make the topic. Returns None when it was made or exists. Otherwise returns the refusal, which matters only
+    if the topic is missing.
+    """
     answer = await admin.create_topics(
         [NewTopic(settings.topic, settings.partitions, settings.replication, topic_configs=_config(settings))]
     )
@@ -107,14 +108,17 @@ async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> TopicM
 
 
 def _config(settings: KafkaSettings) -> dict[str, str]:
-    """Kept for ever and never compacted: the log is the only truth about batches."""
+    """Returns the topic's configuration. Records are kept for ever and never compacted, because the log is the only truth about
+    batches.
+    """
     in_sync = settings.min_insync_replicas or (2 if settings.replication >= 3 else 1)
     return KEPT | {"min.insync.replicas": str(in_sync)}
 
 
 async def _existing(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int:
-    """The number of partitions; raises LogUnavailable where the topic is not there yet. It is looked up in the list of all: a
-    broker with auto.create.topics.enable makes any topic that it is asked about by name, with partitions of its own choice.
+    """Returns the number of partitions. Raises LogUnavailable when the topic does not exist yet. The topic is looked up in the
+    list of all topics: a broker with auto.create.topics.enable makes any topic that it is asked about by name, with its own
+    number of partitions.
     """
     count = await _partitions(admin, settings) if settings.topic in await admin.list_topics() else None
     if count is None:
@@ -124,14 +128,14 @@ async def _existing(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int:
 
 
 async def _partitions(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int | None:
-    """None where there is no topic, or none that we may see."""
+    """Returns the number of partitions, or None when there is no topic, or none that we may see."""
     found: list[dict[str, Any]] = await admin.describe_topics([settings.topic])
     kind = for_code(found[0]["error_code"]) if found else UnknownTopicOrPartitionError
     return len(found[0]["partitions"]) if kind is NoError else None
 
 
 async def _describe(admin: AIOKafkaAdminClient, settings: KafkaSettings, refusal: TopicMismatch | None) -> int:
-    """The number of partitions; a topic just made may take a moment to show."""
+    """Returns the number of partitions. Waits for a topic that was just made, which may take a moment to show."""
     while True:
         count = await _partitions(admin, settings)
         if count is not None:
@@ -151,7 +155,7 @@ def _compare(partitions: int, settings: KafkaSettings) -> None:
 
 
 async def _config_of(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str] | None:
-    """None where we may not see it."""
+    """Returns the topic's configuration, or None when we may not see it."""
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     code, message, _, _, entries = answer.resources[0]
     kind = for_code(code)

@@ -1,7 +1,7 @@
-"""W3C trace context from an HTTP request through the events into logs, and the spans along this way.
+"""W3C trace context from an HTTP request through the events to the logs, and the spans along this way.
 
-`span` is the one way to a span. Until `exporting` has begun, it hands out OFF, which does nothing: then traceparents are
-carried as they came, and OpenTelemetry is not imported. `tracing_export` makes the spans and sends them.
+`span` is the one way to make a span. Until `exporting` has begun, it returns OFF, which does nothing: traceparents are then
+passed on unchanged, and OpenTelemetry is not imported. `tracing_export` makes and sends the spans.
 """
 
 import asyncio
@@ -20,37 +20,39 @@ if TYPE_CHECKING:
     from quire_runtime.tracing_export import Tracer
 
 Attributes = Mapping[str, str | int | float | bool]
-"""Names are OpenTelemetry's conventions, or begin with `quire.`; never a filename, a title or a text."""
+"""Attributes of a span. Their names follow OpenTelemetry's conventions or begin with `quire.`. They never contain a filename, a
+title or a text.
+"""
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 
 FLUSH_SECONDS = 2.0
-"""How long a service that ends waits for its last spans to be taken."""
+"""Seconds that a service waits at its end for its last spans to be sent."""
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _SAMPLED = 1
 
 
 class Span:
-    """The span there is while traces are off. As a context manager it is the parent of what is begun inside, and ends with it;
-    otherwise call `end`.
+    """A span that does nothing, used while traces are off. Used as a context manager, a span is the parent of spans begun
+    inside, and ends with the block; otherwise call `end`.
     """
 
     traceparent: str | None = None
-    """What continues this span elsewhere; None while traces are off."""
+    """The traceparent that continues this span elsewhere, or None while traces are off."""
 
     def set(self, attributes: Attributes) -> None:
         """Adds attributes."""
 
     def fail(self, error: str, reason: str = "") -> None:
-        """Marks what it times as failed; `error` is one of few: a code, a status, the name of an exception."""
+        """Marks the span as failed. `error` is from a small set: a code, a status, the name of an exception."""
 
     def end(self) -> None:
-        """Once."""
+        """Ends the span. Must be called once."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Fails it when the block raises; a cancellation is no failure."""
+        """Ends the span, and marks it as failed when the block raises. A cancellation is no failure."""
 
 
 OFF = Span()
@@ -65,8 +67,8 @@ def span(
     parent: Span | str | None = None,
     links: Sequence[str] = (),
 ) -> Span:
-    """Begins a span under the one around it, or under `parent`: a span, or the traceparent of one in another process (a trace
-    begins where that is no valid one). `links`: traceparents of what else led here. Never blocks, never raises.
+    """Begins a span under the current one, or under `parent`: a span, or the traceparent of a span in another process. An
+    invalid traceparent begins a new trace. `links` holds traceparents of other causes. Never blocks, never raises.
     """
     if _tracer is None:
         return OFF
@@ -74,18 +76,18 @@ def span(
 
 
 def enabled() -> bool:
-    """Whether spans are made at all."""
+    """Returns whether spans are made at all."""
     return _tracer is not None
 
 
 @asynccontextmanager
 async def exporting(settings: TracesSettings, service: str) -> AsyncIterator[None]:
-    """Spans of this process are sent to `settings.endpoint` until the block ends; nothing happens where that is not set."""
+    """Sends the spans of this process to `settings.endpoint` until the block ends. Does nothing if that is not set."""
     if settings.endpoint is None:
         yield
         return
-    global _tracer  # noqa: PLW0603 -- one per process, as its logs
-    from quire_runtime.tracing_export import Tracer  # noqa: PLC0415 -- an extra, and not to be loaded while traces are off
+    global _tracer  # noqa: PLW0603 -- one for each process, as with logs
+    from quire_runtime.tracing_export import Tracer  # noqa: PLC0415 -- an optional package, not loaded while traces are off
 
     tracer = _tracer = Tracer(settings.endpoint, settings.ratio, service)
     try:
@@ -96,23 +98,25 @@ async def exporting(settings: TracesSettings, service: str) -> AsyncIterator[Non
 
 
 def parse(header: str | None) -> str | None:
-    """The `traceparent` header, if it is a valid one of version 00."""
+    """Returns the `traceparent` header if it is a valid one of version 00, else None."""
     return header if header is not None and _TRACEPARENT.fullmatch(header) else None
 
 
 def sampled(traceparent: str | None) -> bool:
-    """Whether it is a valid one whose trace is recorded."""
+    """Returns whether a traceparent is valid and its trace is recorded."""
     known = parse(traceparent)
     return known is not None and bool(int(known[53:], 16) & _SAMPLED)
 
 
 def trace_id(traceparent: str) -> str:
-    """Of a valid one."""
+    """Returns the trace id of a valid traceparent."""
     return traceparent[3:35]
 
 
 def continued(parent: str | None) -> str:
-    """A traceparent for work caused by `parent`: same trace, new span; a new trace where there is none."""
+    """Returns a traceparent for work caused by `parent`: a new span in the same trace, or in a new trace if there is no valid
+    parent.
+    """
     known = parse(parent)
     trace, flags = (known[3:35], known[53:]) if known else (secrets.token_hex(16), "00")
     return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
@@ -127,6 +131,6 @@ def bind(traceparent: str | None) -> None:
 
 
 def current() -> str | None:
-    """The traceparent bound in this task."""
+    """Returns the traceparent bound in this task."""
     value = structlog.contextvars.get_contextvars().get("traceparent")
     return value if isinstance(value, str) else None

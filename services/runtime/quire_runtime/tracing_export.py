@@ -1,7 +1,7 @@
-"""Spans by OpenTelemetry's SDK, sent to a collector as protobuf over HTTP. The only file that knows OpenTelemetry.
+"""Makes spans with OpenTelemetry's SDK and sends them to a collector as protobuf over HTTP. Only this file uses OpenTelemetry.
 
-A span's way: `Tracer.begin` → its end → the SDK's queue → the SDK's thread → `_Counted.export` → the collector. Nothing in this
-way waits for anything: where the queue is full, the oldest span in it is dropped.
+The path of a span: `Tracer.begin` → its end → the SDK's queue → the SDK's thread → `_Counted.export` → the collector. Nothing
+waits on this path: when the queue is full, its oldest span is dropped.
 """
 
 import logging
@@ -31,7 +31,7 @@ from quire_runtime.tracing import Attributes, Kind, Span, current, parse
 log = get_logger(__name__)
 
 QUEUE = 4_096
-"""Spans that may wait to be sent, at about 3.5 KB each: what a busy processor makes in half a minute."""
+"""Spans that may wait to be sent, at about 3.5 KB each. A busy processor makes as many in half a minute."""
 _KINDS: Mapping[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -42,10 +42,12 @@ _KINDS: Mapping[Kind, SpanKind] = {
 
 
 class Tracer:
-    """Makes the spans of this process. Of a trace that begins here, `ratio` decides; else what its parent says."""
+    """Makes the spans of this process. Whether a trace that begins here is recorded depends on `ratio`; otherwise its parent
+    decides.
+    """
 
     def __init__(self, endpoint: str, ratio: float, service: str) -> None:
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its losses are counted here, and said once
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its losses are counted and logged by `_Counted`
         self._exporter = OTLPSpanExporter(endpoint)
         resource = {
             "service.name": f"quire-{service}",
@@ -60,23 +62,23 @@ class Tracer:
     def begin(
         self, name: str, attributes: Attributes | None, kind: Kind, parent: Span | str | None, links: Sequence[str]
     ) -> "Recorded":
-        """As `tracing.span` says."""
+        """Begins a span; see `tracing.span`."""
         around = trace.set_span_in_context(NonRecordingSpan(_above(parent)), Context())
         linked = [trace.Link(_context(link)) for link in links]
         return Recorded(self._tracer.start_span(name, around, _KINDS[kind], attributes, linked))
 
     def close(self, seconds: float) -> None:
-        """Sends what waits, for so long at most. Blocks."""
+        """Sends the waiting spans, for this many seconds at most. Blocks."""
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         closing.join(seconds)
         if closing.is_alive():
             log.warning("the last spans were not taken in time", seconds=seconds)
-            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # so that it waits no longer
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends its waiting
 
 
 class Recorded(Span):
-    """A span of the SDK. One that is not sampled costs little and is not sent, but carries the decision on."""
+    """A span of the SDK. A span that is not sampled costs little and is not sent, but passes that decision on."""
 
     def __init__(self, recorded: trace.Span) -> None:
         self._span = recorded
@@ -108,14 +110,16 @@ class Recorded(Span):
 
 
 def _above(parent: Span | str | None) -> SpanContext:
-    """What a new span is under."""
+    """Returns the context of a new span's parent."""
     if isinstance(parent, str):
         return _context(parent)
     return _context(current() if parent is None else parent.traceparent, remote=False)
 
 
 def _context(traceparent: str | None, *, remote: bool = True) -> SpanContext:
-    """Of a span, of another process if `remote`; an invalid one where there is no valid traceparent."""
+    """Returns the context of a span, which is in another process if `remote`. Without a valid traceparent the context is
+    invalid.
+    """
     known = parse(traceparent)
     if known is None:
         return trace.INVALID_SPAN_CONTEXT
@@ -123,7 +127,7 @@ def _context(traceparent: str | None, *, remote: bool = True) -> SpanContext:
 
 
 class _Queue(BatchSpanProcessor):
-    """Spans that wait to be sent."""
+    """The spans that wait to be sent."""
 
     def __init__(self, exporter: "_Counted") -> None:
         super().__init__(exporter, max_queue_size=QUEUE)
@@ -131,22 +135,22 @@ class _Queue(BatchSpanProcessor):
         self._ended = 0
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Called where the span ends, in the thread of the event loop."""
+        """Takes an ended span. Called in the thread of the event loop."""
         if not (span.context and span.context.trace_flags.sampled):
             return
         if self._ended - self._counted.begun >= QUEUE:
-            metrics.SPANS_DROPPED.labels("full").inc()  # instead of this one, the oldest
+            metrics.SPANS_DROPPED.labels("full").inc()  # the SDK drops the oldest span, not this one
         else:
             self._ended += 1
         super().on_end(span)
 
 
 class _Counted(SpanExporter):
-    """Sends spans, called by the SDK's thread; counts them, and says once that nobody takes them."""
+    """Sends and counts spans, in the SDK's thread. Logs once that the collector does not take them."""
 
     def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
         self.begun = 0
-        """Spans that wait no longer, taken or dropped."""
+        """Spans that do not wait any more: sent, or dropped by a failed request."""
         self._exporter = exporter
         self._endpoint = endpoint
         self._away = False

@@ -1,4 +1,4 @@
-"""Objects on their way: down as a stream, up in parts. What is raised is in `storage_errors`."""
+"""Transfers of objects: downloads as a stream, uploads in parts. Exceptions are in `storage_errors`."""
 
 import asyncio
 import hashlib
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 PART_BYTES = 8 * 1024 * 1024
-"""Size of a multipart upload's parts; S3 wants at least 5 MiB and at most 10,000 of them: up to 80 GB."""
+"""Bytes of a multipart upload's parts. S3 allows at least 5 MiB and at most 10,000 parts, so objects of up to 80 GB."""
 PIECE_BYTES = 1024 * 1024
 SLOWEST = 32 * 1024
-"""Bytes a second that a store has to take at least, of one request beside others. aiohttp counts a time-out only from when all
-is written.
+"""The slowest rate, in bytes a second, at which a store may take one request beside others. It is needed because aiohttp's
+time-out starts only when everything is written.
 """
 
 
 class ObjectInfo(NamedTuple):
-    """What the store knows about an object without reading it. `size` in bytes."""
+    """What the store knows about an object without its content. `size` is in bytes."""
 
     key: str
     size: int
@@ -34,8 +34,8 @@ class ObjectInfo(NamedTuple):
 
 
 class ObjectStream(AsyncIterator[bytes]):
-    """An object's bytes as they come; to be read to the end or closed. `size` is the number of bytes this stream gives, and
-    `content_range` says where they lie in the object, if they are not the whole, as HTTP's header does.
+    """An object's bytes as they arrive. It must be read to the end or closed. `size` is the number of bytes in this stream. If
+    they are not the whole object, `content_range` is their place in it, as in HTTP's header.
     """
 
     def __init__(self, key: str, answer: aiohttp.ClientResponse) -> None:
@@ -61,20 +61,20 @@ class ObjectStream(AsyncIterator[bytes]):
         return chunk
 
     async def aclose(self) -> None:
-        """Lets go of the connection; harmless when read to the end."""
+        """Releases the connection. Does nothing when the stream was read to the end."""
         self._body.close()
 
 
 class MultipartUpload:
-    """A large object while it is written, of at least one part; who writes it holds the parts."""
+    """A large object while it is written, in one part or more. The writer holds the parts."""
 
     def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str, patience: float) -> None:
-        """`patience`: seconds without an answer."""
+        """`patience` is how long, in seconds, the store may be silent."""
         self._client, self._bucket, self._key, self._id, self._patience = client, bucket, key, upload_id, patience
         self._etags: dict[int, str] = {}
 
     async def part(self, number: int, body: bytes | IO[bytes]) -> None:
-        """Sends part `number` (from 1), each of PART_BYTES but the last. The same number may be sent again."""
+        """Sends part `number` (from 1). Every part but the last has PART_BYTES. The same number may be sent again."""
         with translated(self._key):
             async with asyncio.timeout(self._patience + size_of(body) / SLOWEST):
                 answer = await self._client.upload_part(
@@ -98,7 +98,7 @@ class MultipartUpload:
 
 
 async def pieces(stream: ObjectStream) -> AsyncIterator[bytes]:
-    """The stream in pieces worth a trip to another thread: the network gives some 16 KiB at a time."""
+    """Yields the stream in pieces large enough for a hand-over to another thread. The network gives about 16 KiB at a time."""
     buffer = bytearray()
     async for chunk in stream:
         buffer += chunk
@@ -110,7 +110,7 @@ async def pieces(stream: ObjectStream) -> AsyncIterator[bytes]:
 
 
 def size_of(body: bytes | IO[bytes]) -> int:
-    """Bytes from where the body stands."""
+    """Returns the number of bytes from the body's current position to its end."""
     if isinstance(body, bytes):
         return len(body)
     here = body.tell()
@@ -120,8 +120,8 @@ def size_of(body: bytes | IO[bytes]) -> int:
 
 
 async def write_to(path: Path, stream: ObjectStream) -> str:
-    """Writes the stream to `path`, and ends it; the hexadecimal sha256 of what was written. Raises StorageUnavailable, and
-    OSError when the disk will not have it (ENOSPC).
+    """Writes the stream to `path`, closes the stream, and returns the hexadecimal sha256 of the written bytes. Raises
+    StorageUnavailable, and OSError when the disk refuses them (ENOSPC).
     """
     digest = hashlib.sha256()
     try:
@@ -136,4 +136,4 @@ async def write_to(path: Path, stream: ObjectStream) -> str:
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
     digest.update(piece)
     file.write(piece)
-    file.flush()  # a full disk says so here, not when the file is closed
+    file.flush()  # a full disk raises here, not when the file is closed

@@ -1,4 +1,6 @@
-"""What an upload may be: ingest holds it to that, and the notifier tells clients beforehand. Set for both alike."""
+"""The limits of an upload. Ingest enforces them, and the notifier tells clients about them. Both
+must have the same settings.
+"""
 
 from typing import Annotated
 

@@ -1,1 +1,1 @@
-"""Texts from the object store into an index of Postgres, in the background, for `in=text`."""
+"""Indexes texts of the object store in Postgres, in the background, for searches with `in=text`."""

@@ -1,13 +1,17 @@
 """Indexes texts for search.
 
-The log stays the truth and carries no text: who projects an event that names one puts its key in `unindexed`, in the same
-transaction, and waits for nothing. Every notifier takes keys from there in the background, reads `text.json` from the object
-store piece by piece and writes its pages, which can be found once all are there; a search says how many texts still wait.
-Artefacts never change and their keys are never used again, so what is indexed is kept by key beside all epochs: a rebuild
-queues every key anew, those that are there are taken off at once, and what was lost is read again. A text that is gone, or is
-none, is left out, counted and logged; while the object store is away, all wait. Indexing rests as long as it works, so that it
-takes no more than half of one connection and core from the projection; and far longer while batches are in work, whose files
-are waited for more than a search is, unless many texts wait already.
+The log stays the only source of truth and carries no texts. The transaction that projects an event with a text only puts the
+text's key into `unindexed`. Every notifier takes keys from this queue in the background, reads `text.json` from the object
+store in pieces, and writes the pages. Pages can be found once all pages of their text are written. A search says how many texts
+still wait.
+
+Artefacts never change and keys are never used again, so indexed texts are kept by key, outside of all epochs. A rebuild queues
+every key again: texts that are already indexed leave the queue at once, and the others are read again. A text that is missing
+or malformed is skipped, counted and logged. While the object store is away, all texts wait.
+
+After each text, indexing rests for as long as it has worked, so that it takes at most half of one connection and of one core.
+While batches are in work it rests far longer, because people wait more for files than for a search, unless many texts wait
+already.
 """
 
 import asyncio
@@ -32,21 +36,25 @@ log = get_logger(__name__)
 _SQL = statements("quire_notifier.indexing", "indexer")
 
 PIECE = 20_000
-"""Characters of a page that are indexed together: a tsvector holds no more than a megabyte, and snippets are cut from one."""
+"""Characters of a page that are indexed together. A tsvector holds at most a megabyte, and a snippet is cut from one piece."""
 ROWS_AT_ONCE = 50
 SKIPPED_AT_ONCE = 5_000
 LEASE_SECONDS = 120.0
-"""How long a text is one notifier's to index; after that, another one takes it for lost."""
+"""Seconds for which a text is reserved for one notifier. After that, another notifier takes it."""
 REST, REST_BESIDE_WORK = 1.0, 5.0
-"""Times what was worked: half of the time belongs to others, and more while batches are in work."""
+"""Rest after a text, as a multiple of the time that it took. The second number holds while batches are in work."""
 MANY = 2_000
-"""Texts that wait, above which indexing does not step back any further: else it would never catch up with steady work."""
+"""Waiting texts above which indexing takes no longer rest for batches in work. Otherwise it would never catch up with steady
+work.
+"""
 LOOK_SECONDS = 1.0
 AWAY_SECONDS = 10.0
 
 
 class UnknownConfig(CannotServe):
-    r"""Postgres has no such text search configuration. Set QUIRE_TEXT_SEARCH to one that it has (psql lists them by \dF)."""
+    r"""Postgres does not have this text search configuration. Set QUIRE_TEXT_SEARCH to one that it
+    has (psql lists them by \dF).
+    """
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"QUIRE_TEXT_SEARCH: Postgres has no text search configuration {name!r}. It has {', '.join(known)}")
@@ -61,7 +69,7 @@ class Waiting(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Of a page's text."""
+    """A piece of a page's text."""
 
     page: int
     piece: int
@@ -69,28 +77,30 @@ class Piece(NamedTuple):
 
 
 class Indexer:
-    """To be run beside everything else; any number of notifiers may."""
+    """Indexes waiting texts in the background. Any number of notifiers may run one."""
 
     def __init__(self, pool: asyncpg.Pool, store: ObjectStore, config: str) -> None:
-        """`config`: of Postgres' text search; the same for every notifier, or each would index the other's texts again."""
+        """`config` names a text search configuration of Postgres. Every notifier must have the same one, or they index each
+        other's texts again.
+        """
         self._pool = pool
         self._store = store
         self._config = config
         self._looked, self._steps_back = -LOOK_SECONDS, False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`. Raises UnknownConfig."""
+        """Indexes until `stop`. Raises UnknownConfig."""
         await signals.unless(stop, self._keep_on())
 
     async def prepare(self) -> None:
-        """What was indexed in another configuration is queued. Raises UnknownConfig."""
+        """Queues the texts that were indexed with another configuration. Raises UnknownConfig."""
         known = [row[0] for row in await self._pool.fetch(_SQL["configs"])]
         if self._config not in known:
             raise UnknownConfig(self._config, known)
         await self._pool.execute(_SQL["queue_others"], self._config)
 
     async def index_next(self) -> bool:
-        """Indexes one text, if one waits."""
+        """Indexes one text, if one waits. Returns whether one waited."""
         row = await self._pool.fetchrow(_SQL["take"], LEASE_SECONDS)
         if row is None:
             return False
@@ -129,7 +139,7 @@ class Indexer:
                 await asyncio.sleep(rest)
 
     async def _rest(self, worked: float) -> float:
-        """Seconds. Whether others work is asked once a second."""
+        """Returns the seconds to rest. Asks at most once a second whether batches are in work."""
         if (now := time.monotonic()) - self._looked >= LOOK_SECONDS:
             self._looked, self._steps_back = now, await self._pool.fetchval(_SQL["steps_back"], MANY)
         return worked * (REST_BESIDE_WORK if self._steps_back else REST)
@@ -159,7 +169,7 @@ class Indexer:
 
 
 async def pieces(texts: AsyncIterator[tuple[int, str]]) -> AsyncGenerator[Piece, None]:
-    """What is indexed of the pages, each cut between words where it is long."""
+    """Yields the pieces of the pages that are indexed. Long pages are cut between words."""
     page, number, waiting = 0, 0, ""
     async for at, text in texts:
         if at != page:

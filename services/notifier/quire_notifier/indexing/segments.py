@@ -1,14 +1,14 @@
-"""Text as the index has it, and words as it is asked for them. Pure.
+"""Prepares texts for the index and words for a query. Pure.
 
-Postgres takes what stands between blanks and marks for a word. Some scripts put no blanks between words: of these each character
-is taken for one, and a run of them for a phrase, so that every part of a sentence is found.
+Postgres takes for a word what stands between blanks and punctuation. Some scripts put no blanks between words. In these, each
+character is indexed as a word and a run of characters is searched as a phrase, so that every part of a sentence can be found.
 """
 
 import re
 import unicodedata
 
 PARTING = "\x03"
-"""Stands between two such characters; no text of a page holds it, and no word goes over it."""
+"""A separator between two characters of such scripts. No page's text contains it, and no word extends over it."""
 
 _UNPARTED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -21,12 +21,16 @@ _RUN = re.compile(f"[{_UNPARTED}]+")
 
 
 def indexed(text: str) -> str:
-    """A page's text: ligatures and wide letters in their usual form, unparted characters parted."""
+    """Returns a page's text with ligatures and wide letters in their usual form, and separators at the characters of such
+    scripts.
+    """
     return _BEFORE.sub(PARTING, unicodedata.normalize("NFKC", text))
 
 
 def asked(words: str) -> str:
-    """What people look for, as `websearch_to_tsquery` takes it: outside of quotes, a run of unparted characters is a phrase."""
+    """Returns the search words for `websearch_to_tsquery`. Outside of quotes, a run of characters of such scripts becomes a
+    phrase.
+    """
     pieces = unicodedata.normalize("NFKC", words).split('"')
     for place, piece in enumerate(pieces):
         pieces[place] = _RUN.sub(_spaced if place % 2 else _quoted, piece)
@@ -34,13 +38,15 @@ def asked(words: str) -> str:
 
 
 def snippet_of(marked: str, start: str = "\x01", stop: str = "\x02") -> tuple[str, list[tuple[int, int]]]:
-    """A snippet in which hits are enclosed, as plain text on one line, and where the hits are in it."""
+    """Returns a snippet as plain text on one line, and the places of the hits in it. In `marked`, each hit stands between
+    `start` and `stop`.
+    """
     text, hits, begun = "", list[tuple[int, int]](), 0
     for piece in re.split(f"([{start}{stop}])", re.sub(r"\s+", " ", marked.replace(PARTING, ""))):
         if piece == start:
             begun = len(text)
         elif piece == stop:
-            joined = hits and hits[-1][1] == begun  # characters of a phrase, without a blank between them
+            joined = hits and hits[-1][1] == begun  # adjacent hits without a blank between them are one phrase
             hits[-1:] = [(hits[-1][0], len(text))] if joined else [*hits[-1:], (begun, len(text))]
         else:
             text += piece

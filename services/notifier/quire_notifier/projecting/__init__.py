@@ -1,1 +1,1 @@
-"""From the log to the tables: events folded into `batch`, `file_metadata` and the feed, one transaction a poll."""
+"""Projects the log into the tables `batch`, `file_metadata` and `feed`. Each poll of the log is one transaction."""

@@ -1,4 +1,4 @@
-"""Epochs: one folding of the log each, of which exactly one is live (docs/design.md, "Epochs")."""
+"""Epochs. An epoch is one projection of the whole log into tables; exactly one epoch is live (docs/design.md, "Epochs")."""
 
 from typing import NamedTuple
 
@@ -12,42 +12,48 @@ SCHEMA = "notifier"
 _SQL = statements("quire_notifier.projecting", "epochs")
 
 NONE_IS_LIVE = "there is no live epoch"
-"""Switching is one transaction: so it is only where all tables were lost, until the first rebuild is through."""
+"""Reason of a NeedsRebuild. Epochs are switched in one transaction, so no epoch is live only when all tables were lost and the
+first rebuild has not ended.
+"""
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 
 class NeedsRebuild(Exception):
-    """The tables cannot be carried on from the log as they are. `quire rebuild` makes them anew, while everything runs."""
+    """The tables cannot be continued from the log as they are. `quire rebuild` builds them again while all services run."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}. Run `quire rebuild`")
 
 
 class Outdated(Exception):
-    """The live epoch was folded by an older version. `renewal` carries it on, or builds a new one beside it."""
+    """The live epoch was folded by an older version of the fold. `renewal` continues the epoch, or
+    builds a new one beside it.
+    """
 
     def __init__(self) -> None:
         super().__init__("the tables of this version are being built beside those of an older one")
 
 
 class Superseded(Exception):
-    """The live epoch was folded by a newer version: notifiers of that one project. This one serves what they have projected."""
+    """The live epoch was folded by a newer version of the fold. Only notifiers of that version project; this one serves what
+    they have projected.
+    """
 
 
 def passes(error: BaseException) -> bool:
-    """Whether to wait helps: Postgres is away, or the tables are lost until `quire rebuild` has made them again."""
+    """Returns whether waiting helps: Postgres is away, or the tables are lost until `quire rebuild` has built them again."""
     return is_transient(error) or isinstance(error, asyncpg.UndefinedTableError | NeedsRebuild)
 
 
 class Epoch(NamedTuple):
-    """A projection of the whole log under one meaning of events."""
+    """A projection of the whole log, made by one version of the fold."""
 
     id: str
     fold_version: int
 
     def check(self) -> None:
-        """Raises Outdated or Superseded when it is of another version of the fold than ours."""
+        """Raises Outdated or Superseded when the epoch was folded by an older or a newer version than ours."""
         if self.fold_version < FOLD_VERSION:
             raise Outdated
         if self.fold_version > FOLD_VERSION:
@@ -55,7 +61,7 @@ class Epoch(NamedTuple):
 
 
 async def ensure_epoch(pool: asyncpg.Pool) -> None:
-    """Makes the first epoch where there is none."""
+    """Creates the first epoch if there is none."""
     await pool.execute(_SQL["first"], FOLD_VERSION)
 
 
@@ -65,7 +71,7 @@ async def check_tables(pool: asyncpg.Pool) -> None:
 
 
 async def live_epoch(connection: Connection | asyncpg.Pool) -> Epoch:
-    """The live epoch; raises NeedsRebuild when its tables are lost."""
+    """Returns the live epoch. Raises NeedsRebuild when its tables are lost."""
     try:
         row = await connection.fetchrow(_SQL["look"])
     except asyncpg.UndefinedTableError as error:

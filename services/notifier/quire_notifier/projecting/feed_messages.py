@@ -1,6 +1,7 @@
-"""What a subscriber is told about an event, from the batch before and after it (docs/design.md, "Record in the notifier"). Pure.
+"""Builds the feed messages of an event from its batch before and after it (docs/design.md, "Record in the notifier"). Pure.
 
-Every file whose standing changed into a settled one gets one FILES_PROCESSED, before the message about the batch's own end.
+Each file that has just become settled, or has changed from one settled standing to another, gets one FILES_PROCESSED message.
+These messages come before the message about the end of the batch.
 """
 
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import CreatedFile
 
 UNNUMBERED = 0
-"""The `seq` of a message that has not got its place in the feed yet."""
+"""The `seq` of a message that has no place in the feed yet."""
 
 
 class _Head(TypedDict):
@@ -57,8 +58,8 @@ class _Counts(TypedDict):
 
 
 def feed_messages(before: BatchState | None, after: BatchState | None, event: Event) -> list[AnyFeedMessage]:
-    """The messages of an event that took the batch from `before` to `after`, in their order, not numbered yet; none for an
-    event that was not accepted.
+    """Returns the messages, in order and not numbered yet, of an event that changed the batch from `before` to `after`. An
+    event that was not accepted has no messages.
     """
     if after is None or after is before:
         return []
@@ -69,7 +70,7 @@ def feed_messages(before: BatchState | None, after: BatchState | None, event: Ev
 
 
 def _about_batch(after: BatchState, event: Event) -> AnyFeedMessage | None:  # noqa: PLR0911 - a line for each event
-    """What is said of the batch itself; an outcome of a file is said of the file only."""
+    """Returns the message about the batch itself. The outcome of a file has none: it has only the message about the file."""
     match event.data:
         case FileProcessed() | FileFailed():
             return None

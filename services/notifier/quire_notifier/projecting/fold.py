@@ -1,4 +1,4 @@
-"""Events folded into the states of their batches, and what is to be said about it. Pure."""
+"""Folds events into the states of their batches, and collects the feed messages that result. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -11,14 +11,16 @@ from quire_schemas.states import BatchState
 
 
 class Change(NamedTuple):
-    """A batch before and after events that follow each other."""
+    """The state of a batch before and after a run of events."""
 
     before: BatchState | None
     after: BatchState
 
 
 class Folded(NamedTuple):
-    """What changed, by batch id, and the feed messages in the order of the events, not numbered yet."""
+    """The result of a fold: changes by batch id, feed messages in the order of the events and not numbered yet, and the number
+    of accepted events.
+    """
 
     changes: dict[str, Change]
     messages: list[AnyFeedMessage]
@@ -26,7 +28,9 @@ class Folded(NamedTuple):
 
 
 def fold(events: Iterable[tuple[Event, int]], states: Mapping[str, BatchState]) -> Folded:
-    """Folds events with their offsets, those of one batch in the order of the log. `states` are those of the batches known."""
+    """Folds pairs of event and offset; the events of one batch must be in the order of the log. `states` holds the states of
+    the batches that are already known.
+    """
     changes: dict[str, Change] = {}
     messages: list[AnyFeedMessage] = []
     accepted = 0

@@ -1,4 +1,6 @@
-"""Keeps the projection going: a consumer that reads until told to stop, and waits where it cannot go on."""
+"""Keeps the projection running: a consumer reads the log until the service stops, and the follower
+waits while it cannot go on.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,25 +22,25 @@ LOOK_SECONDS = 1.0
 
 
 class Follower:
-    """Runs one consumer after the other: a new one after each change of epochs that it had to wait for. Queries and feed are
-    served meanwhile.
+    """Runs one consumer after another. When it has to wait for another epoch, it starts a new consumer afterwards. Queries and
+    feed are served meanwhile.
     """
 
     def __init__(
         self, pool: asyncpg.Pool, connect: Callable[[], LogConsumer], renew: Callable[[], Coroutine[Any, Any, None]]
     ) -> None:
-        """`renew` returns when the live epoch is not older than our version of the fold; raises NeedsRebuild."""
+        """`renew` must return when the live epoch is not older than our version of the fold, or raise NeedsRebuild."""
         self._pool = pool
         self._connect = connect
         self._renew = renew
         self._consumer: LogConsumer | None = None
         self._waiting: Exception | None = None
         self._outdated: Outdated | None = None
-        self._tried: Epoch | None = None  # what was live when the consumer began
+        self._tried: Epoch | None = None  # the live epoch when the last consumer was started
         metrics.REBUILD_NEEDED.set_function(lambda: isinstance(self._waiting, NeedsRebuild))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Returns after `stop`."""
+        """Projects until `stop` is set."""
         while not stop.is_set():
             try:
                 await self._follow(stop)
@@ -51,7 +53,7 @@ class Follower:
                 await self._stand_still(error, stop)
 
     async def check_log(self) -> None:
-        """Raises unless events are being projected, here or by a newer version."""
+        """Raises unless this notifier, or one of a newer version, projects events."""
         if isinstance(self._waiting, Superseded):
             return
         if self._waiting is not None:
@@ -61,12 +63,14 @@ class Follower:
         await self._consumer.check()
 
     async def check_upgrade(self) -> None:
-        """Raises while the tables of this version of the fold are being built: until then others had better not leave."""
+        """Raises while this version's tables are being built. Meanwhile an upgrade should not stop the notifiers of the older
+        version.
+        """
         if self._outdated is not None:
             raise self._outdated
 
     async def _follow(self, stop: asyncio.Event) -> None:
-        """Joins the group, unless the epoch is not ours to go on with: then partitions would move for nothing."""
+        """Joins the consumer group, unless the epoch is of another version: joining would move partitions for nothing."""
         epoch = await self._live_epoch()
         self._tried = epoch
         if epoch is not None:
@@ -112,14 +116,14 @@ class Follower:
         await self._wait_for_another(refusal, stop)
 
     async def _wait_for_another(self, why: Exception, stop: asyncio.Event) -> None:
-        """Returns when another epoch is live than the one that was tried, or at `stop`."""
+        """Returns when an epoch other than the last one that was tried is live, or at `stop`."""
         self._waiting = why
         while not stop.is_set() and await self._live_epoch() in {self._tried, None}:
             await unless(stop, asyncio.sleep(LOOK_SECONDS))
         self._waiting = None
 
     async def _live_epoch(self) -> Epoch | None:
-        """None while its tables are lost or Postgres is away."""
+        """Returns the live epoch, or None while its tables are lost or Postgres is away."""
         try:
             return await live_epoch(self._pool)
         except NeedsRebuild:

@@ -1,4 +1,4 @@
-"""Counts what was committed."""
+"""Updates the metrics after a poll was projected and committed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from quire_schemas.states import BatchState
 
 
 def projected(records: Sequence[LogRecord], folded: Folded) -> None:
-    """To be called once per committed poll."""
+    """Counts the events and messages of a poll. Must be called once for each committed poll."""
     events = [record.event for record in records if record.event is not None]
     for kind, count in Counter(event.type for event in events).items():
         metrics.EVENTS.labels(kind).inc(count)
@@ -35,7 +35,7 @@ def projected(records: Sequence[LogRecord], folded: Folded) -> None:
 
 
 def _outcome(message: AnyFeedMessage, state: BatchState) -> None:
-    """`state` is the batch's at the end of the poll."""
+    """Counts the outcome that a message reports. `state` is the batch's state at the end of the poll."""
     if isinstance(message, FileMessage):
         metrics.FILES.labels(message.status if message.error_code is UNSET else message.error_code).inc()
     elif isinstance(message, BatchStartedMessage):

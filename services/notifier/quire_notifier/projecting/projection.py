@@ -1,4 +1,4 @@
-"""Projects events into tables and feed: one poll is one transaction (docs/design.md, "Record in the notifier")."""
+"""Projects events into tables and feed. Each poll is one transaction (docs/design.md, "Record in the notifier")."""
 
 import asyncio
 import time
@@ -22,29 +22,35 @@ from quire_schemas.states import BatchState
 log = get_logger(__name__)
 
 PATIENCE_SECONDS = 2.0
-"""How long a transaction is tried again before the poll is given back: between polls the consumer may be stopped."""
+"""Seconds for which a transaction is tried again before the poll is given back. The consumer can be
+stopped only between polls.
+"""
 MOST_STATES = 2_000
-"""Batches whose states are kept in memory, at about 10 KB each."""
+"""The number of batches whose states are kept in memory. A state takes about 10 KB."""
 _LIVE = statements("quire_notifier.projecting", "projection")["live"]
 
 BeginOffsets = Callable[[Collection[int]], Awaitable[Mapping[int, int]]]
 
 
 class _SwitchingError(Exception):
-    """Another epoch became live just now: ask again."""
+    """Another epoch has just become live. The transaction has to be tried again."""
 
 
 class _ConflictError(Exception):
-    """The projection does not stand where we believed: another one was here, or a commit of ours whose answer was lost."""
+    """The stored position is not the one that we remember: another notifier has projected, or one of our commits succeeded
+    although its answer was lost.
+    """
 
 
 class Projection(Handler):
-    """`states` are those of batches in our partitions as of the last commit. They stay true as long as compare-and-set
-    succeeds: whoever else had written would have moved the position.
+    """Projects polls into the live epoch.
+
+    `_states` holds the states of batches in our partitions as of the last commit. They are valid as long as compare-and-set of
+    the positions succeeds: any other writer would have moved the position.
     """
 
     def __init__(self, pool: asyncpg.Pool, begin_offsets: BeginOffsets) -> None:
-        """`begin_offsets`: where each partition of the log begins."""
+        """`begin_offsets` returns the oldest offset of each partition in the log."""
         self._pool = pool
         self._begin_offsets = begin_offsets
         self._epoch: str | None = None
@@ -52,18 +58,18 @@ class Projection(Handler):
         self._states: dict[str, BatchState] = {}
 
     def assigned(self, partitions: frozenset[int]) -> None:
-        """Changes nothing: `positions` is asked next."""
+        """Does nothing, because `positions` is called next."""
 
     def revoked(self, partitions: frozenset[int]) -> None:
-        """Changes nothing: the compare-and-set decides."""
+        """Does nothing, because compare-and-set detects another writer."""
 
     async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
-        """Raises NeedsRebuild."""
+        """Returns the next offset of each partition. Raises NeedsRebuild."""
         self._forget()
         return await self._placed(partitions)
 
     async def records(self, records: Sequence[LogRecord]) -> None:
-        """Raises SeekTo when the poll is not projected now, NeedsRebuild when nothing can be."""
+        """Projects a poll. Raises SeekTo when this poll cannot be projected now, NeedsRebuild when no poll can be."""
         spans = self._spans(records)
         try:
             await retrying(
@@ -88,7 +94,7 @@ class Projection(Handler):
                 await self._project(records, spans, projected)
         except _ConflictError:
             metrics.CONFLICTS.inc()
-            positions = await self._placed_anew(frozenset(spans))  # not before the transaction is rolled back: it has moved some
+            positions = await self._placed_anew(frozenset(spans))  # only after the rollback: the transaction moved some
             log.info("going on from where the projection stands", positions=positions)
             raise SeekTo(positions) from None
 
@@ -98,7 +104,7 @@ class Projection(Handler):
             async with self._pool.acquire() as connection, connection.transaction():
                 epoch = await self._live(connection)
                 if epoch.id != self._epoch or not await tables.advance(connection, epoch.id, spans):
-                    raise _ConflictError  # noqa: TRY301 -- rolls the transaction back
+                    raise _ConflictError  # noqa: TRY301 -- raising rolls the transaction back
                 folded = await self._fold(connection, records)
                 last_seqs = await tables.write(connection, epoch.id, folded)
                 if last_seqs:
@@ -123,8 +129,8 @@ class Projection(Handler):
         return positions if self._epoch == known else await self._placed(frozenset(self._next))
 
     async def _placed(self, partitions: frozenset[int]) -> dict[int, int]:
-        """Where each partition stands in the live epoch; one that it has not begun begins here, with the log's oldest record.
-        Raises NeedsRebuild.
+        """Returns the position of each partition in the live epoch. A partition that the epoch does not have yet begins with
+        the oldest record of the log. Raises NeedsRebuild.
         """
         while True:
             epoch, known = await self._projected(partitions)
@@ -150,7 +156,9 @@ class Projection(Handler):
             return epoch, await tables.positions(connection, epoch.id, partitions)
 
     def _spans(self, records: Sequence[LogRecord]) -> dict[int, PolledRange]:
-        """A partition has to stand where we left it, not at its first record: offsets may have gaps."""
+        """Returns the range of each partition. It begins at the position where we left the partition, not at the first record,
+        because offsets may have gaps.
+        """
         following: dict[int, int] = {}
         for record in records:
             following[record.partition] = record.offset + 1

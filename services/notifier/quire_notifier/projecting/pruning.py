@@ -1,4 +1,6 @@
-"""Removes feed messages that are older than the retention; a place before `pruned_to` is then answered with a snapshot."""
+"""Removes feed messages that are older than the retention. A subscriber that resumes before
+`pruned_to` then gets a snapshot.
+"""
 
 import asyncio
 import contextlib
@@ -15,15 +17,15 @@ log = get_logger(__name__)
 _SQL = statements("quire_notifier.projecting", "pruning")
 
 AT_ONCE = 5_000
-"""Messages of one transaction: the collection's lock is held so long that projecting does not notice."""
+"""Messages removed in one transaction. The collection's lock is then held too briefly to delay projecting."""
 LONGEST_PAUSE_SECONDS = 300.0
 
 
 class Pruner:
-    """Any number of notifiers may prune at the same time."""
+    """Prunes the feed from time to time. Any number of notifiers may prune at the same time."""
 
     def __init__(self, pool: asyncpg.Pool, retention_seconds: float) -> None:
-        """0 keeps everything."""
+        """`retention_seconds` 0 keeps all messages."""
         self._pool = pool
         self._retention = timedelta(seconds=retention_seconds)
         self._pause = min(LONGEST_PAUSE_SECONDS, max(1.0, retention_seconds / 20))
@@ -41,7 +43,9 @@ class Pruner:
                     await stop.wait()
 
     async def prune(self, before: datetime) -> int:
-        """Removes messages from the beginning of every collection as long as they are older; how many."""
+        """Removes the messages before this time from the beginning of every collection's feed.
+        Returns how many were removed.
+        """
         removed = 0
         for row in await self._pool.fetch(_SQL["candidates"]):
             while some := await self._prune(row["epoch"], row["collection_id"], before):

@@ -1,7 +1,7 @@
-"""`quire rebuild`: folds the whole log into a new epoch beside the live one, then switches (docs/design.md, "Epochs").
+"""`quire rebuild`: folds the whole log into a new epoch beside the live one, then switches to it (docs/design.md, "Epochs").
 
-The switch is one transaction. Queries, feed and projection go on meanwhile. An interrupted rebuild leaves the live epoch as it
-was, and the next one clears up.
+The switch is one transaction. Queries, feed and projection continue during the rebuild. An interrupted rebuild leaves the live
+epoch unchanged, and the next rebuild removes its remains.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,9 +27,9 @@ _SQL = statements("quire_notifier.projecting", "rebuild")
 BESIDE = f"{SCHEMA}_rebuild"
 SEARCH_PATH = f"{BESIDE}, {SCHEMA}"
 AT_ONCE = 2_000
-"""Records of one transaction."""
+"""Records folded in one transaction."""
 CLOSE_ENOUGH = 2_000
-"""Records that are left for the switch itself, while nobody projects: about half a second."""
+"""Records that may be left for the switch itself, during which nobody projects. They take about half a second."""
 REMOVED_AT_ONCE = 10_000
 MOST_STATES = 5_000
 
@@ -37,11 +37,11 @@ Told = Callable[[int, int], None]
 
 
 class Busy(Exception):
-    """Another rebuild is running on this database. Wait for its end."""
+    """Another rebuild is running on this database. Wait until it ends."""
 
 
 class WouldLose(CannotServe):
-    """The log does not know batches that the live tables have: it was cut, or is another one. Nothing was changed."""
+    """The live tables have batches that are not in the log: records were removed, or it is another log. Nothing was changed."""
 
     def __init__(self, missing: int, example: str, cut: Collection[int]) -> None:
         gone = f"; the oldest records of partitions {', '.join(map(str, cut))} are gone" if cut else ""
@@ -52,7 +52,7 @@ class WouldLose(CannotServe):
 
 
 class Rebuilt(NamedTuple):
-    """The new live epoch. `cut`: partitions whose oldest records are gone from the log."""
+    """The new live epoch. `cut` lists the partitions whose oldest records are no longer in the log."""
 
     epoch: str
     records: int
@@ -62,8 +62,9 @@ class Rebuilt(NamedTuple):
 async def rebuild(
     connection: asyncpg.Connection, scan: LogScan, told: Told, grant_to: Sequence[str] = (), *, force: bool = False
 ) -> Rebuilt:
-    """On a connection of its own. `told(done, total)` in records, now and then; `grant_to`: the roles that use the tables.
-    Raises Busy, LogUnavailable; WouldLose, unless with `force`.
+    """Builds a new epoch and makes it live. `connection` must be used for nothing else. `told(done, total)` is called from time
+    to time with numbers of records; `grant_to` names the roles that use the tables. Raises Busy, LogUnavailable, and WouldLose
+    unless `force` is set.
     """
     if not await connection.fetchval(_SQL["lock"]):
         raise Busy("another rebuild is running on this database. Wait for its end")
@@ -91,7 +92,7 @@ async def rebuild(
 
 
 async def _require_all(connection: Connection, cut: Collection[int]) -> None:
-    """The new tables have every batch that the live ones have, if those are there at all."""
+    """Raises WouldLose when the live tables exist and have batches that the new tables lack."""
     if await connection.fetchval(_SQL["has_live"]):
         lost = await connection.fetch(_SQL["lost"])
         if lost:
@@ -99,7 +100,7 @@ async def _require_all(connection: Connection, cut: Collection[int]) -> None:
 
 
 async def _begin_anew(connection: Connection) -> None:
-    """Removes what an interrupted rebuild has left, and makes empty tables."""
+    """Removes the remains of an interrupted rebuild, and creates empty tables."""
     live = await connection.fetchval("SELECT id::text FROM epoch WHERE live")
     await _clear_up(connection, live or "00000000-0000-0000-0000-000000000000")
     async with connection.transaction():
@@ -112,7 +113,7 @@ async def _begin_anew(connection: Connection) -> None:
 
 
 async def _nearly(fold_over: "_Refold", begins: Mapping[int, int], told: Told) -> Mapping[int, int]:
-    """Follows the log until its end is close; the end as it was then."""
+    """Folds the log until few records are left. Returns the end offsets of the log at that time."""
     fold_over.next = dict(begins)
     while True:
         ends = await fold_over.ends()
@@ -123,7 +124,7 @@ async def _nearly(fold_over: "_Refold", begins: Mapping[int, int], told: Told) -
 
 
 async def _clear_up(connection: Connection, keep: str) -> None:
-    """Removes every epoch but this and the live one, in small steps."""
+    """Removes every epoch except `keep` and the live one, in small steps."""
     for row in await connection.fetch(_SQL["left"], keep):
         epoch = row["id"]
         while (await connection.execute(_SQL["remove_feed"], epoch, REMOVED_AT_ONCE)) != "DELETE 0":
@@ -133,7 +134,7 @@ async def _clear_up(connection: Connection, keep: str) -> None:
 
 
 class _Refold:
-    """Writes what the log says into the tables of one epoch."""
+    """Folds the log into the tables of one epoch."""
 
     def __init__(self, connection: asyncpg.Connection, scan: LogScan, epoch: str) -> None:
         self._connection = connection
@@ -147,7 +148,7 @@ class _Refold:
         return await self._scan.ends()
 
     async def up_to(self, ends: Mapping[int, int], told: Callable[[int], None] = lambda _: None) -> None:
-        """Folds all records before `ends`."""
+        """Folds all records before the offsets `ends`. `told` is called with the number of records folded so far."""
         done = 0
         async for records in self._scan.read(self.next, ends, at_once=AT_ONCE):
             async with self._connection.transaction():

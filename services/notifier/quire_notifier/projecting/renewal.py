@@ -1,6 +1,7 @@
-"""A newer version of the fold takes over from an older one, which projects and serves until then.
+"""Takes over from an older version of the fold, which projects and serves until then.
 
-Where states can be upcast, the live epoch is carried on; else a new one is built beside it, and one transaction switches.
+Where the old states can be converted, the live epoch is continued. Otherwise a new epoch is built beside it, and one
+transaction switches to it.
 """
 
 import asyncio
@@ -25,8 +26,8 @@ LOOK_SECONDS = 1.0
 
 
 async def renew(settings: NotifierSettings, pool: asyncpg.Pool) -> None:
-    """Returns once the live epoch is of our version of the fold, or of a newer one. Waits while another notifier builds it, or
-    while a server is away. Raises NeedsRebuild where this service may not, or where the log is not whole.
+    """Returns once the live epoch is of our version of the fold or of a newer one. Waits while another notifier builds it, or
+    while a server is away. Raises NeedsRebuild when this service may not make tables, or when the log is incomplete.
     """
     while (epoch := await live_epoch(pool)).fold_version < FOLD_VERSION:
         if epoch.fold_version >= CARRIES_ON_FROM:
@@ -59,7 +60,7 @@ async def _build(settings: NotifierSettings, before: int) -> None:
 
 
 async def build(settings: NotifierSettings) -> None:
-    """Folds the whole log into a new epoch and switches to it. Raises Busy, WouldLose, LogUnavailable and what asyncpg raises."""
+    """Folds the whole log into a new epoch and switches to it. Raises Busy, WouldLose, LogUnavailable and asyncpg's errors."""
     connection = await asyncpg.connect(settings.postgres.dsn, server_settings=session("quire-rebuild"))
     try:
         async with LogScan(settings.kafka, "rebuild") as scan:

@@ -1,7 +1,7 @@
-"""What a poll adds to the sums over requests and collections, and to the texts that wait for being indexed.
+"""Computes and writes what a poll adds to the sums over requests and collections, and to the queue of texts to be indexed.
 
-All of it adds up to the same in whatever polls the log is read: numbers are differences between two states of a batch, and
-times are those of events. Everything here runs in the caller's transaction.
+The sums do not depend on how the log is cut into polls: numbers are differences between two states of a batch, and times are
+those of events. Everything here runs in the caller's transaction.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,11 +17,13 @@ from quire_schemas.states import BatchState
 
 _SQL = statements("quire_notifier.projecting", "requests")
 _FILES = slice(len(STATUSES) + 2, len(STATUSES) + 2 + len(STANDINGS))
-"""Where the numbers of files by standing are in a tally."""
+"""The places of the numbers of files by standing in the list that `_tally` returns."""
 
 
 class Added(NamedTuple):
-    """What a poll adds to one request: the columns of `request`. Its batches all know the name, or some file to name it after."""
+    """What a poll adds to one request: the columns of `request`. `name` is the request's name or, without one, the name of its
+    first folder or file.
+    """
 
     request_id: str
     collection_id: str
@@ -33,7 +35,7 @@ class Added(NamedTuple):
 
 
 async def write_requests(connection: Connection, folded: Folded) -> None:
-    """The sums over requests, and the queue of texts."""
+    """Adds to the sums over requests, and queues new texts for indexing."""
     rows = [(*row[:-1], *row.numbers) for row in added(folded)]
     await connection.execute(_SQL["add"], *zip(*rows, strict=True))
     if texts := list(_new_texts(folded.changes.values())):
@@ -41,7 +43,7 @@ async def write_requests(connection: Connection, folded: Folded) -> None:
 
 
 async def count_files(connection: Connection, epoch: str, folded: Folded) -> None:
-    """The sums over collections, whose rows have to be there, and locked."""
+    """Adds to the sums over collections. The caller must have inserted and locked the rows of these collections."""
     sums: dict[str, Sequence[int]] = {}
     for row in added(folded):
         files = row.numbers[_FILES]
@@ -51,13 +53,13 @@ async def count_files(connection: Connection, epoch: str, folded: Folded) -> Non
 
 
 async def sum_anew(connection: Connection) -> None:
-    """All of it, from the tables of an epoch that an older version has folded."""
+    """Computes all sums again, and queues all texts, from the tables of an epoch that an older version has folded."""
     for name in ("clear", "sum_requests", "sum_collections", "queue_all"):
         await connection.execute(_SQL[name])
 
 
 def added(folded: Folded) -> list[Added]:
-    """One row for each request that has a batch among the changes."""
+    """Returns one row for each request that has a batch among the changes."""
     starts, ends = _times(folded)
     rows: dict[tuple[str, str], Added] = {}
     for batch_id, (before, after) in folded.changes.items():
@@ -69,13 +71,13 @@ def added(folded: Folded) -> list[Added]:
 
 
 def name_of(state: BatchState) -> str:
-    """The request's name; where its batch does not say it, the folder or file that comes first."""
+    """Returns the request's name. Without one, returns the top folder or the filename of the batch's first file."""
     first = next(iter(state.files.values()))
     return state.request_name or (first.path.partition("/")[0] if first.path else first.filename)
 
 
 def _times(folded: Folded) -> tuple[Mapping[str, datetime], Mapping[str, datetime]]:
-    """When batches were first started, and when they last ended."""
+    """Returns two mappings by batch id: the first start and the last end in this poll."""
     starts: dict[str, datetime] = {}
     ends: dict[str, datetime] = {}
     for message in folded.messages:
@@ -104,7 +106,7 @@ def _difference(before: BatchState | None, after: BatchState) -> Sequence[int]:
 
 
 def _tally(state: BatchState) -> list[int]:
-    """Batches in all and by status, files in all and by standing, bytes, pages."""
+    """Returns the numbers of batches in total and by status, of files in total and by standing, of bytes, and of pages."""
     files = state.files.values()
     standings = [file.standing for file in files]
     return [
@@ -122,7 +124,7 @@ def _sum(some: Iterable[int], others: Iterable[int]) -> list[int]:
 
 
 def _new_texts(changes: Collection[Change]) -> Iterator[tuple[str, str, str]]:
-    """Collection, batch and key of each text that was not there before."""
+    """Yields collection, batch and key of each text that the batch did not have before."""
     for before, after in changes:
         known = {} if before is None else before.files
         for file_id, file in after.files.items():

@@ -1,9 +1,9 @@
-"""The columns of `batch` and `file_metadata` as SQL. BatchRow and FileRow are the only list of them; statements name these parts:
+"""The columns of `batch` and `file_metadata` as SQL, from the fields of BatchRow and FileRow. Statements may contain these parts:
 
-| `{batch}`, `{file}` | to be selected of `batch AS b`, `file_metadata AS f`, so that a BatchRow or FileRow is made of them |
-| `{batch.names}` | the names |
-| `{batch.arrays}` | parameters from $2 on, one array each |
-| `{batch.changes}` | those that may change, from what is `excluded` |
+| `{batch}`, `{file}` | the columns to select from `batch AS b` or `file_metadata AS f`, to make a BatchRow or FileRow of them |
+| `{batch.names}` | the names of the columns |
+| `{batch.arrays}` | the parameters from $2 on, one array for each column |
+| `{batch.changes}` | assignments from `excluded` to the columns that may change |
 """
 
 from datetime import datetime
@@ -18,17 +18,17 @@ _KEPT: dict[type[BatchRow | FileRow], set[str]] = {
     FileRow: {"id", "collection_id", "original_filename", "file_size", "batch_id", "created_at", "sha256", "object_key"}
     | {"path", "position"},
 }
-"""Columns that keep what was written first."""
+"""Columns that keep the value that was written first."""
 _TYPES: dict[Any, str] = {str: "text", int: "integer", bool: "boolean", datetime: "timestamptz", Literal: "text"}
 
 
 def row_statements(package: str, name: str) -> dict[str, str]:
-    """As `quire_runtime.statements.statements`, with the columns filled in."""
+    """Returns the statements of a file, as `quire_runtime.statements.statements` does, with the columns filled in."""
     return {key: _filled(statement) for key, statement in statements(package, name).items()}
 
 
 def column_types(row: type[BatchRow | FileRow]) -> dict[str, str]:
-    """The Postgres type of each column, in the order of the row."""
+    """Returns the Postgres type of each column, in the order of the row."""
     return {column: _type(hint) for column, hint in get_type_hints(row, include_extras=True).items()}
 
 

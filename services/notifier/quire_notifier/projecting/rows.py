@@ -1,6 +1,6 @@
-"""A batch's state as rows of `batch` and `file_metadata`. Pure.
+"""Converts a batch's state to rows of `batch` and `file_metadata`. Pure.
 
-Each field is a column: statements take their lists of columns from here (projecting/row_sql.py).
+Each field is a column. The SQL statements take their lists of columns from here (projecting/row_sql.py).
 """
 
 from datetime import datetime
@@ -14,17 +14,19 @@ from quire_schemas.states import BatchState, FileState
 from quire_schemas.views import FilePosition
 
 UPLOADED = 100
-"""Percent: the original is in object storage before its batch is created (docs/design.md, "Record in the notifier")."""
+"""The upload progress of every file, in percent: the original is in object storage before its batch is created (docs/design.md,
+"Record in the notifier").
+"""
 
 
 Uuid = Annotated[str, "uuid"]
 Bigint = Annotated[int, "bigint"]
 Json = Annotated[str, "jsonb"]
-"""Types of columns that do not follow from those of Python (projecting/row_sql.py)."""
+"""Postgres types that cannot be derived from Python's types (projecting/row_sql.py)."""
 
 
 class BatchRow(NamedTuple):
-    """The columns of `batch` but for `state` and `heard_at`."""
+    """The columns of `batch` except `state` and `heard_at`."""
 
     batch_id: Uuid
     collection_id: str
@@ -48,7 +50,7 @@ class BatchRow(NamedTuple):
 
 
 class FileRow(NamedTuple):
-    """The columns of `file_metadata` but for `searchable`."""
+    """The columns of `file_metadata` except `searchable`."""
 
     id: Uuid
     collection_id: str
@@ -133,14 +135,14 @@ def file_row(state: BatchState, file: FileState, position: int) -> FileRow:
 
 
 def changed_files(before: BatchState | None, after: BatchState) -> list[FileRow]:
-    """Rows of the files that are not the same objects as before."""
+    """Returns the rows of the files whose FileState is not the same object as before."""
     known = before.files if before is not None else {}
     files = enumerate(after.files.values())
     return [file_row(after, file, position) for position, file in files if known.get(file.file_id) is not file]
 
 
 def positions(state: BatchState) -> list[FilePosition]:
-    """What is in flight, in the order of the batch."""
+    """Returns the positions of the files in flight, in the order of the batch."""
     return [
         FilePosition(
             file_id=file.file_id,

@@ -1,4 +1,4 @@
-"""Writes what was folded: rows of `batch`, `file_metadata`, `feed`. Everything here runs in the caller's transaction."""
+"""Writes the result of a fold as rows of `batch`, `file_metadata` and `feed`, always in the caller's transaction."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,21 +19,23 @@ from quire_schemas.stored import decode_state, encode_state
 from quire_schemas.text import searchable
 
 CHANNEL = "quire_feed"
-"""The channel of NOTIFY. The payload is a Heads, or empty: look everywhere."""
+"""The channel of NOTIFY. The payload is a Heads, or empty when every collection may have new messages."""
 _LONGEST_PAYLOAD = 7_900
-"""Bytes; Postgres refuses 8,000."""
+"""Bytes of a payload at most; Postgres refuses 8,000."""
 _SQL = row_statements("quire_notifier.projecting", "projection")
 
 
 class PolledRange(NamedTuple):
-    """A partition's records of one poll: where it had to stand before, and stands after."""
+    """The offsets of one poll in a partition: `first` is the position required before it, `next` the position after it."""
 
     first: int
     next: int
 
 
 class Heads(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which collections have something new: their last seq, and the traceparents of what has appended it, if it is traced."""
+    """The collections that have new messages: the last seq of each, and the traceparents of the spans that appended the
+    messages, if these are traced.
+    """
 
     epoch: str
     last_seqs: dict[str, int]
@@ -41,13 +43,15 @@ class Heads(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def begin(connection: Connection | asyncpg.Pool, epoch: str, offsets: Mapping[int, int], *, live: bool) -> None:
-    """Partitions that the epoch has not begun begin at these offsets, if it is live (or is not, as `live` says)."""
+    """Inserts the positions of partitions that the epoch does not have yet, if the epoch's state (live or not) is as `live`
+    says.
+    """
     await connection.execute(_SQL["begin"], epoch, list(offsets), list(offsets.values()), live)
 
 
 async def advance(connection: Connection, epoch: str, spans: Mapping[int, PolledRange]) -> bool:
-    """Compare-and-set of every partition's position; False when one of them was not where it had to be: others may have been
-    moved all the same, so the transaction has to be rolled back.
+    """Moves every partition's position by compare-and-set. Returns False when a position was not the required one. Other
+    positions may have been moved all the same, so the caller must roll back.
     """
     partitions = sorted(spans)
     rows = await connection.fetch(
@@ -61,12 +65,12 @@ async def advance(connection: Connection, epoch: str, spans: Mapping[int, Polled
 
 
 async def positions(connection: Connection, epoch: str, partitions: Collection[int]) -> dict[int, int]:
-    """The next offset of each partition that the epoch has begun."""
+    """Returns the next offset of each partition that the epoch has begun."""
     return {row[0]: row[1] for row in await connection.fetch(_SQL["positions"], epoch, list(partitions))}
 
 
 async def read_states(connection: Connection, batch_ids: Collection[str]) -> dict[str, BatchState]:
-    """The states of those batches that are known."""
+    """Returns the states of the batches that the tables have."""
     if not batch_ids:
         return {}
     states = (decode_state(row[0]) for row in await connection.fetch(_SQL["states"], list(batch_ids)))
@@ -74,7 +78,7 @@ async def read_states(connection: Connection, batch_ids: Collection[str]) -> dic
 
 
 async def write(connection: Connection, epoch: str, folded: Folded) -> dict[str, int]:
-    """Writes all of it; the last seq of each collection that has new messages."""
+    """Writes all changes and messages. Returns the last seq of each collection that has new messages."""
     if not folded.changes:
         return {}
     await write_rows(connection, folded.changes.values())
@@ -93,7 +97,7 @@ async def write_rows(connection: Connection, changes: Collection[Change]) -> Non
 
 
 async def append(connection: Connection, epoch: str, messages: Sequence[AnyFeedMessage]) -> dict[str, int]:
-    """Gives each message its seq and appends it; the last seq per collection."""
+    """Gives each message its seq and appends it to the feed. Returns the last seq of each collection."""
     if not messages:
         return {}
     counts = Counter(message.collection_id for message in messages)
@@ -106,7 +110,7 @@ async def append(connection: Connection, epoch: str, messages: Sequence[AnyFeedM
 
 
 def number(messages: Iterable[AnyFeedMessage], first: Mapping[str, int]) -> list[AnyFeedMessage]:
-    """The messages with their seq, contiguous within each collection from `first` on."""
+    """Returns the messages with their seq. Within each collection the seq counts up from `first` without gaps."""
     following = dict(first)
     numbered = []
     for message in messages:
@@ -117,8 +121,8 @@ def number(messages: Iterable[AnyFeedMessage], first: Mapping[str, int]) -> list
 
 
 async def notify(connection: Connection, heads: Heads | None) -> None:
-    """Tells every notifier, when the transaction commits, where something is new; None: look everywhere. Without traces where
-    they would make it too long.
+    """Tells every notifier, when the transaction commits, which collections have new messages. `heads` None means any
+    collection. Traces are left out when they would make the payload too long.
     """
     payload = "" if heads is None else encode_message(heads).decode()
     if heads is not None and heads.traces and len(payload) > _LONGEST_PAYLOAD:

@@ -1,7 +1,8 @@
-"""Spans of the way from the log to the tables, in the traces that the events carry: `project`. `pushing/pushes.py` goes on.
+"""The spans named `project`: from the log to the tables, in the traces that the events carry. `pushing/pushes.py` continues
+them.
 
-A poll has one span for each batch and trace in it, not one for each event. What it has appended to the feed goes on to every
-notifier with the notification, as traceparents beside the last seq.
+A poll has one span for each batch and trace in it, not one for each event. The notification about new feed messages carries the
+traceparents of these spans to every notifier.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,12 +16,12 @@ from quire_schemas.events import Event
 
 
 class Projected(NamedTuple):
-    """The spans of a poll, by batch."""
+    """The spans of a poll by batch id."""
 
     spans: Mapping[str, Sequence[tracing.Span]]
 
     def onward(self, folded: Folded) -> dict[str, list[str]]:
-        """The traceparents of what has something to push, by collection."""
+        """Returns, by collection, the traceparents of the spans whose batches have new feed messages."""
         if not self.spans:
             return {}
         found: dict[str, list[str]] = {}
@@ -36,7 +37,7 @@ NOTHING = Projected({})
 
 @contextmanager
 def projecting(records: Sequence[LogRecord]) -> Iterator[Projected]:
-    """The spans of a poll while it is projected."""
+    """Holds the spans of a poll open while the poll is projected."""
     if not tracing.enabled():
         yield NOTHING
         return
@@ -56,7 +57,7 @@ def projecting(records: Sequence[LogRecord]) -> Iterator[Projected]:
 
 
 def _by_trace(records: Sequence[LogRecord]) -> Iterator[list[Event]]:
-    """The events of each batch within each trace that is recorded, in the order of the log."""
+    """Yields the events of each batch in each recorded trace, in the order of the log."""
     found: dict[tuple[str, str], list[Event]] = {}
     for record in records:
         event = record.event
@@ -66,7 +67,7 @@ def _by_trace(records: Sequence[LogRecord]) -> Iterator[list[Event]]:
 
 
 def _begin(events: Sequence[Event]) -> tracing.Span:
-    """A child of what said the newest event, with links to what said the others."""
+    """Begins a span that is a child of the newest event's span, with links to the spans of the other events."""
     *others, newest = events
     attributes: tracing.Attributes = {
         "messaging.system": "kafka",

@@ -1,4 +1,4 @@
-"""What is not finished yet, read from the tables now and then: the gauges that operators are woken by."""
+"""Reads from the tables, at intervals, what is not finished yet. The gauges that alerts watch show it."""
 
 import asyncio
 import time
@@ -15,13 +15,15 @@ from quire_runtime.statements import statements
 _SQL = statements("quire_notifier.projecting", "unfinished")
 
 LOOK_SECONDS = 15.0
-"""Prometheus asks no more often. The query takes 0.3 ms where 50 batches are not finished, 50 ms where 40,000 are not."""
+"""Seconds between two queries; Prometheus asks no more often. A query takes 0.3 ms when 50 batches are not finished, and 50 ms
+when 40,000 are not.
+"""
 GOOD_SECONDS = 60.0
-"""How long an answer stands while no other one comes."""
+"""Seconds for which an answer is shown when no newer one follows."""
 
 
 class Unfinished:
-    """Answers the gauges with what the tables last said; with no number once that is too long ago."""
+    """Sets the gauges to the last answer of the tables, or to no number once that answer is too old."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -37,12 +39,12 @@ class Unfinished:
         await signals.unless(stop, self._keep_looking())
 
     async def look(self) -> None:
-        """Once. Raises what Postgres says when it is away."""
+        """Queries the tables once. Raises asyncpg's errors when Postgres is away."""
         async with self._pool.acquire() as connection:
             try:
                 rows = await connection.fetch(_SQL["unfinished"])
             except asyncio.CancelledError:
-                connection.terminate()  # giving it back would wait for a Postgres that answers nobody
+                connection.terminate()  # releasing it to the pool would wait for a Postgres that does not answer
                 raise
         self._seen = {row["status"]: row for row in rows}
         self._seen_at = time.monotonic()

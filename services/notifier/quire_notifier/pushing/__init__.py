@@ -1,1 +1,1 @@
-"""From the feed's table to every subscriber: each message is read once and encoded once, whatever it is written to."""
+"""Pushes the feed from its table to every subscriber. Each message is read once, and encoded once for each encoding."""

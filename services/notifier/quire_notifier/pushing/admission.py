@@ -1,4 +1,4 @@
-"""How many WebSockets and event streams an address and a subject may have open at a time."""
+"""Limits how many WebSockets and event streams an address and a subject may have open at a time."""
 
 from collections import Counter
 from typing import Protocol
@@ -8,7 +8,7 @@ from quire_runtime.settings import is_loopback
 
 
 class SocketLimits(Protocol):
-    """0: no limit."""
+    """The most connections that may be open at a time; 0 means no limit."""
 
     @property
     def max_sockets_per_address(self) -> int: ...
@@ -17,7 +17,7 @@ class SocketLimits(Protocol):
 
 
 class Admission:
-    """Counts who is in. An address is let in when it connects, a subject when its token is known."""
+    """Counts open connections. An address is counted when it connects, a subject when its token has been accepted."""
 
     def __init__(self, limits: SocketLimits) -> None:
         self._limits = limits
@@ -25,7 +25,7 @@ class Admission:
         self._subjects: Counter[str] = Counter()
 
     def admit(self, address: str) -> bool:
-        """False when there are too many from this address."""
+        """Counts a connection of this address. Returns False, and counts nothing, when the address has too many."""
         most = self._limits.max_sockets_per_address
         if most and self._addresses[address] >= most and not is_loopback(address):
             metrics.REFUSED.labels("address").inc()
@@ -37,7 +37,7 @@ class Admission:
         _less(self._addresses, address)
 
     def enter(self, subject: str) -> bool:
-        """False when there are too many of this subject."""
+        """Counts a connection of this subject. Returns False, and counts nothing, when the subject has too many."""
         most = self._limits.max_sockets_per_subject
         if most and self._subjects[subject] >= most:
             metrics.REFUSED.labels("subject").inc()

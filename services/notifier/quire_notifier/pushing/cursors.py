@@ -1,4 +1,4 @@
-"""Cursors as they are given out: opaque to clients, a place in an order to us. `web/paging.py` reads them again."""
+"""Encodes cursors. To clients a cursor is opaque; for us it is a place in an ordered list. `web/paging.py` decodes cursors."""
 
 import base64
 from datetime import datetime
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Onward(NamedTuple):
-    """Where a snapshot goes on: after this batch, as of `seq` or later."""
+    """The place where a snapshot continues: after this batch, as of `seq` or later."""
 
     seq: int
     at: datetime
@@ -17,5 +17,5 @@ class Onward(NamedTuple):
 
 
 def cursor_of(*place: object) -> str:
-    """Of the fields of a place: an Onward, or one of a list's."""
+    """Returns the cursor of a place, given its fields: those of an Onward, or of a place in a list."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Reads the feed: messages in order, heads, snapshots. Every answer names the epoch it is from."""
+"""Reads the feed from Postgres: messages in order, heads, snapshots. Every answer names its epoch."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,7 +18,7 @@ _SQL = row_statements("quire_notifier.pushing", "feed")
 
 
 class Message(NamedTuple):
-    """A feed message: `text` is its JSON in UTF-8, as every subscriber gets it; `at` the time of its event."""
+    """A feed message. `text` is the JSON in UTF-8 that every subscriber gets; `at` is the time of the event."""
 
     seq: int
     text: bytes
@@ -26,14 +26,14 @@ class Message(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Messages that follow each other."""
+    """Successive messages of one epoch."""
 
     epoch: str
     messages: list[Message]
 
 
 class Head(NamedTuple):
-    """Where a collection's feed ends; messages up to `pruned_to` are gone."""
+    """The end of a collection's feed. Messages up to `pruned_to` have been removed."""
 
     epoch: str
     last_seq: int
@@ -41,8 +41,9 @@ class Head(NamedTuple):
 
 
 class Active(NamedTuple):
-    """Active batches as of exactly this place in the feed, the oldest first, each with its state where it is being processed:
-    what is in flight stands nowhere else. `total`: how many are active, here or not.
+    """Active batches as of exactly one place in the feed, the oldest first. A batch that is being processed comes with its
+    state, because no column shows which files are in flight. `total` is the number of all active batches, also of those that
+    are not in `batches`.
     """
 
     head: Head
@@ -51,7 +52,7 @@ class Active(NamedTuple):
 
 
 class Feed:
-    """The feed in Postgres."""
+    """Queries of the feed's tables."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -60,26 +61,30 @@ class Feed:
         return _head(await self._pool.fetchrow(_SQL["head"], collection_id))
 
     async def heads(self, collection_ids: Collection[str]) -> tuple[str, dict[str, int]]:
-        """The live epoch, and the last seq of those collections that have one."""
+        """Returns the live epoch, and the last seq of each collection that has one."""
         rows = await self._pool.fetch(_SQL["heads"], list(collection_ids))
         return _epoch(rows), {row["collection_id"]: row["last_seq"] for row in rows if row["collection_id"] is not None}
 
     async def read(self, collection_id: str, after: int, limit: int, *, kind: str) -> Stretch:
-        """At most `limit` messages after the given seq. They begin with the oldest that is kept: look at the first seq."""
+        """Returns at most `limit` messages after the given seq. Pruned messages are missing, so the caller must look at the
+        first seq.
+        """
         metrics.FEED_READS.labels(kind).inc()
         rows = await self._pool.fetch(_SQL["read"], collection_id, after, limit)
         messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
         return Stretch(_epoch(rows), messages)
 
     async def of_batch(self, batch_id: str, after: int, limit: int) -> Stretch:
-        """Messages of one batch, of those that are kept: in their order, with gaps where other batches have theirs."""
+        """Returns the messages of one batch that are still kept, in order. Their seqs have gaps where other batches have
+        messages.
+        """
         metrics.FEED_READS.labels("http").inc()
         rows = await self._pool.fetch(_SQL["of_batch"], batch_id, after, limit)
         messages = [Message(row["seq"], row["message"].encode(), row["at"]) for row in rows if row["seq"] is not None]
         return Stretch(_epoch(rows), messages)
 
     async def active(self, collection_id: str, after: Onward | None, limit: int) -> Active:
-        """At most `limit` of them, those after the place where one is given."""
+        """Returns at most `limit` active batches, only those after the place `after` if it is given."""
         at, batch_id = (None, None) if after is None else (after.at, after.id)
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             head = _head(await connection.fetchrow(_SQL["head"], collection_id))

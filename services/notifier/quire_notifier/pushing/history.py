@@ -1,4 +1,6 @@
-"""Older messages for subscribers that catch up: read from Postgres in aligned blocks, so that equal ranges are read once."""
+"""Reads older messages for subscribers that catch up. They are read from Postgres in aligned blocks, so that equal ranges are
+read once.
+"""
 
 from collections import OrderedDict
 
@@ -7,16 +9,16 @@ from quire_notifier.pushing.groups import Group
 from quire_notifier.pushing.shared import Shared
 
 BLOCK = 128
-"""Messages; block number n holds seq n * BLOCK + 1 up to (n + 1) * BLOCK."""
+"""Messages in a block. Block number n holds seq n * BLOCK + 1 up to (n + 1) * BLOCK."""
 KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Lost(Exception):
-    """The message asked for is gone, or the epoch is another one by now: only a snapshot helps."""
+    """The message was removed, or its epoch is not live any more. The client needs a snapshot."""
 
 
 class History:
-    """Blocks of all collections; whole ones are kept for a while, as they never change."""
+    """Blocks of all collections. Whole blocks are kept for a while, as they never change."""
 
     def __init__(self, feed: Feed, shared: Shared) -> None:
         self._feed = feed
@@ -25,7 +27,7 @@ class History:
         self._size = 0
 
     async def holding(self, epoch: str, collection_id: str, seq: int) -> Group:
-        """A group with this message. Raises Lost."""
+        """Returns a group with this message. Raises Lost."""
         key = (epoch, collection_id, (seq - 1) // BLOCK)
         group = self._kept.get(key)
         if group is None:

@@ -1,4 +1,6 @@
-"""What all sockets of this notifier share: tails, history, snapshots, and the ear for new messages."""
+"""What all connections of this notifier share: tails, history, snapshots, and the listener for
+notifications of new messages.
+"""
 
 import asyncio
 from typing import Any
@@ -23,20 +25,22 @@ from quire_runtime.signals import until
 log = get_logger(__name__)
 
 POLL_SECONDS = 1.0
-"""How late a message is at most when its notification is lost."""
+"""Seconds by which a message is late at most when its notification is lost."""
 
 _decode_heads = msgspec.json.Decoder(Heads).decode
 
 
 class Hub:
-    """To be run as long as there are sockets."""
+    """Owns the tail and the last snapshot of each collection that has subscribers. `run` must run as long as there are
+    connections.
+    """
 
     def __init__(self, feed: Feed, dsn: str) -> None:
-        """`dsn`: for the connection that listens."""
+        """`dsn` is the address of the database for the connection that listens."""
         self._feed = feed
         self._dsn = dsn
         self._tails: dict[str, Tail] = {}
-        self._snapshots: dict[str, SnapshotMessages] = {}  # the last one of each collection that has a tail
+        self._snapshots: dict[str, SnapshotMessages] = {}  # the last snapshot of each collection that has a tail
         self._users: dict[str, int] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: asyncio.TaskGroup
@@ -45,7 +49,7 @@ class Hub:
         metrics.SUBSCRIPTIONS.set_function(lambda: sum(self._users.values()))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`."""
+        """Listens and polls for new messages until `stop`."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._shared = Shared(tasks)
@@ -56,7 +60,7 @@ class Hub:
                 task.cancel()
 
     async def tail(self, collection_id: str) -> Tail:
-        """The collection's tail, open; to be given back with `release`."""
+        """Returns the collection's tail once it is open. The caller must give it back with `release`."""
         self._users[collection_id] = self._users.get(collection_id, 0) + 1
         tail = self._tails.get(collection_id)
         if tail is None:
@@ -82,7 +86,7 @@ class Hub:
         return head
 
     async def snapshot(self, collection_id: str) -> SnapshotMessages:
-        """The last one that was read is good for whoever comes, as long as the messages that follow from its place are few."""
+        """Returns the collection's last snapshot, or reads a new one when too many messages follow the last one."""
         head = await self.head(collection_id)
         kept = self._snapshots.get(collection_id)
         if kept is None or not kept.leads_to(head):
@@ -92,13 +96,13 @@ class Hub:
         return kept
 
     async def more(self, feed: Feed, collection_id: str, after: Onward) -> SnapshotMessages:
-        """The batches after that place, read from `feed`: whoever asks for them keeps no subscriber waiting. As `after` names the
-        seq from which a client follows, what it gets is not older than that.
+        """Reads the active batches after the place `after`. They are read from `feed`, so that these queries keep no subscriber
+        waiting. `after` names the seq from which the client follows, and the batches are not older than that seq.
         """
         return await self._read(feed, collection_id, after)
 
     async def _read(self, feed: Feed, collection_id: str, after: Onward | None) -> SnapshotMessages:
-        """Those who ask at the same time are answered at once."""
+        """Reads a snapshot. Equal reads at the same time share one query."""
         messages: SnapshotMessages = await self._shared.ask(
             ("snapshot", collection_id, after), lambda: read_snapshot(feed, collection_id, after)
         )
@@ -109,13 +113,13 @@ class Hub:
             await retrying(self._hear, transient=is_transient, give_up_after=None)
 
     async def _hear(self) -> None:
-        """One connection's life."""
+        """Listens on one connection until it is lost."""
         connection = await asyncpg.connect(self._dsn, timeout=10, server_settings={"application_name": "quire-notifier-feed"})
         ended = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: ended.set())
             await connection.add_listener(CHANNEL, self._heard)
-            self._wake_all()  # for what was said while nobody listened
+            self._wake_all()  # for notifications that were sent while nobody listened
             await ended.wait()
             log.warning("the connection that listens to the feed was lost")
         finally:

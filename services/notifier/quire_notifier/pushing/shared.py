@@ -1,4 +1,4 @@
-"""Equal questions asked at the same time are asked once."""
+"""Runs equal queries that are asked for at the same time only once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -6,15 +6,15 @@ from typing import Any
 
 
 class Shared:
-    """Answers in the making, by key. Whoever asks while one is being made gets it, too; nothing is kept after."""
+    """Queries that are running, by key. A caller with the key of a running query gets its result too. Results are not kept."""
 
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
-        """`tasks` owns the questions: they outlive an asker that goes away."""
+        """`tasks` owns the queries, which go on when a caller is cancelled."""
         self._tasks = tasks
         self._open: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def ask(self, key: Hashable, question: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer, or what the question raised."""
+        """Returns the result of the query, or raises its error."""
         answer = self._open.get(key)
         if answer is None:
             answer = self._open[key] = asyncio.get_running_loop().create_future()
@@ -24,9 +24,9 @@ class Shared:
     async def _answer(self, key: Hashable, question: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any]) -> None:
         try:
             result = await question()
-        except Exception as error:  # noqa: BLE001 -- it is the askers'
+        except Exception as error:  # noqa: BLE001 -- passed on to every caller
             answer.set_exception(error)
-            answer.exception()  # heard, even when every asker has gone
+            answer.exception()  # marks the error as retrieved, even when every caller has gone
         except BaseException:
             answer.cancel()
             raise

@@ -1,4 +1,4 @@
-"""The active batches of a collection at one place of its feed, as messages (docs/design.md, "Row to socket")."""
+"""The active batches of a collection at one place of its feed, as SUBSCRIBED messages (docs/design.md, "Row to socket")."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -15,37 +15,37 @@ from quire_schemas.states import BatchState
 from quire_schemas.views import BatchView
 
 MOST_BATCHES = 500
-"""The others are asked for by cursor."""
+"""Batches in a snapshot at most. Clients ask for the others with a cursor."""
 MESSAGE_BYTES = 64 * 1024
-"""A message holds batches up to this size, at least one."""
+"""Bytes of batches in a message at most, unless a single batch is larger."""
 MOST_BEHIND = 500
-"""Messages; a snapshot that is further behind is not worth the replay."""
+"""Messages that may follow a kept snapshot. A client that would have to catch up with more gets a new snapshot."""
 
 
 class SnapshotMessages:
-    """SUBSCRIBED messages, to be written one after the other. All who are told of the same place share them."""
+    """SUBSCRIBED messages, to be written one after the other. All clients that begin at the same place share them."""
 
     def __init__(self, head: Head, texts: Sequence[bytes]) -> None:
-        """`texts`: the JSON of each."""
+        """`texts` holds the JSON of each message."""
         self.head = head
         self.texts = texts
         self._encoded: dict[Encoding, list[bytes]] = {}
 
     def encoded(self, encoding: Encoding) -> list[bytes]:
-        """Each message as it goes over the wire."""
+        """Returns each message as the bytes that go over the wire."""
         found = self._encoded.get(encoding)
         if found is None:
             found = self._encoded[encoding] = [encoding(text) for text in self.texts]
         return found
 
     def leads_to(self, head: Head) -> bool:
-        """Whether the messages after this snapshot are all there, and few."""
+        """Returns whether the messages after this snapshot are all still kept, and few."""
         seq = self.head.last_seq
         return self.head.epoch == head.epoch and head.pruned_to <= seq and head.last_seq - seq <= MOST_BEHIND
 
 
 async def read_snapshot(feed: Feed, collection_id: str, after: Onward | None) -> SnapshotMessages:
-    """One consistent snapshot of at most so many batches; those after the place where one is given."""
+    """Reads one consistent snapshot of at most MOST_BATCHES batches, only those after the place `after` if it is given."""
     active = await feed.active(collection_id, after, MOST_BATCHES + 1)
     parts = _parts([msgspec.json.encode(_view(*each)) for each in active.batches[:MOST_BATCHES]])
     last = len(parts) - 1
@@ -55,12 +55,14 @@ async def read_snapshot(feed: Feed, collection_id: str, after: Onward | None) ->
 
 
 def _view(row: BatchRow, state: BatchState | None) -> BatchView:
-    """The batch without its files, and what is in flight. `state` of one that is being processed."""
+    """Returns the view of a batch without its files, but with the files in flight. `state` is given for a batch that is being
+    processed.
+    """
     return BatchView(**row._asdict(), in_flight=[] if state is None else positions(state))
 
 
 def _parts(batches: Sequence[bytes]) -> list[list[bytes]]:
-    """At least one, which may be empty."""
+    """Splits the batches into parts of at most MESSAGE_BYTES. There is at least one part, which may be empty."""
     parts: list[list[bytes]] = [[]]
     size = 0
     for batch in batches:

@@ -1,4 +1,6 @@
-"""A subscriber is a cursor over a contiguous sequence: begin, catch up, live (docs/design.md, "Row to socket")."""
+"""A subscription is a cursor over a contiguous sequence of messages. It begins, catches up, and is then live (docs/design.md,
+"Row to socket").
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -18,50 +20,56 @@ T = TypeVar("T")
 
 
 class Tasks(Protocol):
-    """Who owns the tasks of a connection, such as an asyncio.TaskGroup."""
+    """The owner of a connection's tasks, such as an asyncio.TaskGroup."""
 
     def create_task(self, coro: Coroutine[Any, Any, None], /) -> "asyncio.Task[None]": ...
 
 
 class TooSlow(Exception):
-    """The client does not take what it is sent; its connection is being closed."""
+    """The client reads too slowly; its connection is being closed."""
 
 
 class Outlet(Protocol):
-    """Where a subscription writes to: a client's connection."""
+    """A client's connection, to which a subscription writes."""
 
     def encoding(self, epoch: str, collection_id: str) -> Encoding:
-        """How a message is written. Clients that are written the same get the same function: it is the key of what is shared."""
+        """Returns the function that encodes a message. Connections with the same encoding must return the same function,
+        because encoded messages are shared by this function.
+        """
 
     def say(self, message: ServerMessage) -> None:
-        """One message to this client alone, now."""
+        """Writes one message to this client alone, now."""
 
     def live(self, data: bytes, now: float) -> None:
-        """Whole encoded messages, now; a client too far behind is closed instead. `now` is the loop's time."""
+        """Writes whole encoded messages now, or closes the connection of a client that is too far behind. `now` is the loop's
+        time.
+        """
 
     async def paced(self, frames: list[bytes]) -> None:
-        """Whole encoded messages, as fast as the client takes them. Raises TooSlow."""
+        """Writes whole encoded messages as fast as the client reads them. Raises TooSlow."""
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        """A beginning, or a new one: what was known before is void. As fast as the client takes it. Raises TooSlow."""
+        """Writes a snapshot, as fast as the client reads it. The snapshot replaces everything that the client knew before.
+        Raises TooSlow.
+        """
 
 
 class Subscription:
-    """One collection on one socket. The client has had everything of `epoch` up to `seq` while it is catching up, and
-    everything up to the tail's last seq once it is live.
+    """One collection on one connection. While catching up, the client has every message of `_epoch` up to `_seq`; once live, it
+    has every message up to the tail's last seq.
     """
 
     encoding: Encoding
 
     def __init__(self, hub: Hub, wire: Outlet, collection_id: str, tasks: Tasks) -> None:
-        """`tasks` are the socket's."""
+        """`tasks` owns the tasks of the connection."""
         self._hub = hub
         self._wire = wire
         self._collection_id = collection_id
         self._tasks = tasks
         self._tail: Tail | None = None
         self._task: asyncio.Task[None] | None = None
-        self.live = wire.live  # as the tail calls it, a million times: without a step in between
+        self.live = wire.live  # the tail calls it a million times, so without a function in between
         self._seq = 0
         self._epoch = ""
         self.encoding = wire.encoding("", collection_id)
@@ -70,7 +78,7 @@ class Subscription:
         self._task = self._tasks.create_task(self._follow(after, epoch))
 
     def stop(self) -> None:
-        """Nothing more is written for it."""
+        """Ends the subscription: it writes nothing more."""
         if self._task is not None:
             self._task.cancel()
         if self._tail is not None:
@@ -78,16 +86,16 @@ class Subscription:
             self._hub.release(self._tail)
             self._tail = None
 
-    # A live subscriber, as the tail sees it.
+    # Called by the tail of a live subscriber.
 
     def lost(self) -> None:
         starting_over = self._start_over("switch")
         try:
             self._task = self._tasks.create_task(starting_over)
-        except RuntimeError:  # its connection is just ending; the others start over all the same
+        except RuntimeError:  # the connection is just ending; other subscribers must start over all the same
             starting_over.close()
 
-    # The way to there.
+    # From the beginning until live.
 
     async def _follow(self, after: int | None, epoch: str | None) -> None:
         self._tail = await self._hub.tail(self._collection_id)
@@ -106,7 +114,7 @@ class Subscription:
         await self._go_on()
 
     async def _go_on(self) -> None:
-        """Until live; from another snapshot where the place is lost."""
+        """Catches up until the subscription is live. Begins again with a snapshot when the place is lost."""
         try:
             while not await self._catch_up():
                 await self._snapshot("lost")
@@ -114,7 +122,7 @@ class Subscription:
             return
 
     async def _resume(self, after: int, epoch: str | None) -> bool:
-        """Whether the client can go on after its last message."""
+        """Returns whether the client can go on after its last message, and tells the client if it can."""
         head = await self._patiently(lambda: self._hub.head(self._collection_id))
         if epoch not in {None, head.epoch} or not head.pruned_to <= after <= head.last_seq:
             return False
@@ -129,7 +137,7 @@ class Subscription:
         await self._wire.snapshot(snapshot)
 
     async def _catch_up(self) -> bool:
-        """True when live; False when the place is lost."""
+        """Returns True when the subscription is live, False when its place is lost."""
         tail = self._tail
         assert tail is not None  # noqa: S101 -- set before
         while True:
@@ -137,7 +145,7 @@ class Subscription:
                 tail.join(self)
                 return True
             if tail.epoch != self._epoch or tail.last_seq < self._seq:
-                await tail.look()  # it may not know yet what we know
+                await tail.look()  # the tail may not have read yet what we have read
                 if tail.epoch != self._epoch:
                     return False
                 continue
@@ -147,7 +155,7 @@ class Subscription:
                 return False
 
     async def _replay(self, tail: Tail) -> None:
-        """The next messages that the client has not had. Raises Lost, TooSlow."""
+        """Writes the next group of messages that the client has not had. Raises Lost, TooSlow."""
         wanted = self._seq + 1
         group = tail.ring.holding(wanted)
         if group is None:

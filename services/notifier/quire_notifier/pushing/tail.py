@@ -1,4 +1,6 @@
-"""The end of a collection's feed: new messages are read once, encoded once, and written to every live subscriber."""
+"""Follows the end of a collection's feed. New messages are read once, encoded once for each encoding, and written to every live
+subscriber.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,28 +17,36 @@ from quire_runtime.retry import retrying
 T = TypeVar("T")
 
 GROUP_SECONDS = 0.02
-"""The first message goes out at once; those that follow within this time go out together (what it saves: docs/performance.md)."""
+"""Seconds between two writes. The first message is written at once, and those that follow within this time together
+(docs/performance.md has the measured saving).
+"""
 READ_AT_ONCE = 1_000
 GROUP_BYTES = 128 * 1024
-"""A burst goes out in groups of at most this size, at their pace: nobody healthy is drowned by it."""
+"""Bytes of a group at most. A burst is written in groups of this size with pauses between them, so that healthy clients can
+keep up.
+"""
 WRITE_AT_ONCE = 256
-"""Subscribers written to before other work has its turn."""
+"""Subscribers written to before other tasks of the event loop have their turn."""
 
 
 class Subscriber(Protocol):
-    """Who is written to. It is live: it has had everything up to the tail's last seq."""
+    """A live subscriber: it has had every message up to the tail's last seq."""
 
     encoding: Encoding
 
     def live(self, data: bytes, now: float) -> None:
-        """Whole encoded messages, the next ones. Must not block, and not raise. `now` is the loop's time."""
+        """Writes the next whole encoded messages. Must neither block nor raise. `now` is the loop's time."""
 
     def lost(self) -> None:
-        """The tail goes on elsewhere (another epoch): start over with a snapshot."""
+        """Called when the tail moves to another place of the feed, such as another epoch. The subscriber must start over with a
+        snapshot.
+        """
 
 
 class Tail:
-    """One per collection that has subscribers. `epoch` and `last_seq` say what live subscribers have had."""
+    """The tail of one collection that has subscribers. `epoch` and `last_seq` say up to where live subscribers have had
+    messages.
+    """
 
     def __init__(self, collection_id: str, feed: Feed) -> None:
         self.collection_id = collection_id
@@ -51,7 +61,7 @@ class Tail:
         self._pushes = Pushes()
 
     async def run(self) -> None:
-        """Until cancelled. While Postgres is away it waits."""
+        """Reads and writes new messages until cancelled. Waits while Postgres is away."""
         self._start(await _patiently(lambda: self._feed.head(self.collection_id)))
         self.opened.set()
         while True:
@@ -69,10 +79,12 @@ class Tail:
                 await asyncio.sleep(max(0.0, began + GROUP_SECONDS - asyncio.get_running_loop().time()))
 
     def heard(self, epoch: str, last_seq: int, traces: Sequence[str] = ()) -> None:
-        """Somebody says that the feed stands there; `traces` are the traceparents of what has brought it there."""
+        """Called when the feed is said to end at `last_seq` of `epoch`. `traces` are the traceparents of the spans that
+        appended the messages.
+        """
         if traces:
             self._pushes.begin(self.collection_id, last_seq, traces)
-            self._pushes.written(self.last_seq, len(self._live))  # it may have been read since it was said
+            self._pushes.written(self.last_seq, len(self._live))  # the messages may have been read already
         if epoch != self.epoch or last_seq > self.last_seq:
             self._wake.set()
 
@@ -87,15 +99,17 @@ class Tail:
         await looker
 
     def join(self, subscriber: Subscriber) -> None:
-        """From now on live. To be called when it has had everything up to `last_seq` of `epoch`, without an await in between."""
+        """Makes a subscriber live. Must be called when it has had every message up to `last_seq` of `epoch`, with no await in
+        between.
+        """
         self._live[subscriber] = None
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Harmless where it is not live."""
+        """Removes a subscriber. Does nothing when it is not live."""
         self._live.pop(subscriber, None)
 
     async def _advance(self) -> bool:
-        """Reads what is new and writes it to everybody; whether there may be more."""
+        """Reads new messages and writes them to every live subscriber. Returns whether there may be more."""
         stretch = await self._feed.read(self.collection_id, self.last_seq, READ_AT_ONCE, kind="tail")
         if stretch.epoch != self.epoch or (stretch.messages and stretch.messages[0].seq != self.last_seq + 1):
             self._start(await self._feed.head(self.collection_id))
@@ -115,7 +129,7 @@ class Tail:
             subscriber.lost()
 
     async def _write(self, group: Group) -> None:
-        self.last_seq = group.last  # before the first write: who joins while we write has had this group from the ring
+        self.last_seq = group.last  # before the first write: a subscriber that joins meanwhile has had this group from the ring
         self.ring.append(group)
         joined: dict[Encoding, bytes] = {}
         subscribers = list(self._live)

@@ -1,1 +1,1 @@
-"""WebSockets: their handshakes, their protocols, and the bytes on the wire."""
+"""WebSockets: handshakes, protocols, and the bytes on the wire."""

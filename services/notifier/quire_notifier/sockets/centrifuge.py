@@ -1,6 +1,7 @@
-"""`/connection/websocket`: the same feed for the unmodified `centrifuge` clients. Channel = collection, offset = seq.
+"""`/connection/websocket`: the feed for unmodified `centrifuge` clients. A channel is a collection, an offset is a seq.
 
-A subscription that cannot be recovered says so (`recovered: false`) and carries the snapshot as its `data`, where that is small.
+The reply to a subscription that cannot be recovered says `recovered: false`, and carries the snapshot as its `data` if the
+snapshot fits into one message.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 class Channel:
-    """The outlet of one subscription: the first thing said is the reply to its command."""
+    """The outlet of one subscription. The first message written is the reply to the subscribe command."""
 
     def __init__(self, wire: Wire, command: Command, name: str) -> None:
         self._wire = wire
@@ -57,7 +58,7 @@ class Channel:
             await self._wire.paced(frames)
 
     async def snapshot(self, snapshot: SnapshotMessages) -> None:
-        if self._command is None:  # in the middle: the client subscribes again, and gets a snapshot then
+        if self._command is None:  # already subscribed: the client subscribes again, and gets a snapshot then
             self.lost = True
             self._wire.live(protocol.unsubscribed(self._name, "insufficient state"), asyncio.get_running_loop().time())
             raise TooSlow
@@ -74,7 +75,7 @@ class Channel:
 
 
 class CentrifugeSession:
-    """One connection. The first command has to be `connect`."""
+    """One connection. Its first command has to be `connect`."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class CentrifugeSession:
         self._tasks: asyncio.TaskGroup
 
     async def run(self, receive: Receive) -> None:
-        """Until the connection ends."""
+        """Serves the connection until it ends."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -109,7 +110,7 @@ class CentrifugeSession:
                     while (message := await receive())["type"] == "websocket.receive":
                         self._heard = asyncio.get_running_loop().time()
                         await self._take(message.get("text") or "")
-                finally:  # also when one of its tasks broke: nothing of it stays behind in a tail
+                finally:  # also when one of the tasks failed: no subscription may stay in a tail
                     pinging.cancel()
                     self._presence.stop()
         finally:
@@ -118,7 +119,7 @@ class CentrifugeSession:
     async def _take(self, text: str) -> None:
         try:
             for number, command in enumerate(protocol.commands(text)):
-                self._wire.spend(min(number, 1))  # the first one is the frame itself
+                self._wire.spend(min(number, 1))  # the frame itself is already counted as the first command
                 if self._wire.ended:
                     return
                 await self._obey(command)

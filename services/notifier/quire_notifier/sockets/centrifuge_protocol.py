@@ -1,6 +1,7 @@
-"""The Centrifugo client protocol, JSON: as much of it as a feed needs (centrifugal.dev/docs/transports/client_protocol).
+"""The part of Centrifugo's JSON client protocol that a feed needs (centrifugal.dev/docs/transports/client_protocol).
 
-Commands of the client carry an id that the reply repeats; pushes and pings have none. Several may share a frame, a line each.
+A command of the client carries an id, which the reply repeats; pushes and pings have no id. Several commands may share a frame,
+one on each line.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from quire_notifier.sockets.frames import text_frame
 INTERNAL, UNAUTHORIZED, PERMISSION_DENIED, METHOD_NOT_FOUND = 100, 101, 103, 104
 ALREADY_SUBSCRIBED, LIMIT_EXCEEDED, BAD_REQUEST, TOKEN_EXPIRED = 105, 106, 107, 109
 INSUFFICIENT_STATE = 2500
-"""Of an unsubscribe push: the client subscribes again by itself."""
+"""Code of an unsubscribe push after which the client subscribes again by itself."""
 NO_PONG = 3012
 PING = text_frame(b"{}")
 
@@ -26,7 +27,7 @@ class Connect(Struct, frozen=True):
 
 
 class SubscribeTo(Struct, frozen=True):
-    """`recover`: go on after `offset` of `epoch`."""
+    """A subscribe command. `recover` asks to go on after `offset` of `epoch`."""
 
     channel: str
     recover: bool = False
@@ -43,7 +44,7 @@ class Refresh(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True):
-    """One of the fields is set; none: the answer to a ping."""
+    """A command of the client. One field besides `id` is set; a command without any is the answer to a ping."""
 
     id: int = 0
     connect: Connect | None = None
@@ -57,14 +58,14 @@ _command = msgspec.json.Decoder(Command)
 
 
 def commands(text: str) -> Iterator[Command]:
-    """Raises ValueError for what is none."""
+    """Yields the commands of a frame. Raises ValueError for a line that is no command."""
     for line in text.split("\n"):
         if line.strip():
             yield _command.decode(line)
 
 
 def reply(command: Command, **result: Any) -> bytes:
-    """As a frame."""
+    """Returns the reply to a command as a frame."""
     return text_frame(msgspec.json.encode({"id": command.id, **result}))
 
 
@@ -79,7 +80,7 @@ def unsubscribed(channel: str, reason: str) -> bytes:
 
 @lru_cache(maxsize=1024)
 def publications_of(channel: str) -> Encoding:
-    """Feed messages as publications; the same function for each client of the channel."""
+    """Returns the encoding of feed messages as publications. All clients of the channel get the same function."""
 
     def encode(text: bytes) -> bytes:
         publication = {"data": Raw(text), "offset": seq_of(text)}

@@ -1,10 +1,12 @@
-"""WebSocket frames from the server, made once for everybody (RFC 6455, section 5.2): not masked, not compressed."""
+"""WebSocket frames from the server, neither masked nor compressed, so that one frame serves every client (RFC 6455, section
+5.2).
+"""
 
 _TEXT = 0x81
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A whole text message in one frame; the payload is UTF-8."""
+    """Returns a whole text message in one frame. The payload is UTF-8."""
     size = len(payload)
     if size < 126:
         return bytes((_TEXT, size)) + payload

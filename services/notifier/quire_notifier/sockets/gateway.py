@@ -1,4 +1,4 @@
-"""`/ws` and `/connection/websocket`: from a handshake to a session (docs/api.md, "WebSocket")."""
+"""`/ws` and `/connection/websocket`: checks the handshake and starts the session (docs/api.md, "WebSocket")."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ CENTRIFUGE = "/connection/websocket"
 
 
 class SocketTerms(msgspec.Struct, frozen=True):
-    """What a socket is granted. `origins`: pages that may open one; a program that sends no Origin may always."""
+    """The limits of a socket. `origins` lists the pages that may open one; a program that sends no Origin always may."""
 
     origins: frozenset[str]
     authenticate_seconds: float
@@ -32,7 +32,7 @@ class SocketTerms(msgspec.Struct, frozen=True):
 
 
 class _Refused(Exception):
-    """The socket is closed with this code after an ERROR that says why."""
+    """The socket is refused: it gets an ERROR message, and is then closed with the code `close`."""
 
     def __init__(self, close: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -104,7 +104,7 @@ class Gateway:
         await plain.run(receive, principal, first)
 
     async def _principal(self, socket: WebSocket) -> Principal | None:
-        """None where a token may still come as a message."""
+        """Returns the principal, or None when the token may still come as a message."""
         if not self._terms.open_to_all and "authorization" not in socket.headers:
             return None
         try:
@@ -116,7 +116,7 @@ class Gateway:
 
 
 def _subscribed(query: QueryParams) -> Sequence[Subscribe]:
-    """What the URL subscribes to at once."""
+    """Returns the subscription that the URL's query asks for, if any."""
     name = query.get("collection_id")
     if name is None:
         return []

@@ -1,4 +1,4 @@
-"""Every open WebSocket of this notifier, and how they are sent away at the end."""
+"""Keeps the open WebSockets of this notifier, and closes them at a shutdown."""
 
 import asyncio
 import random
@@ -8,11 +8,11 @@ from quire_notifier.pushing.admission import Admission
 from quire_notifier.sockets.wire import DRAINING, Wire
 
 UNHURRIED_SECONDS = 0.02
-"""Between two clients sent away, where there are few: a dozen of them is no storm."""
+"""Seconds between the closing of two sockets when there are few: a dozen clients that reconnect at once do no harm."""
 
 
 class Sockets:
-    """A wire is in here from its handshake to its end."""
+    """The open sockets. A wire is among them from its handshake to its end."""
 
     def __init__(self, admission: Admission) -> None:
         self.draining = False
@@ -21,7 +21,7 @@ class Sockets:
         metrics.SOCKETS.set_function(lambda: len(self._open))
 
     def add(self, wire: Wire, address: str) -> bool:
-        """False when there are too many from this address."""
+        """Adds a wire. Returns False when its address has too many connections."""
         if not self._admission.admit(address):
             return False
         self._open[wire] = None
@@ -32,7 +32,9 @@ class Sockets:
         self._admission.dismiss(address)
 
     async def drain(self, seconds: float) -> None:
-        """Sends everybody away with 3001, spread over at most so many seconds; no new ones are let in."""
+        """Closes every socket with code 3001, spread over at most this many seconds. Sockets that open later are closed at
+        once.
+        """
         self.draining = True
         wires = list(self._open)
         random.shuffle(wires)

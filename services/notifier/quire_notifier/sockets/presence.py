@@ -1,4 +1,4 @@
-"""Who speaks on a connection, until when, and what it is subscribed to: the same for every protocol."""
+"""The principal of a connection, when its token expires, and its subscriptions. Every protocol uses this."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,9 @@ Refusal = Literal["invalid_collection_id", "forbidden", "already_subscribed", "t
 
 
 class Presence:
-    """`principal` is None until a token has been accepted. `expired(reason)` is called when its time is up, or when none came."""
+    """The state of one connection. `principal` is None until a token has been accepted. `expired(reason)` is called when the
+    token expires, or when none came in time.
+    """
 
     def __init__(self, admission: Admission, max_subscriptions: int, expired: Callable[[str], None]) -> None:
         self.principal: Principal | None = None
@@ -26,7 +28,9 @@ class Presence:
         self._deadline: asyncio.TimerHandle | None = None
 
     def enter(self, principal: Principal) -> bool:
-        """From now on it is this one who asks. False where its subject has too many connections; nothing has changed then."""
+        """Makes this the connection's principal. Returns False, and changes nothing, when its
+        subject has too many connections.
+        """
         if self.principal is None or self.principal.subject != principal.subject:
             if principal.expires_at is not None and not self._admission.enter(principal.subject):
                 return False
@@ -42,7 +46,7 @@ class Presence:
         self._deadline = asyncio.get_running_loop().call_later(max(0.0, seconds), self._expired, reason)
 
     def refusal(self, collection_id: str) -> Refusal | None:
-        """Why the principal may not subscribe to it."""
+        """Returns why the principal may not subscribe to the collection, or None if it may."""
         if not COLLECTION.fullmatch(collection_id):
             return "invalid_collection_id"
         if self.principal is None or not self.principal.may_read(collection_id):
@@ -52,11 +56,11 @@ class Presence:
         return "too_many_subscriptions" if len(self.subscriptions) >= self._max_subscriptions else None
 
     def no_longer_allowed(self) -> list[str]:
-        """Subscriptions that the principal may not read."""
+        """Returns the subscribed collections that the principal may not read."""
         return [name for name in self.subscriptions if self.principal is None or not self.principal.may_read(name)]
 
     def unsubscribe(self, collection_id: str) -> bool:
-        """False where it is not subscribed to."""
+        """Ends the subscription to a collection. Returns False when there is none."""
         subscription = self.subscriptions.pop(collection_id, None)
         if subscription is not None:
             subscription.stop()
@@ -68,7 +72,7 @@ class Presence:
             self.unsubscribe(name)
 
     def leave(self) -> None:
-        """Nobody speaks any more."""
+        """Removes the principal from the connection."""
         self._forget_deadline()
         if self.principal is not None and self.principal.expires_at is not None:
             self._admission.leave(self.principal.subject)

@@ -1,4 +1,4 @@
-"""One WebSocket: its client's messages, its token, its subscriptions (docs/api.md, "WebSocket")."""
+"""One WebSocket: the messages of its client, its token, its subscriptions (docs/api.md, "WebSocket")."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -27,7 +27,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class Session:
-    """Until a token has been accepted, a client may only authenticate and ping."""
+    """The session of one socket. Until a token has been accepted, a client may only authenticate and ping."""
 
     def __init__(
         self,
@@ -45,11 +45,13 @@ class Session:
         self._authenticate_seconds = authenticate_seconds
         self._max_subscriptions = max_subscriptions
         self._presence = Presence(admission, max_subscriptions, self._expired)
-        self._waiting: list[Subscribe] = []  # asked for in the URL, before there is a token
+        self._waiting: list[Subscribe] = []  # subscriptions of the URL that wait for a token
         self._tasks: asyncio.TaskGroup
 
     async def run(self, receive: Receive, principal: Principal | None, first: Sequence[Subscribe]) -> None:
-        """Until the connection ends. `first` are subscribed to at once, or when there is a token."""
+        """Serves the connection until it ends. The subscriptions in `first` begin at once, or when
+        a token has been accepted.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -61,7 +63,7 @@ class Session:
                 try:
                     while (message := await receive())["type"] == "websocket.receive":
                         await self._take(message.get("text"))
-                finally:  # also when one of its tasks broke: nothing of it stays behind in a tail
+                finally:  # also when one of the tasks failed: no subscription may stay in a tail
                     self._presence.stop()
         finally:
             self._presence.leave()
@@ -84,7 +86,7 @@ class Session:
             case Unsubscribe():
                 self._unsubscribe(message.collection_id)
         try:
-            await self._wire.drained()  # who does not read is not read either
+            await self._wire.drained()  # reads nothing more from a client that does not read
         except TooSlow:
             return
 
@@ -96,7 +98,7 @@ class Session:
         except AuthUnavailable as error:
             if self._presence.principal is None:
                 self._refuse(TRY_AGAIN, "auth_unavailable", error.detail)
-            else:  # the token that it has is good for a while
+            else:  # its present token is still valid
                 self._error("auth_unavailable", error.detail)
         else:
             self._enter(principal)
@@ -142,7 +144,7 @@ class Session:
         self._wire.say(Error(code=code, message=message, **about))
 
     def _refuse(self, close: int, code: str, message: str, collection_id: str | None = None) -> None:
-        """Says what was wrong, and ends the connection."""
+        """Sends an ERROR message and closes the connection."""
         self._error(code, message, collection_id)
         self._wire.close(close, code)
         self._presence.stop()

@@ -1,7 +1,7 @@
-"""A WebSocket connection down to its transport, so that a frame made once is written to a thousand clients as it is.
+"""A WebSocket connection with access to its transport, so that a frame made once can be written to a thousand clients.
 
-uvicorn's protocol does handshake, control frames and reading; whole frames of ours go straight to the transport in between.
-It finds its way to the application as `scope["extensions"]["quire.wire"]`.
+uvicorn's protocol does the handshake, control frames and reading; our whole frames are written directly to the transport. The
+application finds the connection as `scope["extensions"]["quire.wire"]`.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ log = get_logger(__name__)
 
 EXTENSION = "quire.wire"
 CLOSING_SECONDS = 3.0
-"""What a client has for taking a close frame and answering it, before the connection is cut."""
+"""Seconds that a client has to read a close frame and answer it, before the connection is cut."""
 LOOK_SECONDS = 1.0
-"""Between two looks at what a client has taken."""
+"""Seconds between two checks of how much a client has read."""
 READ_BYTES = 4 * 1024
-"""What is taken from the network at a time, so that a flood of tiny frames is noticed after some hundred of them."""
+"""Bytes processed at a time, so that a flood of tiny frames is noticed after a few hundred frames."""
 FLOOD_SECONDS = 10.0
-"""Over which the frames of a client are counted."""
+"""Seconds over which the frames of a client are counted."""
 
 DRAINING = 3001
 TRY_AGAIN = 3004
@@ -44,11 +44,11 @@ FORBIDDEN = 3503
 
 
 class Wire(WebSocketsSansIOProtocol):
-    """One connection. Nothing that is written waits for the client; `paced` does."""
+    """One connection. `live` and `say` never wait for the client; `paced` does."""
 
     def __init__(self, *args: Any, frames_per_second: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._clear_at = 0.0  # the loop's time when nothing was waiting
+        self._clear_at = 0.0  # the loop's time when the write buffer was last empty
         self._written = 0  # bytes
         self._pace = Pace()
         self._turn = asyncio.Lock()
@@ -76,8 +76,8 @@ class Wire(WebSocketsSansIOProtocol):
         super().handle_events()
 
     def spend(self, frames: int) -> None:
-        """Counts what a client wants: frames of any kind, as pings and empty fragments cost us no less than messages, and what
-        shares a frame. Too many of them close the connection.
+        """Counts frames of any kind, and commands that share a frame. Pings and empty fragments count too, as they cost no less
+        than messages. Too many frames close the connection.
         """
         now = self.loop.time()
         if now - self._counted_since > FLOOD_SECONDS:
@@ -91,28 +91,30 @@ class Wire(WebSocketsSansIOProtocol):
                 self.transport.abort()
 
     def handle_ping(self) -> None:
-        """A pong waits for the client as everything else does: one who pings and never reads is closed."""
+        """Writes the pong within the same limits as every other frame, so that a client that pings
+        and never reads is closed.
+        """
         self.live(b"".join(self.conn.data_to_send()), self.loop.time())
 
     def keepalive_timeout(self) -> None:
-        """The peer is gone, or behaves so: its last frame gets a moment, not the minutes that TCP would wait."""
+        """Called when the peer answers no ping. Its last frame gets one second, not the minutes that TCP would wait."""
         super().keepalive_timeout()
         self.loop.call_later(1.0, self.transport.abort)
 
     @property
     def ended(self) -> bool:
-        """Nothing can be written any more."""
+        """Whether nothing can be written any more."""
         return self.close_sent or self.disconnected or self.transport.is_closing()
 
     def encoding(self, _epoch: str, _collection_id: str) -> Encoding:
         return text_frame
 
     def say(self, message: ServerMessage) -> None:
-        """One message to this client alone."""
+        """Writes one message to this client alone."""
         self.live(text_frame(encode_message(message)), self.loop.time())
 
     def live(self, data: bytes, now: float) -> None:
-        """Whole frames, now. A client that is too far behind is closed instead, with 3008: nothing is ever skipped."""
+        """Writes whole frames now. A client that is too far behind is closed with 3008 instead; no frame is ever skipped."""
         transport = self.transport
         if self.close_sent or self.disconnected or transport.is_closing():
             return
@@ -126,7 +128,7 @@ class Wire(WebSocketsSansIOProtocol):
         transport.write(data)
 
     async def paced(self, frames: list[bytes]) -> None:
-        """Whole frames, as fast as the client takes them. Raises TooSlow."""
+        """Writes whole frames as fast as the client reads them. Raises TooSlow."""
         piece: list[bytes] = []
         size = 0
         for frame in frames:
@@ -142,12 +144,14 @@ class Wire(WebSocketsSansIOProtocol):
         await self.paced(snapshot.encoded(text_frame))
 
     async def drained(self) -> None:
-        """Returns when the client has taken nearly everything. Raises TooSlow where it takes too little in the time."""
+        """Returns when the client has read nearly everything. Raises TooSlow when the client reads too slowly."""
         async with self._turn:
             await self._drain()
 
     def close(self, code: int, reason: str) -> None:
-        """Says why, and cuts the connection soon, whether the client has taken it or not. Harmless when called again."""
+        """Sends a close frame, and cuts the connection after CLOSING_SECONDS even if the client has not read it. May be called
+        again.
+        """
         if self.ended:
             return
         metrics.CLOSED.labels(str(code)).inc()
@@ -161,13 +165,13 @@ class Wire(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
 
     async def _put(self, piece: list[bytes]) -> None:
-        async with self._turn:  # what several subscriptions have for it goes out in turn, and does not pile up
+        async with self._turn:  # several subscriptions write in turn, so that their data does not pile up
             if self.ended:
                 raise TooSlow
-            data = b"".join(piece)  # one frame is not copied
+            data = b"".join(piece)  # a single frame is not copied
             self._written += len(data)
             self.transport.write(data)
-            await asyncio.sleep(0)  # lets the transport send, and others have their turn
+            await asyncio.sleep(0)  # lets the transport send, and other tasks run
             await self._drain()
 
     async def _drain(self) -> None:
@@ -183,7 +187,7 @@ class Wire(WebSocketsSansIOProtocol):
         self._clear_at = self.loop.time()
 
     def _taken(self) -> int:
-        """Bytes that have left us."""
+        """Returns how many bytes have left our write buffer."""
         return self._written - self.transport.get_write_buffer_size()
 
     def _close_slow(self) -> None:

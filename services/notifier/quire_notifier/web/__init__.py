@@ -1,1 +1,1 @@
-"""HTTP: queries, contents of files, event streams, and the page."""
+"""The HTTP side of the notifier: queries, contents of files, event streams, and the page."""

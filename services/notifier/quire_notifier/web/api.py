@@ -1,4 +1,6 @@
-"""The HTTP side of the notifier (docs/design.md, "Contracts"): requests in, answers out; nothing is decided here."""
+"""The routes of the HTTP API (docs/design.md, "Contracts"). They parse requests and build answers, and leave decisions to other
+modules.
+"""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -52,13 +54,13 @@ KINDS = ("original", "text", "thumbnail")
 SOUGHT_IN = ("name", "text")
 CODES: tuple[FileCode, ...] = get_args(FileCode)
 MOST_STATES = 100
-"""In one answer; each takes some 10 KB."""
+"""States in one answer at most; each takes about 10 KB."""
 
 Operation = Callable[[Request, Principal], Awaitable[Response]]
 
 
 class Sources(NamedTuple):
-    """Where answers come from."""
+    """The parts that answers come from."""
 
     queries: Queries
     requests: Requests
@@ -71,7 +73,7 @@ class Sources(NamedTuple):
 
 
 class Api:
-    """The routes, and what they need."""
+    """The routes of the API."""
 
     def __init__(self, sources: Sources, authenticator: Authenticator, links: SignedLinks, config: Config) -> None:
         self._queries, self._requests, self._search, self._feed, self._contents, self._exports, self._streams, self._hub = sources
@@ -111,7 +113,7 @@ class Api:
         return json_response(self._config)
 
     async def _collections(self, request: Request, principal: Principal) -> Response:
-        """All that may be read, or the one that is named."""
+        """Answers with all collections that the token may read, or with the one that is named."""
         where = scope(reader(principal), request.query_params.get("collection_id"))
         names = where.patterns if where.collection_id is None else [literal(where.collection_id)]
         return json_response(await self._queries.collections(names, cursor_name(request), limit_of(request)))
@@ -124,13 +126,15 @@ class Api:
         return json_response(await listed(where, words(request, "status", STATUSES), place, limit_of(request)))
 
     async def _batch(self, request: Request, principal: Principal) -> Response:
-        """Also for who may only write, and wants to know what became of it: without a way to the contents."""
+        """Answers with one batch. A token that may only write gets it too, to follow its upload, but with unsigned links to the
+        contents.
+        """
         state = await self._known(request, principal.may_follow)
         may_read = principal.may_read(state.collection_id)
         return json_response(state_view(state, self._links if may_read else self._links.unsigned))
 
     async def _state(self, request: Request, principal: Principal) -> Response:
-        """For ingest: what cancel and retry are decided on."""
+        """Answers with the stored state of a batch, on which ingest decides a cancel or a retry."""
         state = await self._known(request, principal.may_follow)
         return Response(encode_state(state), media_type="application/json")
 
@@ -159,7 +163,7 @@ class Api:
         return json_response(file_view(await self._found(request, reader(principal)), self._links))
 
     async def _content(self, request: Request) -> Response:
-        """By a signed link, or with a token."""
+        """Answers with a content of a file, by a signed link or with a token."""
         kind = request.path_params["kind"]
         if kind not in KINDS:
             raise Problem(404, "not_found", f"A file has {', '.join(KINDS)}.")
@@ -182,7 +186,9 @@ class Api:
         return self._streams.answer(request, name, principal)
 
     async def _snapshot(self, request: Request, principal: Principal) -> Response:
-        """The messages that a WebSocket is told at first, in a list; with `cursor`, the batches that are not in them."""
+        """Answers with the list of messages that begin a subscription. With `cursor`, answers with the batches that did not fit
+        into these.
+        """
         name = readable(reader(principal), request.path_params["collection_id"])
         after = onward_of(request.query_params.get("cursor"))
         snapshot = await (self._hub.snapshot(name) if after is None else self._hub.more(self._feed, name, after))
@@ -194,7 +200,7 @@ class Api:
         return json_response(await self._requests.listed(where, words(request, "status", STATUSES), place, limit_of(request)))
 
     async def _request(self, request: Request, principal: Principal) -> Response:
-        """Also for who may only write, as with a batch."""
+        """Answers with one request. A token that may only write gets it too."""
         [view] = await self._requests.views([await self._known_request(request, principal.may_follow)])
         return json_response(view)
 
@@ -207,7 +213,7 @@ class Api:
         return json_response(Page(items=await self._requests.failures_of_collection(where), next_cursor=None))
 
     async def _states(self, request: Request, principal: Principal) -> Response:
-        """For ingest, as `_state`: of every batch of a request, in the order of the upload."""
+        """Answers ingest with the stored state of every batch of a request, in the order of the upload."""
         row = await self._known_request(request, principal.may_follow)
         place = place_of(request.query_params.get("cursor"))
         stored = await self._requests.states(row, place, min(limit_of(request), MOST_STATES))
@@ -221,7 +227,7 @@ class Api:
         return found
 
     async def _export(self, request: Request) -> Response:
-        """By a signed link, or with a token."""
+        """Answers with an export, by a signed link or with a token."""
         who = self._exports.signed(request)
         if who is not None:
             return await _observed(request, "/api/export", lambda: self._exports.answer(request, who))
@@ -249,7 +255,9 @@ class Api:
         return json_response(feed_page(stretch, limit))
 
     async def _batch_messages(self, request: Request, principal: Principal) -> Response:
-        """Those of one batch that are kept. They are numbered as those of its collection, so there are gaps between them."""
+        """Answers with the messages of one batch that are still kept. They are numbered as messages of the collection, so there
+        are gaps.
+        """
         batch_id = optional_uuid(request, "batch_id")
         if batch_id is None:
             raise Problem(422, "invalid_batch_id", "Say of which batch: batch_id takes a UUID.")
@@ -263,7 +271,7 @@ class Api:
         return json_response(feed_page(stretch, limit))
 
     def _guarded(self, name: str, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
-        """With a principal, counted, and with an outage of Postgres as a 503."""
+        """Returns an endpoint that authenticates the caller, measures the request, and answers 503 when Postgres is away."""
 
         async def endpoint(request: Request) -> Response:
             async def answer() -> Response:
@@ -282,7 +290,9 @@ async def _listed(texts: Sequence[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _observed(request: Request, name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
-    """A query has a span only where it is part of a caller's trace that is recorded."""
+    """Runs an operation, measures it, and answers 503 when Postgres is away. It has a span only if the caller's trace is
+    recorded.
+    """
     started, status = time.monotonic(), 500
     span = request_span(request, name) if tracing.sampled(request.headers.get("traceparent")) else tracing.OFF
     try:

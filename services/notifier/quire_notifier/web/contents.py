@@ -1,4 +1,4 @@
-"""The contents of files: original, text and thumbnail, streamed from the object store."""
+"""Streams the contents of files from the object store: original, text and thumbnail."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -28,16 +28,16 @@ _ETAG = re.compile(r'"[^"]*"|\*')
 RETRY_AFTER = {"Retry-After": "2"}
 _SAFE = {
     "Cache-Control": "private, no-cache",
-    # A stranger's file is opened on our origin: whatever is in it, it may do nothing there.
+    # A stranger's file is opened on our origin: its scripts must not run there.
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; plugin-types application/pdf",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PLAIN = "text/plain; charset=utf-8"
-_IMAGES = {"jpg": "image/jpeg", "webp": "image/webp"}  # the latter of what earlier versions have made
+_IMAGES = {"jpg": "image/jpeg", "webp": "image/webp"}  # earlier versions made webp
 
 
 class Content(NamedTuple):
-    """What of a file is wanted. `headers` are those of a 200 and of a 304."""
+    """A content of a file, with the headers of a 200 and of a 304."""
 
     key: str
     media_type: str
@@ -46,16 +46,16 @@ class Content(NamedTuple):
 
 
 class Contents:
-    """Gives what the object store has; `ObjectMissing` and an outage are the client's to know."""
+    """Answers requests for contents. Missing objects and outages of the object store become Problems for the client."""
 
     def __init__(self, store: ObjectStore, at_once: int) -> None:
-        """`at_once`: contents that are sent at the same time at most; each takes a connection to the object store."""
+        """`at_once` is the most contents that are sent at the same time; each takes a connection to the object store."""
         self._store = store
         self._at_once = at_once
         self._sending = 0
 
     async def answer(self, request: Request, file: FileRow, kind: str) -> Response:
-        """`kind`: original, text, thumbnail. Raises Problem: 404, 416, 503."""
+        """Answers with the content `kind`: original, text or thumbnail. Raises Problem 404, 416 or 503."""
         content = content_of(file, kind, as_plain=_wants_plain(request))
         if _known(request.headers.getlist("if-none-match"), content.headers["ETag"]):
             return Response(status_code=304, headers=content.headers)
@@ -100,8 +100,8 @@ class Contents:
 
 
 def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
-    """`as_plain`: text without its JSON, another representation under the same address. Raises Problem 404 for what the file does
-    not have (yet).
+    """Returns the content of a file. `as_plain` asks for plain text instead of JSON, as another representation at the same
+    address. Raises Problem 404 for a content that the file does not have, or does not have yet.
     """
     name = file.original_filename
     stem = name[:-4] if name.lower().endswith(".pdf") else name
@@ -119,7 +119,7 @@ def content_of(file: FileRow, kind: str, *, as_plain: bool) -> Content:
 
 
 def content_disposition(filename: str, kind: Literal["inline", "attachment"] = "inline") -> str:
-    """RFC 6266: an ASCII name for old clients, the true one in UTF-8."""
+    """Returns a Content-Disposition header (RFC 6266), with an ASCII name for old clients and the true name in UTF-8."""
     ascii_name = "".join(char if char.isascii() and char.isprintable() and char not in '"\\' else "_" for char in filename)
     encoded = "".join(
         chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in b"-._~" else f"%{byte:02X}" for byte in filename.encode()
@@ -132,18 +132,22 @@ def _headers(validator: str) -> dict[str, str]:
 
 
 def _text_headers(validator: str) -> dict[str, str]:
-    """A weak one: the same text may be sent compressed."""
+    """Returns headers with a weak ETag, because the same text may be sent compressed."""
     return {**_SAFE, "ETag": f'W/"{validator}"', "Vary": "Accept"}
 
 
 def _known(given: Sequence[str], etag: str) -> bool:
-    """Whether If-None-Match names the representation, or any; weak validators do as well as strong ones (RFC 9110, 13.1.2)."""
+    """Returns whether If-None-Match names this representation, or any. Weak validators match as strong ones do (RFC 9110,
+    13.1.2).
+    """
     named = _ETAG.findall(",".join(given))  # a W/ before it makes no difference
     return "*" in named or etag.removeprefix("W/") in named
 
 
 def _range(request: Request) -> tuple[int, int | None]:
-    """A Range header of another kind than `bytes=first-[last]` is ignored, as RFC 9110 allows."""
+    """Returns the first and the last byte asked for. A Range header of another form than `bytes=first-[last]` is ignored, as
+    RFC 9110 allows.
+    """
     match = _RANGE.fullmatch(request.headers.get("range", ""))
     if match is None or len(match[1]) > 18 or len(match[2]) > 18 or "if-range" in request.headers:
         return 0, None
@@ -152,7 +156,9 @@ def _range(request: Request) -> tuple[int, int | None]:
 
 
 def _wants_plain(request: Request) -> bool:
-    """A browser that opens the link, or who asks for text; programs get the JSON as it is stored."""
+    """Returns whether the client wants plain text: a browser that opens the link, or a client that asks for text. Other
+    programs get the stored JSON.
+    """
     accept = request.headers.get("accept", "")
     return "application/json" not in accept and ("text/html" in accept or "text/plain" in accept)
 
@@ -162,7 +168,7 @@ def _disposition(request: Request, filename: str) -> str:
 
 
 async def _sent(stream: ObjectStream, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """`chunks`, made from the stream; it is let go of however this ends."""
+    """Yields `chunks`, which are made from the stream, and closes the stream in any case."""
     try:
         async for chunk in chunks:
             yield chunk

@@ -1,4 +1,6 @@
-"""What is generated of the contract, for people at `/docs` and for programs beside it. Anybody may read it."""
+"""The documents that are generated from the contract: for people at `/docs`, for programs beside
+it. Everybody may read them.
+"""
 
 from typing import Final
 
@@ -16,7 +18,7 @@ DOCUMENTS: Final = {
     "/docs/openapi-notifier.json": "openapi-notifier.json",
     "/docs/asyncapi.json": "asyncapi.json",
 }
-"""By path. That of ingest is here, too: behind one origin nobody gets to ingest's own."""
+"""File names by path. The documents of ingest are here too, because behind one origin ingest's own are not reachable."""
 _HEADERS = {
     **SAFE,
     "Content-Security-Policy": (
@@ -26,5 +28,5 @@ _HEADERS = {
 
 
 def docs_routes() -> list[Route]:
-    """Pages without a script."""
+    """Returns the routes of the documents, whose pages have no scripts."""
     return [published_route(path, name, _HEADERS) for path, name in DOCUMENTS.items()]

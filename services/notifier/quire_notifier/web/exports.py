@@ -1,8 +1,10 @@
-"""`GET /api/export`: texts, originals or a report of a collection, a request, a batch or some files, in the order of the upload.
+"""`GET /api/export`: texts, originals or a report of a collection, a request, a batch or some files, in the order of the
+upload.
 
-Rows are read from Postgres a few batches at a time, objects one after the other and a chunk at a time: an export of any size
-takes the same memory, but for the names of an archive's entries. What is away for a while is waited for. Where it stays away,
-the connection is cut: lines go on from the `cursor` of the last whole one, and an archive without its directory is none.
+Rows are read from Postgres a few batches at a time; objects are read one after the other, in chunks. So an export of any size
+takes the same memory, except for the names of an archive's entries. When a server is away, the export waits for a while, and
+then cuts the connection. An export of lines can be continued from the `cursor` of the last whole line. An archive that was cut
+has no directory, so every tool rejects it.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -37,9 +39,9 @@ from quire_runtime.storage import ObjectStore
 
 _SQL = row_statements("quire_notifier.web", "exports")
 BATCHES_AT_ONCE = 11
-"""Read together: the one in which the last page ended, and ten more."""
+"""Batches read together: the one in which the last page ended, and ten more."""
 MOST_FILES = 500
-"""That are named by their ids."""
+"""Files that one request may name by their ids."""
 _BEGIN = FilePlace(datetime(1, 1, 1, tzinfo=UTC), UUID(int=0), -1, UUID(int=0))
 _FORMATS = {"text": ("jsonl", "zip", "csv"), "original": ("zip",), "report": ("jsonl", "csv", "zip")}
 _TEXTS: Mapping[str, Callable[[formats.Rows, formats.Fetch], AsyncGenerator[bytes, None]]] = {
@@ -64,8 +66,8 @@ _SIGNATURE = frozenset({"expires", "signature"})
 
 
 class Wanted(NamedTuple):
-    """What is exported, and how: `of` is one of collection, request, batch, files, and `id` that of request or batch, or those
-    of the files.
+    """What is exported, and how. `of` is collection, request, batch or files. `id` is the id of the request or batch, or the
+    list of the files' ids.
     """
 
     of: str
@@ -77,10 +79,10 @@ class Wanted(NamedTuple):
 
 
 class Exports:
-    """Everything that goes out as an export."""
+    """Answers requests for exports, and counts open ones."""
 
     def __init__(self, pool: asyncpg.Pool, queries: Queries, store: ObjectStore, links: SignedLinks, at_once: int) -> None:
-        """`at_once`: exports at the same time at most; each takes a connection to the object store."""
+        """`at_once` is the most exports that are sent at the same time; each takes a connection to the object store."""
         self._pool = pool
         self._queries = queries
         self._store = store
@@ -90,17 +92,19 @@ class Exports:
         metrics.EXPORTS.set_function(lambda: self._open)
 
     def signed(self, request: Request) -> Principal | None:
-        """Who made the link by which the request comes could read all that it names. None: it comes by none. Raises Problem."""
+        """Returns EVERYBODY if the request came by a signed link, because the token that made the link could read all that it
+        names. Returns None for another request. Raises Problem.
+        """
         return EVERYBODY if self._links.allows(f"/{_target(request)}", request.query_params) else None
 
     async def link(self, request: Request, principal: Principal) -> Response:
-        """The same export as a link for a browser, which can send no token with a download."""
+        """Answers with a signed link to the export, for browsers, which cannot send a token with a download."""
         wanted = wanted_of(request)
         await self._name(scope(reader(principal), wanted.collection_id), wanted)
         return json_response({"link": self._links.signed(_target(request))})
 
     async def answer(self, request: Request, principal: Principal) -> Response:
-        """Raises Problem: 403, 404, 422, 503."""
+        """Answers with the export as a stream. Raises Problem 403, 404, 422 or 503."""
         wanted = wanted_of(request)
         where = scope(reader(principal), wanted.collection_id)
         name = await self._name(where, wanted)
@@ -114,7 +118,7 @@ class Exports:
         return HeldResponse(_counted(stream, wanted), 200, headers, _MEDIA_TYPES[wanted.format], self._release)
 
     async def _name(self, where: Scope, wanted: Wanted) -> str:
-        """What is exported, for people; raises Problem 404 where there is no such thing."""
+        """Returns a name of what is exported, for the filename. Raises Problem 404 if it does not exist."""
         if wanted.of == "collection":
             return wanted.collection_id or ""
         row = await self._pool.fetchrow(_SQL[f"names_{wanted.of}"], *await self._queries.bounds(where), wanted.id)
@@ -140,7 +144,7 @@ class Exports:
 
 
 def wanted_of(request: Request) -> Wanted:
-    """Raises Problem 422."""
+    """Returns what a request asks for. Raises Problem 422."""
     query = request.query_params
     request_id, batch_id = optional_uuid(request, "request_id"), optional_uuid(request, "batch_id")
     file_ids, collection_id = uuids(request, "file_id", MOST_FILES), query.get("collection_id")
@@ -165,7 +169,7 @@ def wanted_of(request: Request) -> Wanted:
 async def rows(
     first: Sequence[FileRow], ask: Callable[[FilePlace], Awaitable[Sequence[FileRow]]]
 ) -> AsyncGenerator[FileRow, None]:
-    """All of them, page by page."""
+    """Yields all rows, page by page."""
     page = first
     while page:
         for row in page:
@@ -192,5 +196,5 @@ async def _counted(stream: AsyncGenerator[bytes, None], wanted: Wanted) -> Async
 
 
 def _target(request: Request) -> str:
-    """What is signed of an export's address: its parameters, in one order."""
+    """Returns the part of an export's address that is signed, with its parameters in one order."""
     return "api/export?" + urlencode(sorted(pair for pair in request.query_params.multi_items() if pair[0] not in _SIGNATURE))

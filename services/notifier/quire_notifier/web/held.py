@@ -1,4 +1,4 @@
-"""A streamed answer that holds something of ours until it ends."""
+"""A streamed answer that holds a resource of ours until it ends."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class HeldResponse(StreamingResponse):
-    """`release` is called once, however the answer ends, and the body is closed; also when it never began."""
+    """Calls `release` once and closes the body when the answer ends in any way, also if it never began."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""SignedLinks to the contents of files: under jwt signed, as a browser cannot send a token with an image or a download."""
+"""Links to the contents of files. With jwt they are signed, as a browser cannot send a token with an image or a download."""
 
 import hashlib
 import hmac
@@ -9,30 +9,36 @@ from quire_runtime.http import Problem
 
 
 class SignedLinks:
-    """A link is good for one to two times `seconds`; within such a span the same link is given out, so that browsers cache."""
+    """Makes and checks links. A link is valid for between one and two times `seconds`. The same link is given out for up to
+    `seconds`, so that browsers can cache its content.
+    """
 
     def __init__(self, key: bytes | None, seconds: float) -> None:
-        """`key` None: links need no signature."""
+        """`key` None means that links need no signature."""
         self._key = key
         self._seconds = int(seconds)
 
     def __call__(self, file_id: str, kind: str) -> str:
-        """As `row_views.Linker`: relative to the notifier's address, of which only its clients know the path in front of it."""
+        """Returns a link as a `row_views.Linker`. It is relative to the notifier's address, because only clients know the path
+        in front of it.
+        """
         return self.signed(self.unsigned(file_id, kind))
 
     def signed(self, link: str) -> str:
-        """The link, relative to the notifier's address, with a signature if links need one."""
+        """Returns the link, relative to the notifier's address, with a signature if links need one."""
         if self._key is None:
             return link
         expires = (int(time.time()) // self._seconds + 2) * self._seconds
         return f"{link}{'&' if '?' in link else '?'}expires={expires}&signature={self._signature(f'/{link}', expires)}"
 
     def unsigned(self, file_id: str, kind: str) -> str:
-        """As `row_views.Linker`, for who may know where a file is and needs a token for its contents."""
+        """Returns a link without a signature as a `row_views.Linker`, for clients that may know of a file but need a token for
+        its contents.
+        """
         return f"api/files/{file_id}/{kind}"
 
     def allows(self, path: str, query: Mapping[str, str]) -> bool:
-        """Whether the request came by a signed link, of which `path` is what was signed. Raises Problem 403 where the link is
+        """Returns whether the request came by a signed link; `path` is what was signed. Raises Problem 403 when the link is
         forged or has expired.
         """
         if self._key is None or "signature" not in query:

@@ -1,4 +1,6 @@
-"""The page: what `web/` builds into `page/` of this package. Every view of it has a URL of its own and the same HTML."""
+"""Serves the page, which `web/` builds into `page/` of this package. Each view of it has its own URL, and all have the same
+HTML.
+"""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -14,7 +16,7 @@ from quire_runtime.static import ASKED_AGAIN, static, static_answer
 
 VIEWS: Final = ("/", "/collections/{collection_id}", "/uploads/{request_id}", "/batches/{batch_id}")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
-"""Of files whose name changes with their content."""
+"""Cache-Control of files whose name changes with their content."""
 
 
 def directory() -> Path:
@@ -22,8 +24,8 @@ def directory() -> Path:
 
 
 def page_routes(ingest_url: str, folder: Path) -> list[BaseRoute]:
-    """To be put after all other routes. `ingest_url`: where the page uploads to; empty: its own origin. Where the page was not
-    built, every address of it says so.
+    """Returns the routes of the page, which must come after all other routes. `ingest_url` is where the page uploads to; empty
+    means the page's own origin. If the page was not built, every address of it answers so.
     """
     headers = {**SAFE, "Content-Security-Policy": policy(ingest_url)}
     held = {
@@ -32,7 +34,9 @@ def page_routes(ingest_url: str, folder: Path) -> list[BaseRoute]:
     index = held.pop("index.html", None)
 
     def view(depth: int) -> Callable[[Request], Awaitable[Response]]:
-        """Its addresses are relative: from a view that lies deeper, the way to the files begins higher."""
+        """Returns the endpoint of a view. Addresses in the HTML are relative, so a view at a deeper path gets `../` in front of
+        them.
+        """
         held_view = None if index is None else static("index.html", index.plain.replace(b'"./', b'"' + (b"../" * depth or b"./")))
 
         async def answer(request: Request) -> Response:
@@ -53,7 +57,7 @@ def page_routes(ingest_url: str, folder: Path) -> list[BaseRoute]:
 
 
 def policy(ingest_url: str) -> str:
-    """Nothing from elsewhere, nothing inline."""
+    """Returns the Content-Security-Policy: no sources from other origins except ingest, and nothing inline."""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; manifest-src 'self'; "
         f"connect-src 'self' {ingest_url}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'".replace("  ", " ")

@@ -1,4 +1,4 @@
-"""Pages of lists: cursors, read as a place in an order or a Problem, and pages of the feed."""
+"""Pages of lists and of the feed. Decodes cursors into places in an ordered list, or raises a Problem."""
 
 import base64
 from datetime import UTC, datetime
@@ -17,20 +17,20 @@ from quire_runtime.http import Problem
 T = TypeVar("T", bound=tuple[object, ...])
 Order = Literal["newest", "upload"]
 ORDERS: tuple[Order, ...] = get_args(Order)
-"""Of files: the newest batch first, or as they were uploaded; those of a batch are in its order in both."""
+"""Orders of files: the newest batch first, or as uploaded. In both, the files of a batch are in the batch's order."""
 Position = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # as Postgres has it
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 
 
 class Place(NamedTuple):
-    """The last batch of a page: they are ordered by time, then id."""
+    """The place of a page's last batch, in a list ordered by time, then id."""
 
     at: datetime
     id: UUID
 
 
 class FilePlace(NamedTuple):
-    """The last file of a page: those of a batch are in its order."""
+    """The place of a page's last file. Within a batch, files are in the batch's order."""
 
     at: datetime
     batch_id: UUID
@@ -44,12 +44,14 @@ _onward = msgspec.json.Decoder(tuple[Seq, datetime, UUID])
 
 
 def place_of(cursor: str | None) -> Place | None:
-    """Raises Problem 422 where it is none of our cursors."""
+    """Returns the place that a cursor of a list of batches names. Raises Problem 422 for an invalid cursor."""
     return None if cursor is None else Place(*_decoded(cursor, _place))
 
 
 def file_place_of(cursor: str | None, order: Order = "newest") -> FilePlace | None:
-    """Raises Problem 422 where it is none of our cursors, or one of another order."""
+    """Returns the place that a cursor of a list of files names. Raises Problem 422 for an invalid cursor, or for one of another
+    order.
+    """
     if cursor is None:
         return None
     its_order, at, batch_id, position, file_id = _decoded(cursor, _file_place)
@@ -59,12 +61,12 @@ def file_place_of(cursor: str | None, order: Order = "newest") -> FilePlace | No
 
 
 def cursor_after(file: FileRow, order: Order) -> str:
-    """Where a list in this order goes on after the file."""
+    """Returns the cursor from which a list in this order goes on after the file."""
     return cursor_of(order, file.created_at, file.batch_id, file.position, file.id)
 
 
 def onward_of(cursor: str | None) -> Onward | None:
-    """Raises Problem 422 where it is none of our cursors."""
+    """Returns the place where a snapshot goes on. Raises Problem 422 for an invalid cursor."""
     return None if cursor is None else Onward(*_decoded(cursor, _onward))
 
 
@@ -73,14 +75,14 @@ def _decoded(cursor: str, decoder: msgspec.json.Decoder[T]) -> T:
         place = decoder.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         place = None
-    # A time of another zone may be, in UTC, of a year that there is not.
+    # A time in another zone may fall outside of the years that exist in UTC.
     if place is None or not all(field.tzinfo is UTC for field in place if isinstance(field, datetime)):
         raise Problem(422, "invalid_cursor", "cursor takes what next_cursor of the page before was.")
     return place
 
 
 class FeedPage(msgspec.Struct, frozen=True):
-    """Messages after the seq asked for; go on after `next_cursor` (null: that was the last one yet)."""
+    """Messages after the seq asked for; go on after `next_cursor` (null: there are no more messages yet)."""
 
     epoch: str
     items: list[Raw]

@@ -1,4 +1,4 @@
-"""Query and path parameters, checked; a wrong one is a Problem that says what would be right."""
+"""Query and path parameters, checked. A wrong one raises a Problem that says what would be right."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -20,7 +20,7 @@ MAX_SEQ = 2**63 - 1
 
 
 def uuid_of(text: str, what: str) -> str:
-    """The id in its one spelling; raises Problem 404 for what is no id."""
+    """Returns the id in its canonical spelling. Raises Problem 404 for what is no id."""
     try:
         return str(UUID(text))
     except ValueError:
@@ -40,7 +40,7 @@ def limit_of(request: Request) -> int:
 
 
 def number(query: Mapping[str, str], name: str, default: N, *, least: N, most: N) -> N:
-    """Raises Problem 422 for what is no number in this range."""
+    """Returns a number. Raises Problem 422 unless the parameter is a number in this range."""
     text = query.get(name)
     if text is None:
         return default
@@ -54,7 +54,9 @@ def number(query: Mapping[str, str], name: str, default: N, *, least: N, most: N
 
 
 def words(request: Request, name: str, known: Sequence[str]) -> list[str] | None:
-    """`?status=a&status=b` or `?status=a,b`; None where it is not given. Raises Problem 422 for an unknown one."""
+    """Returns the words of `?status=a&status=b` or `?status=a,b`, or None if there are none. Raises Problem 422 for an unknown
+    word.
+    """
     given = [word for text in request.query_params.getlist(name) for word in text.split(",") if word]
     if unknown := [word for word in given if word not in known]:
         raise Problem(422, f"invalid_{name}", f"{name} knows no {unknown[0][:50]!r}; it is one of {', '.join(known)}.")
@@ -62,7 +64,7 @@ def words(request: Request, name: str, known: Sequence[str]) -> list[str] | None
 
 
 def uuids(request: Request, name: str, most: int) -> list[str]:
-    """`?file_id=…&file_id=…` or `?file_id=…,…`, each once. Raises Problem 422."""
+    """Returns the ids of `?file_id=…&file_id=…` or `?file_id=…,…`, each once. Raises Problem 422."""
     given = [text for each in request.query_params.getlist(name) for text in each.split(",")]
     try:
         found = list(dict.fromkeys(str(UUID(text)) for text in given))
@@ -74,7 +76,7 @@ def uuids(request: Request, name: str, most: int) -> list[str]:
 
 
 def one_of(request: Request, name: str, known: Sequence[W], default: W | None = None) -> W:
-    """A word; the first one that is known, or `default`, where none is given. Raises Problem 422."""
+    """Returns the word that is given, else `default`, else the first known word. Raises Problem 422 for an unknown word."""
     given = request.query_params.get(name, default or known[0])
     word = next((each for each in known if each == given), None)
     if word is None:
@@ -83,7 +85,7 @@ def one_of(request: Request, name: str, known: Sequence[W], default: W | None = 
 
 
 def cursor_name(request: Request) -> str | None:
-    """Where a list of collections goes on: after this one."""
+    """Returns the name of the collection after which a list of collections goes on."""
     text = request.query_params.get("cursor")
     if text is not None and not COLLECTION.fullmatch(text):
         raise Problem(422, "invalid_cursor", "cursor takes the next_cursor of an earlier page, as it was.")
@@ -91,12 +93,12 @@ def cursor_name(request: Request) -> str | None:
 
 
 def name_of(request: Request) -> str | None:
-    """A part of a filename to look for."""
+    """Returns the part of a filename to look for."""
     return _sought(request, "name", MAX_NAME, "characters of a filename")
 
 
 def words_of(request: Request) -> str | None:
-    """What to look for, in names or in texts."""
+    """Returns the words to look for, in names or in texts."""
     return _sought(request, "q", MAX_WORDS, "characters")
 
 

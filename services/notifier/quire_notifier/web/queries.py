@@ -1,4 +1,4 @@
-"""Where everything stands, asked from Postgres: rows in, views out."""
+"""Queries of collections, batches and files in Postgres. Rows come in, views go out."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,15 +20,17 @@ MOST_STUCK = 1_000
 
 
 class Scope(NamedTuple):
-    """What a caller asks about: LIKE patterns of what it may read (None: everything), and one collection of these (None: all)."""
+    """The collections that a caller asks about: LIKE patterns of those that it may read (None: all), and one of them (None:
+    all).
+    """
 
     patterns: list[str] | None
     collection_id: str | None
 
 
 class Within(NamedTuple):
-    """Which files are meant: of one batch, of one request, so standing, so failed; None: any. `order` is upload only where a
-    batch or a request is named.
+    """A filter of files by batch, request, standings and error codes; None means any. `order` may be upload only with a batch
+    or a request.
     """
 
     batch_id: str | None = None
@@ -42,7 +44,7 @@ ANY = Within()
 
 
 class Queries:
-    """The read side of the projection."""
+    """Queries of the projected tables."""
 
     def __init__(self, pool: asyncpg.Pool, link: Linker) -> None:
         self._pool = pool
@@ -59,7 +61,7 @@ class Queries:
     async def batches_of(
         self, request_id: str, scope: Scope, statuses: Sequence[str] | None, place: Place | None, limit: int
     ) -> Page[BatchView]:
-        """Those of a request."""
+        """Returns a page of the batches of a request."""
         bounds = await self.bounds(scope)
         rows = await self._pool.fetch(_SQL["batches_of"], *bounds, statuses, *(place or (None, None)), limit + 1, request_id)
         return _batches(rows, limit)
@@ -69,7 +71,9 @@ class Queries:
         return _batches(rows, limit)
 
     async def stuck(self, scope: Scope, older_than: float) -> Page[BatchView]:
-        """`older_than` in seconds. One page: who has more than so many has another problem."""
+        """Returns batches that have been silent for `older_than` seconds. There is only one page, as more than MOST_STUCK
+        batches mean another problem.
+        """
         rows = await self._pool.fetch(_SQL["stuck"], *await self.bounds(scope), older_than, MOST_STUCK)
         return Page(items=[batch_view(BatchRow(*row)) for row in rows], next_cursor=None)
 
@@ -81,7 +85,7 @@ class Queries:
         within: Within = ANY,
         name: str | None = None,
     ) -> Page[FileView]:
-        """`name`: a part of the filename, in upper or lower case, however its accents are written."""
+        """Returns a page of files. `name` is a part of the filename; case and the encoding of accents do not matter."""
         like = None if name is None else f"%{literal(searchable(name))}%"
         bounds = await self.bounds(scope)
         asked = (*bounds, within.batch_id, within.statuses, like, *(place or [None] * 4), limit + 1, within.codes)
@@ -95,7 +99,9 @@ class Queries:
         return Page(items=[file_view(item, self._link) for item in items], next_cursor=following)
 
     async def bounds(self, scope: Scope) -> tuple[list[str] | None, str | None]:
-        """What a list looks into: names of collections and one collection, of each None for all. No index knows patterns."""
+        """Returns what a list is restricted to: a list of collections and one collection, each None for all. Patterns are
+        resolved to names, because no index supports patterns.
+        """
         if scope.collection_id is not None or scope.patterns is None:
             return None, scope.collection_id
         return [row[0] for row in await self._pool.fetch(_SQL["names"], scope.patterns)], None
@@ -116,7 +122,7 @@ def _collection(row: Any) -> CollectionView:
 
 
 def literal(text: str) -> str:
-    """The text as a LIKE pattern that matches itself."""
+    """Returns a LIKE pattern that matches exactly this text."""
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 

@@ -1,4 +1,4 @@
-"""Uploads, asked from Postgres: rows in, views out."""
+"""Queries of uploads in Postgres. Rows come in, views go out."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,13 +17,13 @@ from quire_schemas.views import BatchCounts, FailureView, FileCounts, Page, Requ
 
 _SQL = statements("quire_notifier.web", "requests")
 MOST_REQUESTS = 100
-"""That a group of failures names."""
+"""Requests that a group of failures names at most."""
 _SHORTEST_SECONDS = 1.0
-"""Over which a pace is measured."""
+"""Seconds over which a pace is measured at least."""
 
 
 class RequestRow(NamedTuple):
-    """As the statements select it."""
+    """A request's row, with the columns that the statements select."""
 
     request_id: str
     collection_id: str
@@ -49,14 +49,14 @@ class RequestRow(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """States of batches as they are stored, and where the next ones are."""
+    """A page of batches' states as they are stored, and the cursor of the next page."""
 
     states: list[bytes]
     next_cursor: str | None
 
 
 class Requests:
-    """The read side of the projection, request by request."""
+    """Queries of the tables that are summed up by request."""
 
     def __init__(self, pool: asyncpg.Pool, queries: Queries) -> None:
         self._pool = pool
@@ -70,7 +70,7 @@ class Requests:
         return Page(items=await self.views(rows), next_cursor=following)
 
     async def rows(self, request_id: str) -> list[RequestRow]:
-        """One for each collection that has batches of it."""
+        """Returns one row for each collection that has batches of the request."""
         return [RequestRow(*row) for row in await self._pool.fetch(_SQL["request"], request_id)]
 
     async def views(self, rows: Sequence[RequestRow]) -> list[RequestView]:
@@ -78,11 +78,11 @@ class Requests:
         return [_view(row, paces.get((row.request_id, row.collection_id))) for row in rows]
 
     async def failures(self, row: RequestRow) -> list[FailureView]:
-        """The most frequent first."""
+        """Returns the request's failures by error code, the most frequent first."""
         return [_failure(each) for each in await self._pool.fetch(_SQL["failures"], row.request_id, row.collection_id)]
 
     async def failures_of_collection(self, scope: Scope) -> list[FailureView]:
-        """The most frequent first, each with uploads that it can be retried of."""
+        """Returns failures by error code, the most frequent first. Each names uploads that can be retried."""
         bounds = await self._queries.bounds(scope)
         found = await self._pool.fetch(_SQL["failures_of_collection"], *bounds, MOST_REQUESTS)
         return [structs.replace(_failure(each), request_ids=each["request_ids"] or []) for each in found]
@@ -93,7 +93,7 @@ class Requests:
         return Stored([each["state"] for each in found[:limit]], following)
 
     async def _paces(self, rows: Sequence[RequestRow]) -> dict[tuple[str, str], float]:
-        """Files a second, by request and collection; none of what has not moved lately."""
+        """Returns files a second by request and collection. Requests that made no progress lately are missing."""
         if not rows:
             return {}
         collections, ids = sorted({row.collection_id for row in rows}), [row.request_id for row in rows]

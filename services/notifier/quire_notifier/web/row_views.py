@@ -1,4 +1,4 @@
-"""Rows of `batch` and `file_metadata` as what the API shows. Pure."""
+"""Converts rows of `batch` and `file_metadata` to the views that the API returns. Pure."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from quire_schemas.states import BatchState
 from quire_schemas.views import BatchView, FileView, Links
 
 Linker = Callable[[str, str], str]
-"""From a file's id and one of `original`, `text`, `thumbnail` to the link that is shown."""
+"""Returns the link that is shown, for a file's id and one of `original`, `text`, `thumbnail`."""
 
 _notices = msgspec.json.Decoder(tuple[Notice, ...])
 
@@ -52,6 +52,6 @@ def file_view(row: FileRow, link: Linker) -> FileView:
 
 
 def state_view(state: BatchState, link: Linker) -> BatchView:
-    """The batch with its files, in the order of the batch, and what is in flight."""
+    """Returns the view of a batch with its files, in the batch's order, and the files in flight."""
     files = [file_view(file_row(state, file, position), link) for position, file in enumerate(state.files.values())]
     return BatchView(**batch_row(state)._asdict(), files=files, in_flight=positions(state))

@@ -1,4 +1,4 @@
-"""`GET /api/files?q=…&in=text`: which files hold these words, and where."""
+"""`GET /api/files?q=…&in=text`: finds the files whose text has these words, and the pages with them."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ from quire_schemas.views import FileView, Match, Page
 
 _SQL = row_statements("quire_notifier.web", "search")
 PAGES = 3
-"""Of a file that are shown at most."""
+"""Pages with hits that are shown of a file at most."""
 MOST_FILES = 100
-"""On a page of results: snippets are made for each."""
+"""Files on a page of results at most, because each needs snippets."""
 MOST_COUNTED = 100_000
 
 
 class Search:
-    """Asks the index that `indexing` makes."""
+    """Searches the index that `indexing` makes."""
 
     def __init__(self, pool: asyncpg.Pool, queries: Queries, link: Linker, config: str) -> None:
         self._pool = pool
@@ -32,7 +32,7 @@ class Search:
         self._config = config
 
     async def files(self, scope: Scope, place: FilePlace | None, limit: int, within: Within, words: str) -> Page[FileView]:
-        """Raises Problem 422 where the words look for nothing."""
+        """Returns a page of files with their matches. Raises Problem 422 when the words contain nothing to search for."""
         bounds, limit, query = await self._queries.bounds(scope), min(limit, MOST_FILES), asked(words)
         if not await self._pool.fetchval(_SQL["is_useful"], self._config, query):
             raise Problem(
@@ -50,7 +50,7 @@ class Search:
         )
 
     async def _matches(self, rows: Sequence[FileRow], query: str) -> dict[str, list[Match]]:
-        """By the keys of texts."""
+        """Returns the matches by the keys of their texts."""
         keys, batches = [row.text_key for row in rows], [row.batch_id for row in rows]
         matches: dict[str, list[Match]] = {}
         for found in await self._pool.fetch(_SQL["matches"], keys, self._config, query, PAGES, batches):

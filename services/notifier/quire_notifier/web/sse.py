@@ -1,6 +1,6 @@
-"""`GET /api/collections/{id}/events`: the same feed as Server-Sent Events, for curl and EventSource.
+"""`GET /api/collections/{id}/events`: the feed as Server-Sent Events, for curl and EventSource.
 
-The id of an event is `epoch:seq`: what a client sends back as `Last-Event-ID`, by itself, goes on exactly there.
+The id of an event is `epoch:seq`. A client that reconnects sends it back as `Last-Event-ID`, and goes on exactly there.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from quire_schemas.messages import ServerMessage, encode_message
 log = get_logger(__name__)
 
 COMMENT_SECONDS = 15.0
-"""Between two signs of life, so that proxies keep the connection and a dead one is noticed."""
+"""Seconds between two comments. They keep proxies from closing the connection, and show when it is dead."""
 _HEADERS = {"X-Accel-Buffering": "no"}
 _RETRY = b"retry: 1000\n\n"
 
 
 @lru_cache(maxsize=64)
 def encoding_of(epoch: str) -> Encoding:
-    """Events of this epoch; the same function for each client of it."""
+    """Returns the encoding of messages as events of this epoch. All clients of an epoch get the same function."""
 
     def encode(text: bytes) -> bytes:
         return b"id: %b:%d\ndata: %b\n\n" % (epoch.encode(), seq_of(text), text)
@@ -45,7 +45,7 @@ def encoding_of(epoch: str) -> Encoding:
 
 
 class EventStream:
-    """The outlet of one response: what is written waits here until the client takes it."""
+    """The outlet of one response. Written data waits here until the client takes it."""
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
@@ -84,7 +84,7 @@ class EventStream:
         await self.paced(snapshot.encoded(encoding_of(snapshot.head.epoch)))
 
     def create_task(self, coro: Coroutine[Any, Any, None], /) -> asyncio.Task[None]:
-        """As the owner of its subscription's tasks: one that breaks ends this stream, and no other."""
+        """Creates a task of the stream's subscription. A task that fails ends this stream, and no other."""
         task = asyncio.create_task(coro)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -97,13 +97,13 @@ class EventStream:
             self.end()
 
     def end(self) -> None:
-        """Nothing more follows what waits; the client comes back by itself and misses nothing."""
+        """Ends the stream. The client reconnects by itself and misses nothing."""
         self._ended = True
         self._filled.set()
         self._taken.set()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """What is to be sent, until the end."""
+        """Yields the bytes to send, until the stream ends."""
         yield _RETRY
         while not self._ended:
             try:
@@ -124,7 +124,7 @@ class EventStream:
         self._filled.set()
 
     async def _drained(self) -> None:
-        """Returns when what waits is on its way, or the client has taken too little for that in the time."""
+        """Returns when the waiting data has been handed over. Ends the stream when the client is too slow for that."""
         loop = asyncio.get_running_loop()
         began, gone = loop.time(), self._gone
         self._taken.clear()
@@ -136,7 +136,9 @@ class EventStream:
         self._pace.waited(loop.time() - began, self._gone - gone)
 
     def _end_slow(self) -> None:
-        """The connection itself is cut when nothing more of what is on its way is taken (QUIRE_HTTP_STALL_TIMEOUT_SECONDS)."""
+        """Ends the stream of a slow client. The server cuts the connection when the client takes nothing more
+        (QUIRE_HTTP_STALL_TIMEOUT_SECONDS).
+        """
         metrics.CLOSED.labels("sse").inc()
         self._waiting, self._size = [], 0
         self.end()
@@ -148,7 +150,7 @@ def _too_many(whose: str) -> Problem:
 
 
 class Streams:
-    """Every open response."""
+    """Opens event streams, and keeps those that are open."""
 
     def __init__(self, hub: Hub, admission: Admission) -> None:
         self._hub = hub
@@ -157,7 +159,7 @@ class Streams:
         metrics.STREAMS.set_function(lambda: len(self._open))
 
     def answer(self, request: Request, collection_id: str, principal: Principal) -> Response:
-        """Ends when the token expires. Raises Problem."""
+        """Answers with an event stream, which ends when the token expires. Raises Problem."""
         after, epoch = _place(request)
         address = request.client.host if request.client else ""
         if not self._admission.admit(address):
@@ -178,7 +180,7 @@ class Streams:
             self._admission.leave(subject)
 
     def drain(self) -> None:
-        """Ends all of them."""
+        """Ends all open streams."""
         for stream in self._open:
             stream.end()
 
@@ -201,7 +203,7 @@ class Streams:
 
 
 def _place(request: Request) -> tuple[int | None, str | None]:
-    """Where to go on: `Last-Event-ID`, else `after` and `epoch` of the query."""
+    """Returns the seq and epoch after which to go on: from `Last-Event-ID`, else from `after` and `epoch` of the query."""
     last = request.headers.get("last-event-id")
     if last:
         epoch, _, seq = last.rpartition(":")

@@ -2,7 +2,7 @@
 INSERT INTO epoch (id, fold_version, live) VALUES (gen_random_uuid(), $1, true) ON CONFLICT (live) WHERE live DO NOTHING;
 
 -- name: carry_on
--- Waits until nobody projects: from then on an older version sees that it is superseded.
+-- Waits until nobody projects. From then on, a notifier of an older version sees that it is superseded.
 WITH held AS (SELECT id FROM epoch WHERE live FOR UPDATE)
 UPDATE epoch SET fold_version = $1 FROM held WHERE epoch.id = held.id AND epoch.fold_version < $1;
 

@@ -1,11 +1,13 @@
--- One poll of the log, in one transaction, in this order.
+-- The statements that project one poll of the log, in one transaction and in this order.
 
 -- name: live
--- The lock holds up a switch of epochs until this transaction has ended; no row: one is being made just now, ask again.
+-- The lock delays a switch of epochs until this transaction has ended. No row means that an epoch is just being switched: try
+-- again.
 SELECT id::text, fold_version FROM epoch WHERE live FOR KEY SHARE;
 
 -- name: begin
--- Partitions that the epoch has not begun. A switch of epochs is waited for, and then nothing is begun in the old one.
+-- Inserts the partitions that the epoch does not have yet. Waits for a switch of epochs, and inserts nothing into the old
+-- epoch.
 INSERT INTO projection (epoch, partition, next_offset)
 SELECT e.id, n.partition, n.next
 FROM (SELECT id FROM epoch WHERE id = $1::uuid AND live = $4 FOR KEY SHARE) AS e,
@@ -14,8 +16,8 @@ ORDER BY n.partition
 ON CONFLICT (epoch, partition) DO NOTHING;
 
 -- name: advance
--- Compare-and-set: $3 is where each partition has to stand, $4 where it stands then. A row less than asked for: another was here.
--- The rows are locked in sorted order, so that two who want the same ones do not lock each other out.
+-- Compare-and-set: $3 is the required position of each partition, $4 the new one. Fewer rows than partitions: another notifier
+-- has projected. Rows are locked in sorted order, so that two notifiers with the same partitions do not deadlock.
 WITH held AS (
     SELECT p.partition, n.next
     FROM projection AS p JOIN unnest($2::integer[], $3::bigint[], $4::bigint[]) AS n (partition, first, next)
@@ -42,7 +44,7 @@ SELECT * FROM unnest($1::text[], {file.arrays})
 ON CONFLICT (batch_id, id) DO UPDATE SET {file.changes};
 
 -- name: reserve
--- Locks the collections in sorted order and gives each message its place: the last one's seq per collection.
+-- Locks the collections in sorted order and reserves a seq for each message. Returns the last seq of each collection.
 INSERT INTO collection AS c (epoch, collection_id, last_seq)
 SELECT $1::uuid, n.collection_id, n.count FROM unnest($2::text[], $3::bigint[]) AS n (collection_id, count)
 ORDER BY n.collection_id

@@ -2,8 +2,8 @@
 SELECT c.epoch::text, c.collection_id FROM collection c JOIN epoch e ON e.id = c.epoch AND e.live WHERE c.pruned_to < c.last_seq;
 
 -- name: last_old
--- Of the next $4 messages the last one that is old, with none before it that is young: times need not be in the order of seq.
--- The collection's lock comes first: no message is appended, and nobody else prunes, until this transaction ends.
+-- The last old message of the next $4 that has no young message before it, because times need not be in the order of seq. The
+-- collection is locked first: until this transaction ends, nobody appends messages or prunes.
 WITH place AS (
     SELECT pruned_to FROM collection WHERE epoch = $1::uuid AND collection_id = $2 FOR UPDATE
 ), oldest AS (

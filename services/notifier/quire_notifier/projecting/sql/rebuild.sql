@@ -1,5 +1,5 @@
--- A second folding of the log, beside the live one. `batch`, `file_metadata`, `request` and `unindexed` are the new ones here, in a schema of their own
--- that the session looks into first; everything else is where it always is.
+-- A new epoch beside the live one. The names `batch`, `file_metadata`, `request` and `unindexed` mean the new tables here: they
+-- are in a schema of their own, which comes first in the session's search path. All other tables are the usual ones.
 
 -- name: lock
 SELECT pg_try_advisory_lock(hashtext('quire rebuild'));
@@ -14,7 +14,7 @@ CREATE TABLE notifier_rebuild.unindexed (LIKE notifier.unindexed_template INCLUD
 INSERT INTO epoch (id, fold_version, live) VALUES (gen_random_uuid(), $1, false) RETURNING id::text;
 
 -- name: hold
--- From here to the commit nobody projects: whoever is at it has ended, whoever comes waits.
+-- From here to the commit nobody projects: running transactions have ended, and new ones wait.
 SELECT id::text FROM epoch WHERE live FOR UPDATE;
 
 -- name: has_live

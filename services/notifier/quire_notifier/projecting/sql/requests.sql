@@ -1,4 +1,4 @@
--- Sums over batches, kept by what each poll adds to them. Rows are locked in sorted order, before those of `collection`.
+-- Sums over batches. Each poll adds its changes. Rows are locked in sorted order, before the rows of `collection`.
 
 -- name: add
 INSERT INTO request AS r (request_id, collection_id, name, created_at, first_started_at, last_ended_at, batches, batches_queued,
@@ -45,8 +45,8 @@ WHERE c.epoch = $1::uuid AND c.collection_id = n.collection_id;
 INSERT INTO unindexed (collection_id, batch_id, text_key) SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[]);
 
 -- name: clear
--- The next three make these sums anew from the tables of an epoch that an older version has folded. Of batches that were retried,
--- the starts and ends before that are not known any more.
+-- This statement and the next three compute the sums again from the tables of an epoch that an older version has folded. For
+-- retried batches, starts and ends before the retry are not known any more.
 DELETE FROM request;
 
 -- name: sum_requests

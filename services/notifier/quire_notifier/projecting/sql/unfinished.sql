@@ -1,7 +1,8 @@
--- For the gauges of what is not finished (metrics.py).
+-- For the gauges of unfinished batches and files (metrics.py).
 
 -- name: unfinished
--- One row per status. A retried batch keeps its created_at: until it is started, the time of its retry stands at its files.
+-- One row for each status. A retried batch keeps its created_at: until it is started again, the time of the retry is the
+-- updated_at of its queued files.
 SELECT s.status, u.batches, u.files, u.age, u.silence
 FROM unnest(ARRAY['queued', 'processing']) AS s (status) CROSS JOIN LATERAL (
     SELECT count(*) AS batches,

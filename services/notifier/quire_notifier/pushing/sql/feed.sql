@@ -1,4 +1,4 @@
--- Each answer tells the live epoch as of its own snapshot; columns of the feed are null where there is nothing.
+-- Each answer names the live epoch as of its own snapshot. Columns of the feed are null when there are no rows.
 
 -- name: head
 SELECT e.id::text AS epoch, coalesce(c.last_seq, 0) AS last_seq, coalesce(c.pruned_to, 0) AS pruned_to
@@ -28,8 +28,8 @@ WHERE e.live ORDER BY f.seq;
 SELECT count(*) FROM batch WHERE collection_id = $1 AND status IN ('queued', 'processing');
 
 -- name: active
--- The oldest first, after the place ($2, $3) where one is given. A state holds all files of its batch: it is read where one of
--- them may be in flight. The order is that of the columns: the index knows nothing of the texts that are selected.
+-- The oldest batch first, after the place ($2, $3) if one is given. A state holds all files of its batch, so it is read only
+-- where a file may be in flight. The columns order the rows, because the index does not contain the texts that are selected.
 SELECT {batch},
        CASE WHEN status = 'processing' THEN state END AS state
 FROM batch AS b

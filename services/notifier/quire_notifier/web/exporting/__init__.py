@@ -1,1 +1,1 @@
-"""Results taken out: texts, originals and reports of many files, as one stream that is never held whole."""
+"""Exports texts, originals and reports of many files as one stream, which is never held in memory as a whole."""

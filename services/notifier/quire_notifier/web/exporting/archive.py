@@ -1,6 +1,4 @@
-"""A zip archive while it is written, to a place where nothing can be gone back to. It ends with its directory: one that was cut
-off is no archive, and every tool says so.
-"""
+"""Writes a zip archive as a stream. It ends with its directory, so every tool rejects an archive that was cut off."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,14 +8,16 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 PIECE_BYTES = 64 * 1024
 _LARGE = 1 << 30
-"""Bytes from which on an entry is written for readers that know ZIP64."""
+"""Bytes above which an entry is written in the ZIP64 format."""
 _ATTRIBUTES = 0o644 << 16
 _EARLIEST, _LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, tzinfo=UTC)
-"""Times that an archive knows."""
+"""The earliest and the latest time that an archive can store."""
 
 
 class ArchiveEntry(NamedTuple):
-    """A file of the archive; `size` in bytes, as far as it is known. Text is worth being compressed, PDFs are that already."""
+    """A file of the archive. `size` is its length in bytes, as far as it is known. `level` is the compression level: text is
+    worth compressing, PDFs are compressed already.
+    """
 
     name: str
     at: datetime
@@ -27,7 +27,7 @@ class ArchiveEntry(NamedTuple):
 
 
 class _Written:
-    """What zipfile has written and nobody has taken yet."""
+    """Holds what zipfile has written until it is taken."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -39,7 +39,7 @@ class _Written:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Does nothing, because nothing is held back."""
 
     def take(self) -> bytes:
         taken, self._pieces, self.size = b"".join(self._pieces), [], 0
@@ -54,9 +54,9 @@ def _info(entry: ArchiveEntry) -> ZipInfo:
 
 
 async def zipped(entries: AsyncGenerator[ArchiveEntry, None]) -> AsyncGenerator[bytes, None]:
-    """The archive's bytes. What the entries raise is raised here, before the directory."""
+    """Yields the archive's bytes. Errors of the entries are raised before the directory is written."""
     written = _Written()
-    with ZipFile(written, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it needs no more of a file than this
+    with ZipFile(written, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it needs only these methods of a file
         async for entry in entries:
             async with aclosing(entry.chunks):
                 with archive.open(_info(entry), "w", force_zip64=entry.size > _LARGE) as file:

@@ -1,24 +1,24 @@
-"""The pages of a `text.json` artefact as they stand in it, passed on piece by piece: a page may be of any size."""
+"""Extracts the list of pages from a `text.json` artefact, unchanged and in pieces, because a page may be of any size."""
 
 import re
 
 _START = b'"pages":['
-"""Inside a string its quotes would be escaped."""
+"""The start of the list. It cannot occur in a string, where its quotes would be escaped."""
 _TOKEN = re.compile(rb'["\[\]]|\\.', re.DOTALL)
 
 
 class PagesArray:
-    """Gives of the artefact's bytes those of the list of pages, its brackets included."""
+    """Extracts the bytes of the list of pages, including its brackets, from the bytes of the artefact."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._depth = 0
-        self._inside = False  # a string
+        self._inside = False  # in a string
         self.done = False
-        """Whether the list was given whole."""
+        """Whether the whole list has been returned."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """What this chunk holds of it."""
+        """Returns the part of the list that this chunk holds."""
         data, at = self._rest + chunk, 0
         if self.done:
             return b""
@@ -37,6 +37,6 @@ class PagesArray:
                 if not self._depth:
                     self.done = True
                     return data[:at]
-        cut = len(data) - (data[at:].endswith(b"\\"))  # half of an escape waits for the other half
+        cut = len(data) - (data[at:].endswith(b"\\"))  # the first half of an escape waits for the second half
         self._rest = data[cut:]
         return data[:cut]

@@ -1,4 +1,6 @@
-"""Files of an export as lines, rows and entries of an archive. Rows of the tables and objects come in, bytes go out."""
+"""Formats the files of an export as lines, table rows or archive entries. Rows of the tables and
+objects come in, bytes go out.
+"""
 
 import csv
 import io
@@ -21,26 +23,26 @@ from quire_schemas.views import FileView
 
 Rows = AsyncIterator[FileRow]
 Fetch = Callable[[str], AsyncGenerator[bytes, None]]
-"""From an object's key to its bytes. Raises ObjectMissing before the first of them."""
+"""Yields the bytes of the object with a key. Raises ObjectMissing before the first bytes."""
 Describe = Callable[[FileRow], FileView]
 
 MISSING = "Missing files.txt"
-"""The entry of an archive that names the files whose objects are gone."""
+"""The archive entry that names the files whose objects are missing."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet compute a cell."""
+"""Characters at the start of a cell that make a spreadsheet compute it."""
 _TEXT_COLUMNS = ("file_id", "filename", "path", "batch_id", "page", "text")
 _REPORT_COLUMNS = tuple(name for name in FileView.__struct_fields__ if name not in {"notices", "links", "matches"})
 _BOM = "\ufeff"
-"""By which spreadsheets know UTF-8."""
+"""The mark by which spreadsheets recognize UTF-8."""
 _TEXT_LEVEL, _PDF_LEVEL = 4, 0
 
 
 class CutShort(Exception):
-    """A text in the object store is not what a processor writes: an export of it ends here, visibly."""
+    """A text in the object store is not what a processor writes. The export is cut off here, so that the client sees it."""
 
 
 async def text_lines(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
-    """JSONL: a line for each file with a text. `error` stands for the pages of one whose text is gone."""
+    """Yields JSONL with a line for each file that has a text. A file whose text is missing has `error`, and null as `pages`."""
     async for row in rows:
         if row.text_key is None:
             continue
@@ -70,13 +72,13 @@ async def text_lines(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
 
 
 async def report_lines(rows: Rows, describe: Describe) -> AsyncGenerator[bytes, None]:
-    """JSONL: every field of each file."""
+    """Yields JSONL with every field of each file."""
     async for row in rows:
         yield msgspec.json.encode(describe(row))[:-1] + b"," + _tail(row)
 
 
 async def text_table(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
-    """CSV: a row for each page that has text."""
+    """Yields CSV with a row for each page that has text."""
     yield (_BOM + _line(_TEXT_COLUMNS)).encode()
     async for row in rows:
         if row.text_key is None:
@@ -90,7 +92,7 @@ async def text_table(rows: Rows, fetch: Fetch) -> AsyncGenerator[bytes, None]:
 
 
 async def _page_cells(chunks: AsyncGenerator[bytes, None], start: str) -> AsyncIterator[str]:
-    """A page's text is one quoted cell, written as it comes."""
+    """Yields one row for each page. The page's text is a quoted cell, written as it arrives."""
     current = 0
     async with aclosing(chunks):
         async for page, text in page_texts(chunks):
@@ -104,7 +106,7 @@ async def _page_cells(chunks: AsyncGenerator[bytes, None], start: str) -> AsyncI
 
 
 async def report_table(rows: Rows, describe: Describe) -> AsyncGenerator[bytes, None]:
-    """CSV: a row for each file; of its notices the codes."""
+    """Yields CSV with a row for each file. Of its notices, the row has the codes."""
     yield (_BOM + _line([*_REPORT_COLUMNS, "notices", "original", "text", "thumbnail"])).encode()
     async for row in rows:
         view = describe(row)
@@ -114,7 +116,7 @@ async def report_table(rows: Rows, describe: Describe) -> AsyncGenerator[bytes, 
 
 
 async def text_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[ArchiveEntry, None]:
-    """A `.txt` for each file with a text, as `/text` gives it to people."""
+    """Yields a `.txt` for each file that has a text, with the plain text that `/text` returns."""
     names, missing = Names(), list[str]()
     async for row in rows:
         if row.text_key is not None:
@@ -131,7 +133,7 @@ async def text_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[ArchiveEntry,
 
 
 async def original_entries(rows: Rows, fetch: Fetch) -> AsyncGenerator[ArchiveEntry, None]:
-    """What was uploaded."""
+    """Yields the uploaded files."""
     names, missing = Names(), list[str]()
     async for row in rows:
         chunks = await _begun(fetch(row.object_key))
@@ -149,7 +151,7 @@ async def report_entries(rows: Rows, describe: Describe) -> AsyncGenerator[Archi
 
 
 async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None] | None:
-    """The same bytes; None where the object is missing."""
+    """Returns an iterator of the same bytes, or None when the object is missing."""
     try:
         first = await anext(chunks, b"")
     except ObjectMissing:
@@ -171,7 +173,7 @@ async def _plain(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, N
 
 
 def _missing(names: Names, missing: list[str]) -> Iterable[ArchiveEntry]:
-    """None where nothing is missing."""
+    """Yields the entry that names the missing files, if there are any."""
     if not missing:
         return
 
@@ -184,12 +186,12 @@ def _missing(names: Names, missing: list[str]) -> Iterable[ArchiveEntry]:
 
 
 def _tail(row: FileRow) -> bytes:
-    """How a line ends: with where to go on after it."""
+    """Returns the end of a line: the cursor from which to go on after it."""
     return b'"cursor":"%b"}\n' % cursor_after(row, "upload").encode()
 
 
 def _line(cells: Iterable[Any]) -> str:
-    """As RFC 4180 has it. No cell is a formula: one that would be is led by an apostrophe."""
+    """Returns a CSV line (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
     line = io.StringIO()
     csv.writer(line).writerow([_cell(cell) for cell in cells])
     return line.getvalue()

@@ -1,4 +1,4 @@
-"""Names of files in an archive: safe to unpack anywhere, and each there once. Pure."""
+"""Names of files in an archive: unique, and safe to unpack on any system. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -7,20 +7,22 @@ from quire_schemas.text import searchable, shorten_filename
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, whatever its suffix."""
+"""Names that Windows takes for a device, with any suffix."""
 _MARKED_BYTES = 240
-"""Of a component, less what ` (2)` and a further suffix take of 255."""
+"""Bytes of a path component at most: the 255 that file systems allow, less room for ` (2)` and a longer suffix."""
 
 
 class Names:
-    """Gives each file a name of its own. Two that differ in case only, or in how accents are written, are one on some disks."""
+    """Gives each file a name of its own. Names that differ only in case, or in how accents are encoded, count as equal, because
+    some file systems treat them so.
+    """
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
     def unique(self, path: str, suffix: str) -> str:
-        """A relative path, `suffix` in the place of `.pdf`, that is not in use as the name of another file or folder."""
+        """Returns a relative path, with `suffix` instead of `.pdf`, that no other file or folder of the archive has."""
         *folders, name = (_safe(component) for component in path.split("/") if component)
         parent = "/".join(self._folder(folders))
         stem = name[:-4] if name.lower().endswith(".pdf") else name
@@ -33,7 +35,7 @@ class Names:
         raise AssertionError  # there is always a further number
 
     def _folder(self, folders: list[str]) -> list[str]:
-        """The folders, each of which is no file."""
+        """Returns the folders, renumbered where a file has the same name."""
         chosen: list[str] = []
         for folder in folders:
             for numbered in _numbered(folder):
@@ -46,7 +48,7 @@ class Names:
 
 
 def _numbered(name: str) -> Iterator[str]:
-    """The name, then `name (2)`, `name (3)`, and so on."""
+    """Yields the name, then `name (2)`, `name (3)`, and so on."""
     yield name
     number = 2
     while True:
@@ -55,7 +57,7 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _safe(component: str) -> str:
-    """Nothing that leads elsewhere, or that a file system refuses."""
+    """Returns the component without characters and names that file systems refuse, or that lead to another folder."""
     name = _UNSAFE.sub("_", component).strip(" ").rstrip(". ")
     if not name or _RESERVED.fullmatch(name):
         name = f"_{name}"

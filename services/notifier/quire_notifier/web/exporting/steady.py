@@ -1,4 +1,4 @@
-"""Objects and rows that are read on although object store or database were away for a while."""
+"""Reads objects and rows even when the object store or the database is away for a while."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -13,11 +13,11 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 PATIENCE_SECONDS = 30.0
-"""An export ends, visibly broken, where nothing came for so long."""
+"""Seconds without data after which an export is cut off."""
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """What Postgres answers; asked again while it is away."""
+    """Returns the result of a query, which is repeated while Postgres is away."""
     return await retrying(
         ask,
         transient=passes,
@@ -27,8 +27,8 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 
 async def object_bytes(store: ObjectStore, key: str) -> AsyncGenerator[bytes, None]:
-    """The whole object, gone on with from where a connection broke: objects never change. Raises ObjectMissing,
-    StorageUnavailable.
+    """Yields the bytes of the whole object. When a connection breaks, reading goes on at the same place, because objects never
+    change. Raises ObjectMissing, StorageUnavailable.
     """
     loop = asyncio.get_running_loop()
     sent, failures, since = 0, 0, loop.time()

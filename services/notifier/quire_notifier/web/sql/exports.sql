@@ -1,5 +1,6 @@
--- The files of an export in the order of the upload, after the place ($4, $5, $6, $7): those of a few batches ($8) at a time, which an
--- index gives in their order. Collections are bounded as in queries.sql; $3 is null, or the id of what is exported, or those of files.
+-- The files of an export in the order of the upload, after the place ($4, $5, $6, $7). A statement returns the files of $8
+-- batches at most, which an index gives in order. Collections are restricted as in queries.sql. $3 is the id of the request or
+-- batch, the ids of the files, or null for a collection.
 
 -- name: of_collection
 SELECT {file}
@@ -35,7 +36,7 @@ WHERE (b.created_at, b.batch_id, f.position, f.id) > ($4, $5, $6::integer, $7::u
 ORDER BY b.created_at, b.batch_id, f.position, f.id;
 
 -- name: of_files
--- As many as such batches hold. They are found by their ids, whatever the planner thinks of the order.
+-- Returns at most as many files as $8 batches can hold. MATERIALIZED makes the planner find the files by their ids.
 WITH f AS MATERIALIZED (SELECT * FROM file_metadata WHERE id = ANY($3::uuid[]))
 SELECT {file}
 FROM f
@@ -53,7 +54,7 @@ SELECT batch_id::text AS name FROM batch
 WHERE batch_id = $3::uuid AND ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2);
 
 -- name: names_files
--- None unless all are there.
+-- Returns no row unless all files exist.
 SELECT CASE WHEN count(*) = 1 THEN min(original_filename) ELSE count(*) || ' files' END AS name FROM file_metadata
 WHERE id = ANY($3::uuid[]) AND ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
 HAVING count(DISTINCT id) = cardinality($3::uuid[]);

@@ -1,12 +1,12 @@
--- What the HTTP API asks. Collections are bounded by names ($1; null: all), as a token may read them; `names` finds those.
--- What orders is the column, by its table's name: an index knows nothing of the text that is selected. `{batch}` and `{file}` are the
--- columns of projecting/row_sql.py.
+-- Queries of the HTTP API. Collections are restricted to the names that a token may read ($1; null: all); `names` finds these
+-- names. ORDER BY names the column with its table, because an index does not contain the text that is selected. `{batch}` and
+-- `{file}` are the columns of projecting/row_sql.py.
 
 -- name: state
 SELECT collection_id, state FROM batch WHERE batch_id = $1::uuid;
 
 -- name: batches
--- Newest first, after the place ($4, $5) where one is given.
+-- The newest batch first, after the place ($4, $5) if one is given.
 SELECT {batch}
 FROM batch AS b
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
@@ -15,7 +15,7 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY b.created_at DESC, b.batch_id DESC LIMIT $6;
 
 -- name: batches_of
--- The same of one request ($7).
+-- As `batches`, for one request ($7).
 SELECT {batch}
 FROM batch AS b
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
@@ -24,7 +24,7 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY b.created_at DESC, b.batch_id DESC LIMIT $6;
 
 -- name: waiting
--- Oldest first.
+-- The oldest batch first.
 SELECT {batch}
 FROM batch AS b
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2) AND status = 'queued'
@@ -32,7 +32,7 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY b.created_at, b.batch_id LIMIT $5;
 
 -- name: stuck
--- Processing, and nothing heard of for $3 seconds, by this one clock; the longest silent first.
+-- Batches in processing that were silent for $3 seconds, measured by Postgres' clock alone; the longest silent first.
 SELECT {batch}
 FROM batch AS b
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
@@ -40,7 +40,7 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY heard_at, b.batch_id LIMIT $4;
 
 -- name: files
--- The newest batch first, its files in their order; after the place ($6, $7, $8, $9) where one is given.
+-- The newest batch first, and its files in their order, after the place ($6, $7, $8, $9) if one is given.
 SELECT {file}
 FROM file_metadata AS f
 WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
@@ -50,8 +50,8 @@ WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR c
 ORDER BY created_at DESC, f.batch_id, position, f.id LIMIT $10;
 
 -- name: files_of
--- The same of one request ($12): an index gives its batches in their order, and another one the files of each. Of a large request
--- few batches have failures.
+-- As `files`, for one request ($12): one index gives its batches in order, another one the files of each batch. Batches without
+-- failures are skipped when only failed files are wanted, because few batches of a large request have failures.
 SELECT {file}
 FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
 WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR b.collection_id = $2)
@@ -63,7 +63,7 @@ WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR
 ORDER BY b.created_at DESC, b.batch_id DESC, f.position, f.id LIMIT $10;
 
 -- name: files_in_order
--- The same as it was uploaded: the oldest batch first.
+-- As `files_of`, in the order of the upload: the oldest batch first.
 SELECT {file}
 FROM batch AS b JOIN file_metadata AS f ON f.batch_id = b.batch_id
 WHERE ($1::text[] IS NULL OR b.collection_id = ANY($1)) AND ($2::text IS NULL OR b.collection_id = $2)

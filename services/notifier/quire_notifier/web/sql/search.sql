@@ -1,11 +1,11 @@
--- Search in texts. Collections are bounded as in queries.sql; $3 and $4 are a batch and a request, null for any.
+-- Search in texts. Collections are restricted as in queries.sql. $3 and $4 are a batch and a request, or null for any.
 
 -- name: is_useful
--- Whether the words look for anything: all that an index has is found by "not this", which is no question.
+-- Whether the words can be searched for. A query with only excluded words would have to read the whole index, so it is refused.
 SELECT coalesce(querytree(websearch_to_tsquery($1::text::regconfig, $2)) NOT IN ('', 'T'), false);
 
 -- name: files
--- As `files` in queries.sql: after the place ($6, $7, $8, $9) where one is given.
+-- As `files` in queries.sql, after the place ($6, $7, $8, $9) if one is given.
 SELECT {file}
 FROM file_metadata AS f
 WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR f.collection_id = $2)
@@ -20,7 +20,7 @@ WHERE ($1::text[] IS NULL OR f.collection_id = ANY($1)) AND ($2::text IS NULL OR
 ORDER BY f.created_at DESC, f.batch_id, f.position, f.id LIMIT $10;
 
 -- name: matches
--- Of each text ($1, $5) the first pages that match, at most $4, with a snippet in which U+0001 and U+0002 enclose hits.
+-- The first pages of each text ($1, $5) that match, at most $4, with a snippet in which U+0001 and U+0002 enclose hits.
 SELECT t.text_key, m.page,
        ts_headline($2::text::regconfig, m.body, q.words,
                    'StartSel=' || chr(1) || ', StopSel=' || chr(2) || ', MaxWords=30, MinWords=12, ShortWord=0') AS snippet
@@ -31,7 +31,7 @@ FROM websearch_to_tsquery($2::text::regconfig, $3) AS q (words), indexed_text AS
 WHERE (t.batch_id, t.text_key) IN (SELECT * FROM unnest($5::uuid[], $1::text[])) AND t.config = $2 ORDER BY t.text_key, m.page;
 
 -- name: unindexed
--- How many texts wait, of those that are looked into; more than so many ($5) are not counted.
+-- The number of texts in the searched collections that are not indexed yet, counted up to $5.
 SELECT count(*) FROM (
     SELECT FROM unindexed
     WHERE ($1::text[] IS NULL OR collection_id = ANY($1)) AND ($2::text IS NULL OR collection_id = $2)
