@@ -12,7 +12,7 @@ export interface Accepted {
 }
 
 /**
- * The token of the socket, where QUIRE_AUTH is jwt: the first message, and again before it expires.
+ * The token of the socket if QUIRE_AUTH is jwt. It is the first message; a newer token follows before this one expires.
  */
 export interface Authenticate {
   type: "AUTHENTICATE";
@@ -20,7 +20,7 @@ export interface Authenticate {
 }
 
 /**
- * The token was accepted; `expires_at` is when the socket will be closed with 3500 unless a newer one is sent.
+ * The token was accepted. At `expires_at` the socket is closed with code 3500 unless a newer token is sent before.
  */
 export interface Authenticated {
   type: "AUTHENTICATED";
@@ -28,7 +28,7 @@ export interface Authenticated {
 }
 
 /**
- * What one batch answered to a command to its request: 202, or the status and code of a problem.
+ * The answer of one batch to a command to its request: 202, or the status and code of a problem.
  */
 export interface BatchAnswer {
   batch_id: string;
@@ -53,7 +53,7 @@ export interface BatchCancelledMessage {
 }
 
 /**
- * `duration_ms` from the first start of this generation.
+ * The batch ended, and at least one file is processed. `duration_ms` counts from the first start of this generation.
  */
 export interface BatchCompletedMessage {
   type: "BATCH_PROCESSING_COMPLETED";
@@ -70,7 +70,7 @@ export interface BatchCompletedMessage {
 }
 
 /**
- * Batches of a request; all of them, once the answer to the upload is there.
+ * Numbers of a request's batches. They include all batches as soon as the upload has been answered.
  */
 export interface BatchCounts {
   total: number;
@@ -78,7 +78,7 @@ export interface BatchCounts {
 }
 
 /**
- * A batch was accepted and waits for a processor; `request_name` where its request has one.
+ * A batch was accepted and waits for a processor. It has a `request_name` if its upload has a name.
  */
 export interface BatchCreatedMessage {
   type: "BATCH_CREATED";
@@ -92,7 +92,7 @@ export interface BatchCreatedMessage {
 }
 
 /**
- * The batch failed as a whole; what is known of its files stands in the counts.
+ * The batch failed as a whole; the counts tell how its files ended.
  */
 export interface BatchFailedMessage {
   type: "BATCH_PROCESSING_FAILED";
@@ -109,7 +109,8 @@ export interface BatchFailedMessage {
 }
 
 /**
- * `released`: the run was handed over, the batch is queued again. `waiting_for`: what the run cannot reach.
+ * Progress of a run. With stage `released`, the run was handed over and the batch is queued again. `waiting_for` names
+ * the services that the run cannot reach.
  */
 export interface BatchProgressMessage {
   type: "BATCH_PROCESSING_PROGRESS";
@@ -126,7 +127,7 @@ export interface BatchProgressMessage {
 }
 
 /**
- * `file_ids` are queued again; `generation` is the new one.
+ * The files `file_ids` are queued again, in a new `generation` of the batch.
  */
 export interface BatchRetryMessage {
   type: "BATCH_RETRY_REQUESTED";
@@ -152,7 +153,7 @@ export interface BatchStartedMessage {
 }
 
 /**
- * A batch; `files` only where one batch is asked for, `in_flight` there and in a snapshot.
+ * A batch. It has `files` only in the answer for one batch, and `in_flight` only there and in a snapshot.
  */
 export interface BatchView {
   batch_id: string;
@@ -179,7 +180,8 @@ export interface BatchView {
 }
 
 /**
- * A collection that has ever had a batch. `active`: batches that have not ended. `files`: how many stand where.
+ * A collection that has ever had a batch. `active` is the number of batches that have not ended; `files` counts files by
+ * status.
  */
 export interface CollectionView {
   collection_id: string;
@@ -198,7 +200,7 @@ export interface CommandAccepted {
 }
 
 /**
- * What a client has to know first. An empty `ingest_url`: the notifier's own origin. `auth` is none or jwt.
+ * Settings that a client needs first. An empty `ingest_url` stands for the notifier's own origin. `auth` is none or jwt.
  */
 export interface Config {
   ingest_url: string;
@@ -224,7 +226,7 @@ export interface CreatedFile {
 }
 
 /**
- * What was wrong with a client message and what to do; `collection_id` where it was about one.
+ * What was wrong with a client message, and what to do. It has a `collection_id` if the message was about a collection.
  */
 export interface Error {
   type: "ERROR";
@@ -234,8 +236,9 @@ export interface Error {
 }
 
 /**
- * The files of a request or a collection that failed for one reason; `message` is the sentence that most of them have.
- * `retriable` are in batches that have ended. `request_ids`, of a collection: uploads that hold such files, 100 at most.
+ * The files of a request or a collection that failed for one reason. `message` is the sentence that most of them have.
+ * `retriable` counts the files in batches that have ended. For a collection, `request_ids` names the uploads with such files,
+ * 100 at most.
  */
 export interface FailureView {
   code: "batch_failed" | "corrupt" | "database_unavailable" | "disk_full" | "empty" | "encrypted" | "internal" | "not_a_pdf" | "object_corrupt" | "object_missing" | "out_of_memory" | "storage_unavailable" | "timeout" | "too_large" | "too_many_pages" | "worker_crashed";
@@ -246,7 +249,7 @@ export interface FailureView {
 }
 
 /**
- * How many files stand where; `total` is their sum.
+ * Numbers of files by status; `total` is their sum.
  */
 export interface FileCounts {
   total: number;
@@ -258,8 +261,8 @@ export interface FileCounts {
 }
 
 /**
- * A file became settled, so long after it came into work; a later one for the same file supersedes it. `notices` say what of
- * it is not in its text.
+ * A file was settled, `duration_ms` after work on it began. A later message about the same file supersedes this one.
+ * `notices` tell what of the file is not in its text.
  */
 export interface FileMessage {
   type: "FILES_PROCESSED";
@@ -281,7 +284,7 @@ export interface FileMessage {
 }
 
 /**
- * What is being worked on right now, since `started_at`; `page` of `pages` while text is extracted.
+ * A file that is being worked on since `started_at`. While its text is extracted, `page` of `pages` tells the progress.
  */
 export interface FilePosition {
   file_id: string;
@@ -293,11 +296,11 @@ export interface FilePosition {
 }
 
 /**
- * A file; `file_size` in bytes, `upload_progress` in percent of bytes known to be in object storage. `position` is its place
- * in the batch, from 0; `path` where it lay in the folder that was uploaded.
+ * A file. `file_size` is in bytes; `upload_progress` is the percentage of bytes known to be in object storage. `position`
+ * is the file's place in the batch, from 0; `path` is its path in the folder that was uploaded.
  *
- * `characters` counts the text of the `pages_read` pages; `notices` say what of the file is not in it. `started_at` is when it
- * came into work, `duration_ms` how long it then took; null where that is not known, or not yet.
+ * `characters` counts the text of the `pages_read` pages; `notices` tell what of the file is not in that text. `started_at` is
+ * when work on the file began, `duration_ms` how long it took; both are null where that is not known, or not yet.
  */
 export interface FileView {
   file_id: string;
@@ -327,7 +330,7 @@ export interface FileView {
 }
 
 /**
- * Where a file's contents are, relative to the notifier's address, which ends in a slash; null where there is nothing yet.
+ * Links to a file's contents, relative to the notifier's address, which ends in a slash; null where no content is yet.
  */
 export interface Links {
   original: string | null;
@@ -336,8 +339,8 @@ export interface Links {
 }
 
 /**
- * Where a file's text holds what was looked for. `hits` are stretches of the snippet, which is plain text: from its first
- * character to the one after its last, counted in code points from 0.
+ * A place in a file's text that matches the search. `snippet` is plain text. Each of `hits` is a range of it: the index of
+ * its first character and the index after its last, in code points from 0.
  */
 export interface Match {
   page: number;
@@ -348,7 +351,7 @@ export interface Match {
 /**
  * Something that a reader of a processed file's text has to know; `message` is a sentence that says what to do.
  *
- * `count` is of pages, attachments or characters, as the code has it; `names` are the first ones.
+ * `count` is a number of pages, attachments or characters, depending on the code; `names` are the first names among them.
  */
 export interface Notice {
   code: "attachments" | "no_text" | "no_thumbnail" | "pages_without_text" | "truncated" | "unmapped_text" | "unreadable_pages" | "xfa";
@@ -358,7 +361,7 @@ export interface Notice {
 }
 
 /**
- * A question for PONG.
+ * Asks for a PONG.
  */
 export interface Ping {
   type: "PING";
@@ -381,7 +384,7 @@ export interface RejectedFile {
 }
 
 /**
- * The 202 of a command to a request: at least one batch took it. Batches that it is not about are left out.
+ * The 202 of a command to a request: at least one batch accepted it. Batches that it does not concern are left out.
  */
 export interface RequestCommandAccepted {
   request_id: string;
@@ -389,9 +392,10 @@ export interface RequestCommandAccepted {
 }
 
 /**
- * An upload: all its batches as one. `bytes` are those of its files, `pages` those of the processed ones.
+ * An upload: all its batches as one. `bytes` is the size of its files, `pages` the number of pages of the processed files.
  *
- * `files_per_second` is that of the last 20 s while it works, and of all its time once it has ended. `eta_seconds` at this pace.
+ * `files_per_second` is the rate of the last 20 s while the upload is processed, and of its whole duration once it has ended.
+ * `eta_seconds` is the time left at this rate.
  */
 export interface RequestView {
   request_id: string;
@@ -410,8 +414,9 @@ export interface RequestView {
 }
 
 /**
- * Active batches of the collection, the oldest first, without their files; at most 500. `total`: how many are active.
- * `GET /api/collections/{id}/snapshot?cursor=` takes `next_cursor` and answers the rest; null: there is none.
+ * Active batches of the collection, the oldest first, without their files; at most 500. `total` is the number of active
+ * batches. If there are more, `GET /api/collections/{id}/snapshot?cursor=` takes `next_cursor` and answers them; else
+ * `next_cursor` is null.
  */
 export interface Snapshot {
   batches: readonly (BatchView)[];
@@ -420,7 +425,8 @@ export interface Snapshot {
 }
 
 /**
- * Without `after`: a snapshot, then what follows. With it: every message after that seq, of `epoch` (None: the live one).
+ * Asks for a collection's messages. Without `after`, a snapshot comes first, then the messages after it. With `after`,
+ * every message after that seq of `epoch` comes; null is the current epoch.
  */
 export interface Subscribe {
   type: "SUBSCRIBE";
@@ -430,7 +436,8 @@ export interface Subscribe {
 }
 
 /**
- * Messages follow after `seq`. `more`: these 500 batches go on in another SUBSCRIBED frame of the same seq.
+ * The subscription has begun: messages after `seq` follow. With `more`, the list of batches continues in another SUBSCRIBED
+ * frame with the same seq.
  */
 export interface Subscribed {
   type: "SUBSCRIBED";
@@ -443,7 +450,7 @@ export interface Subscribed {
 }
 
 /**
- * No further messages of the collection.
+ * Ends the subscription to a collection.
  */
 export interface Unsubscribe {
   type: "UNSUBSCRIBE";
@@ -451,7 +458,7 @@ export interface Unsubscribe {
 }
 
 /**
- * No message of the collection follows, until it is subscribed to again.
+ * The subscription has ended: no message of the collection follows until the client subscribes again.
  */
 export interface Unsubscribed {
   type: "UNSUBSCRIBED";
@@ -459,7 +466,7 @@ export interface Unsubscribed {
 }
 
 /**
- * What one upload may be: anything above is refused. The name of a file is shortened to so many bytes of UTF-8.
+ * Limits of one upload: a larger one is refused. The name of a file is shortened to `max_filename_bytes` of UTF-8.
  */
 export interface UploadLimits {
   max_file_bytes: number;
