@@ -29,6 +29,6 @@ def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
         page.close()
 
 
-def _bitmap(width: int, height: int, *, format: int, rev_byteorder: bool) -> pypdfium2.PdfBitmap:  # noqa: A002 -- its callers name it so
+def _bitmap(width: int, height: int, *, format: int, rev_byteorder: bool) -> pypdfium2.PdfBitmap:  # noqa: A002 -- pypdfium2's names
     """Return a bitmap in the memory that all pictures use. pdfium fills it with white first."""
     return pypdfium2.PdfBitmap.new_native(width, height, format, rev_byteorder, buffer=_MEMORY)
