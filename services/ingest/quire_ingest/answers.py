@@ -19,7 +19,7 @@ def no_files() -> Problem:
 
 
 def all_rejected(record: RequestRecord) -> Problem:
-    """Return the problem that no file of a request is accepted. It has the fields of a 202's body."""
+    """Return the problem that no file of a request is accepted, with the fields of a 202's body."""
     answer = record.answer()
     return Problem(
         422,

@@ -26,8 +26,7 @@ def clean(name: str | None) -> str:
 def relative_path(name: str | None) -> str | None:
     """Return the path of a file within the folder that is uploaded; None where the name has no folder.
 
-    Each component is cleaned as by `clean`. The path takes at most 1,024 UTF-8 bytes: outer folders are left out of a longer
-    one.
+    Each component is cleaned as by `clean`. The path takes at most 1,024 UTF-8 bytes: a longer one loses its outer folders.
     """
     *folders, _ = _SEPARATORS.split(name or "")
     path = [*filter(None, map(_component, folders)), clean(name)]

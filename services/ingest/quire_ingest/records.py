@@ -59,7 +59,7 @@ class ReceivedFile(Struct, frozen=True, kw_only=True):
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):
-    """The record of a whole request. It is written once every batch of the request is in the log."""
+    """The record of a whole request, written once every batch of the request is in the log."""
 
     request_id: str
     collection_id: str

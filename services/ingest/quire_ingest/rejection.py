@@ -23,7 +23,7 @@ class Rejection(Struct, frozen=True):
 def looks_like_pdf(head: bytes) -> bool:
     """Return whether a PDF reader would try to read a file with these first bytes.
 
-    It would where there is a header or, where that is malformed or missing, an object of a PDF.
+    A reader tries a file that has the header or, where that is malformed or missing, an object of a PDF.
     """
     return _HEADER_OR_OBJECT.search(head[:HEAD_BYTES]) is not None
 

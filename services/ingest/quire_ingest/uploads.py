@@ -32,7 +32,7 @@ class UploadTerms(NamedTuple):
 
 
 class LargeUpload:
-    """A file of more than one segment. It is sent part by part: one segment waits while another one is sent."""
+    """A file of more than one segment, which is sent part by part: one segment waits while another one is sent."""
 
     def __init__(self) -> None:
         self.segments: asyncio.Queue[Segment | None] = asyncio.Queue(1)
@@ -57,7 +57,7 @@ class Uploads:
         self._open: set[Segment] = set()
 
     def segment(self) -> Segment:
-        """Return an empty segment. It is closed at the end of the request at the latest."""
+        """Return an empty segment, which is closed at the end of the request at the latest."""
         segment = Segment(self._terms.memory, self._terms.directory)
         self._open.add(segment)
         return segment

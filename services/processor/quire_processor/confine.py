@@ -37,8 +37,7 @@ _FONTS = ("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts") 
 def confine(limits: Limits, bench: Workbench, pipe: int, sandbox: Sandbox) -> Lacking:
     """Confines the calling process for good and returns the parts of the sandbox that are not in force.
 
-    `pipe` is the only descriptor that stays open. Raises OSError where the kernel refuses a step other than Landlock and
-    seccomp.
+    `pipe` is the only descriptor that stays open. Raises OSError where the kernel refuses a step before Landlock and seccomp.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     _drop_descriptors(pipe)

@@ -1,8 +1,8 @@
 """The environment of worker processes: the processor's environment without its credentials.
 
 `multiprocessing` starts the process that forks the workers whenever it finds none running: at times on its own, between two
-calls of ours, and then with the processor's whole environment. A variable marks a process that was started here, without
-credentials.
+calls of this module, and then with the processor's whole environment. A variable marks a process that was started by this
+module, without credentials.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 _INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON")
-"""Prefixes of the variables that a worker process inherits. It gets no others, as credentials have many names."""
+"""Prefixes of the variables that a worker process inherits. A worker gets no others, as credentials have many names."""
 _MARK = "QUIRE_WITHOUT_CREDENTIALS"
 
 

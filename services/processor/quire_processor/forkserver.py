@@ -1,8 +1,8 @@
 """Prepares the process that forks the workers. Only that process imports this module; workers inherit what is loaded here.
 
 Other processes may not read the forking process's memory: a worker that was taken over runs under the same user. A forking
-process that was started with the processor's credentials ends before it forks: the processor then starts another one, without
-them.
+process that was started with the processor's credentials ends before it forks: the processor then starts another process,
+without credentials.
 """
 
 import os

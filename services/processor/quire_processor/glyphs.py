@@ -68,10 +68,9 @@ class TextPage:
         return int(self._units[index])
 
     def rectangles(self, span: Span) -> Iterator[tuple[float, float, float, float]]:
-        """Yield the rectangles (left, bottom, right, top) of a span's pieces of text. A piece is text that the file draws at
-        once.
+        """Yield the rectangles (left, bottom, right, top) of a span's pieces of text.
 
-        Of a span with very many pieces, only some are looked at.
+        A piece is text that the file draws at once. Of a span with very many pieces, only some are looked at.
         """
         first, end = self._character(span.first), self._character(span.first + span.length)
         handle, get, turned = self._handle, pdfium_c.FPDFText_GetRect, self._turned

@@ -22,8 +22,7 @@ _SCOPES, _SCOPES_SINCE = 0b11, 6  # abstract Unix sockets, signals
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Restricts this process to reading what lies in or below `readable`, and reading, writing and truncating the files
-    `writable`.
+    """Restricts this process to reading in and below `readable`, and reading, writing and truncating the files `writable`.
 
     No file can be made, removed or executed any more. Raises OSError where the kernel has no Landlock or refuses.
     """

@@ -104,7 +104,8 @@ async def _begun(
 ) -> asyncpg.Pool:
     """Return the connection pool of the database, once all servers are prepared and a worker has read a page.
 
-    Both are waited for at the same time, as each spends half a second waiting for other programs. Raises CannotServe.
+    Servers and worker are waited for at the same time, as each spends half a second waiting for other programs. Raises
+    CannotServe.
     """
 
     async def connected() -> asyncpg.Pool:

@@ -26,10 +26,10 @@ class Membership:
         self._proved = float("-inf")
 
     async def holds(self, *, afresh: bool) -> bool:
-        """Return whether the group confirms that our partitions are still ours: a processor that has lost them must not start
-        runs.
+        """Return whether the group confirms that our partitions are still ours.
 
-        A confirmation holds for PROOF_HOLDS seconds; with `afresh` the group is asked in any case.
+        A processor that has lost its partitions must not start runs. A confirmation holds for PROOF_HOLDS seconds; with
+        `afresh` the group is asked in any case.
         """
         if not afresh and self._clock.monotonic() - self._proved < PROOF_HOLDS:
             return True

@@ -1,4 +1,7 @@
-"""Makes notices for a file's owner: what is missing from the text, and what to do about it (docs/api.md). Pure."""
+"""Makes notices for readers of a file's text: which parts of the file are missing, and what to do about it (docs/api.md).
+
+Pure.
+"""
 
 from collections.abc import Iterator
 

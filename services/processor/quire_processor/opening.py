@@ -36,10 +36,9 @@ CORRUPT = Refused("corrupt", "The file is damaged and cannot be read. Open it in
 
 
 def opened(source: File) -> tuple[pypdfium2.PdfDocument, File] | Refused:
-    """Return the document and the file that was opened (`source`, or its repaired content); or the reason why pdfium cannot
-    open it.
+    """Return the document and the file that was opened, or the reason why pdfium cannot open it.
 
-    The document may have no pages.
+    The file is `source` or its repaired content. The document may have no pages.
     """
     head = _head(source)
     if not head:

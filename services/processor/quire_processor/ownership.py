@@ -1,5 +1,4 @@
-"""Folds the partitions that this processor owns, and computes which offsets may be committed (docs/design.md, "Ownership").
-Pure.
+"""Folds the partitions of this processor, and computes which offsets may be committed (docs/design.md, "Ownership"). Pure.
 
 Records come in through `fold`; the states of batches come out through `state` and `batches`. A batch that is new here is
 *unconfirmed* until `confirm` tells whether and how it ended before: a repeated `BatchCreated` of a batch that ended long ago
@@ -45,7 +44,7 @@ class Entry:
 
 @dataclass(slots=True)
 class PartitionView:
-    """A partition that is folded up to `position`. It is live once that has reached the high watermark of its assignment."""
+    """A partition that is folded up to `position`. A live one has reached the high watermark of its assignment."""
 
     position: int
     high_watermark: int
@@ -177,7 +176,7 @@ class Ownership:
     def marks(self) -> dict[int, int]:
         """Return the offset that may be committed for each live partition.
 
-        It is the lowest `start` of the batches that are not forgotten; without such batches, the position.
+        This offset is the lowest `start` of the batches that are not forgotten; without such batches, the position.
         """
         return {
             number: min((entry.start for entry in view.batches.values()), default=view.position)

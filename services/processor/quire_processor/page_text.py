@@ -79,8 +79,8 @@ def _placed(page: TextPage, span: Span) -> _Placed:
 def _are_lines(rows: list[Box], hyphens: int) -> bool:
     """Return whether each row of a line is to be a line of its own.
 
-    It is not where pdfium has joined lines at hyphenated words, which is right, nor where single glyphs stand one above the
-    other: such text runs another way.
+    Rows that pdfium has joined at hyphenated words stay one line, and rightly; so do single glyphs that stand one above the
+    other, as such text runs another way.
     """
     return hyphens < len(rows) - 1 <= _MOST_ROWS and any(row.width > 2 * row.height for row in rows)
 

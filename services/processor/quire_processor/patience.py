@@ -1,7 +1,6 @@
-"""Decides how long a worker may go on with its file, by the time that it computes and by its progress. Pure; times are in
-seconds.
+"""Decides how long a worker may go on with its file, by the time that it computes and by its progress.
 
-The clock alone says nothing about a file: the machine may be busy, or may have been frozen.
+The clock alone says nothing about a file: the machine may be busy, or may have been frozen. Pure; times are in seconds.
 """
 
 from typing import Literal

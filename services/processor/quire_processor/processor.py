@@ -109,10 +109,10 @@ class Processor(Handler):
             await polling
 
     async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
-        """Return the offsets to read on from: the fold's position for a partition that came back, the committed offset for a
-        new one.
+        """Return the offsets to read on from.
 
-        Raises NotAMember where a rebalance came meanwhile.
+        This is the fold's position for a partition that came back, and the committed offset for a new one. Raises NotAMember
+        where a rebalance came meanwhile.
         """
         new = frozenset(number for number in partitions if self._ownership.position(number) is None)
         committed, begin = await self._log.committed(new), await self._log.begin_offsets(new)

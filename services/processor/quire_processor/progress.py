@@ -13,11 +13,10 @@ _POSITIONS_EVERY = 4.0  # seconds after which changed positions are reported aga
 
 
 class Progress:
-    """The progress of one run: the pipeline's `Watcher`. `reached` is called with each stage that all files of the run have
-    reached.
+    """The progress of one run; a `Watcher` of the pipeline.
 
-    `produced` has the keys of artefacts that were stored. `unsaid` has the ids of files whose rows or artefacts may exist while
-    no outcome was sent.
+    `reached` is called with each stage that all files of the run have reached. `produced` has the keys of artefacts that were
+    stored. `unsaid` has the ids of files whose rows or artefacts may exist while no outcome was sent.
     """
 
     def __init__(self, voice: Voice, clock: Clock, heartbeat: float, reached: Callable[[Stage], None]) -> None:

@@ -26,8 +26,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     """The facts that were read from a file.
 
     `rows` is the number of lines in `pages.tsv`: one for each page that reading has come to. The lines of `unreadable` pages
-    (numbers from 1) are empty. `cut` says that the text of the last page in `pages.tsv` is cut off, `thumbnail` that there is a
-    picture.
+    (numbers from 1) are empty. `cut` says that the text of the last page is cut off, `thumbnail` that there is a picture.
     """
 
     page_count: Number

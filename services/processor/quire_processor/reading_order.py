@@ -91,7 +91,7 @@ def _blocks(lines: list[Line]) -> list[list[Line]]:
 
 
 def _strays(boxes: list[Box]) -> set[int]:
-    """Return a few boxes (their indices) that are in a wrong place: no other box comes before one that stands above it.
+    """Return the indices of a few boxes in wrong places: of the other boxes, none comes before a box that stands above it.
 
     Boxes at the top or bottom of the page are taken first.
     """

@@ -53,8 +53,7 @@ async def pages_and_text(
 ) -> tuple[tuple[str, ...] | Path, bytes | Path]:
     """Return the text of each page (or the path of `pages.tsv`, where the text is long), and `text.json`, which is made of it.
 
-    `text` is the content of `pages.tsv`; None where that lies on the bench. Raises RowsLost and Lie, and OSError where the disk
-    is full.
+    `text` is the content of `pages.tsv`; None where that lies on the bench. Raises RowsLost, Lie, and OSError (disk full).
     """
     if text is not None:
         _require_likely(len(text), reading)

@@ -9,7 +9,7 @@ SHORT = 64 * 1024
 
 
 class SpilledRows:
-    """The lines of a text. They are written to the file at `path` once they are more than SHORT bytes.
+    """The lines of a text, which are written to the file at `path` once they take more than SHORT bytes.
 
     Writing raises OSError where the disk is full.
     """

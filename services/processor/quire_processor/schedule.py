@@ -111,11 +111,10 @@ class Schedule:
         self._drop_if_drained(waiting)
 
     def displace(self) -> str | None:
-        """Return the id of an open batch that has to give way, for a collection that has no open batch and is far behind; or
-        None.
+        """Return the id of an open batch that has to give way; None where there is none.
 
-        The batch is taken from the collection that has had the most time of the workers. It gets no more turns until `closed`
-        tells that it is not open any more.
+        The batch gives way to a collection that has no open batch and is far behind. It is taken from the collection that has
+        had the most time of the workers. The batch gets no more turns until `closed` tells that it is not open any more.
         """
         without = [key for key, one in self._collections.items() if not (one.opened or one.in_flight)]
         ahead = [key for key, one in self._collections.items() if one.opened]

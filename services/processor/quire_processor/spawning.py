@@ -19,10 +19,10 @@ _LONGEST_DIRECTORY = 60  # bytes: the name that multiprocessing appends takes ab
 
 
 def work(*arguments: Any) -> None:
-    """Runs a worker process. The import is in here, so that the processor, which only names this function, loads no PDF
-    library.
+    """Runs a worker process.
 
-    With these libraries, its start would take a fifth longer.
+    The import is in the function, so that the processor, which only names the function, loads no PDF library: with these, the
+    start of the processor would take a fifth longer.
     """
     from quire_processor import worker  # noqa: PLC0415 -- see above
 

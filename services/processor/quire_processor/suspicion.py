@@ -13,7 +13,7 @@ _UNTOLD_DEATHS = 2
 def suspects(state: BatchState) -> frozenset[str]:
     """Return the ids of the unsettled files that have to be worked on alone.
 
-    All files have to where _UNTOLD_DEATHS runs in a row have died before they reported which files they had in work.
+    Every unsettled file has to where _UNTOLD_DEATHS runs in a row have died before they reported which files they had in work.
     """
     everyone = state.fruitless >= _UNTOLD_DEATHS and not state.most_suspected()
     return frozenset(file_id for file_id in state.unsettled() if everyone or state.files[file_id].suspected)

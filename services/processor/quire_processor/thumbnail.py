@@ -14,8 +14,7 @@ _MEMORY = (ctypes.c_ubyte * (4 * (SIZE[0] + 1) * (SIZE[1] + 1)))()
 def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
     """Return the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn.
 
-    The picture of a page of text takes 12 kB. As WebP it would take 7 kB, and ten times the CPU: more than reading the text
-    does.
+    The picture of a page of text takes 12 kB. As WebP it would take 7 kB and ten times the CPU, more than reading the text.
     """
     page = document[0]
     try:

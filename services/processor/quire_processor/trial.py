@@ -35,10 +35,9 @@ class CannotRead(CannotServe):
 
 
 async def read_a_page(workers: WorkerPool, directory: Path) -> None:
-    """Read the page twice: from the disk, as large files are read, and from memory. Raises CannotRead where text or picture
-    fail.
+    """Read the page twice: from the disk, as large files are read, and from memory.
 
-    `directory` is where files lie while they are worked on.
+    Raises CannotRead where text or picture are missing. `directory` is where files lie while they are worked on.
     """
     async with Workplace(directory) as place:
         original = place.path("original.pdf")

@@ -1,5 +1,4 @@
-"""The directory of one worker process, for data that is too large for its pipe: the file that it reads, and the text of its
-pages.
+"""The directory of one worker process, for data that is too large for its pipe: the original, and the text of its pages.
 
 The parent makes the file for the text, so that a worker needs no right to make or remove files. The parent also puts the
 original there and takes it away. It checks a copy of the text, which no worker can change.
