@@ -60,7 +60,9 @@ class Shares:
             del self._shares[collection_id]
 
     def expected(self, collection_id: str, in_flight: int) -> float:
-        """Return the seconds that the collection has had, plus those expected for its files in flight."""
+        """Return the seconds that the collection has had, plus those expected for `in_flight` files, on their way to a worker
+        or past it.
+        """
         share = self._shares[collection_id]
         return share.used(self._clock.monotonic()) + in_flight * share.of_a_file
 

@@ -1,7 +1,7 @@
 """Serves requests in a worker process. Only workers, and the process that forks them, import this: it loads the PDF libraries.
 
 For each request, the worker sends reports of progress (Page), the reading once the text is there (Read), and one last answer:
-Done, after the picture, or Failed.
+Done, with the picture, or Failed.
 """
 
 import errno
