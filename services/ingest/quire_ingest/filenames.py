@@ -14,7 +14,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _PARAMETER = re.compile(r""";\s*([^\s;="]+)\s*=\s*("(?:\\.|[^"\\])*"|"[^"]*"|[^\s;"]*)""")
 _EXTENDED = re.compile(r"([^']*)'[^']*'(.+)")
 _CHARSETS = {"utf-8", "iso-8859-1"}
-"""The only charsets that are decoded. Python keeps every codec name that it was asked for, so clients may not choose any name."""
+"""The only charsets that are decoded. Python keeps every codec name that it was asked for, so clients may choose no other."""
 
 
 def clean(name: str | None) -> str:

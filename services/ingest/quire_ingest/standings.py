@@ -67,7 +67,7 @@ class Standings:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def of_request(self, request_id: str, subject: str, authorization: str | None) -> AsyncIterator[list[BatchState]]:
-        """Yield the states of all batches of a request that the notifier knows, some at a time. Raises Problem, as `of` does."""
+        """Yield the states of a request's batches that the notifier knows, some at a time. Raises Problem, as `of` does."""
         cursor: str | None = None
         deadline = self._clock.monotonic() + LAG_SECONDS
         while True:

@@ -145,7 +145,10 @@ def _is_garbage(key: str, named: Named) -> bool:
 
 
 async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: Swept, *, dry: bool) -> frozenset[str]:
-    """Remove old manifests whose batch is not in the log. Returns the keys of originals that manifests without an event name."""
+    """Remove old manifests whose batch is not in the log.
+
+    Returns the keys of the originals that are named by manifests without an event, old or not.
+    """
     promised: set[str] = set()
     async for item in store.list(MANIFESTS):
         swept.looked_at += 1

@@ -12,7 +12,7 @@ Rectangle = tuple[float, float, float, float]
 
 
 class Annotations(NamedTuple):
-    """A page's annotations: `drawn` has the rectangles of those that are visible, `attached` the names of the files they hold."""
+    """A page's annotations: `drawn` has the rectangles of those that are visible, `attached` the names of attached files."""
 
     drawn: list[Rectangle]
     attached: list[str]

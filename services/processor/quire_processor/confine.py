@@ -53,7 +53,7 @@ def confine(limits: Limits, bench: Workbench, pipe: int, sandbox: Sandbox) -> La
 
 
 def keep_secrets() -> None:
-    """Keeps other processes of the same user from reading this process's memory and the environment that it was started with."""
+    """Keeps other processes of the same user from reading this process's memory and the environment it was started with."""
     if _ON_LINUX:
         call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 

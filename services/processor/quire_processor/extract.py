@@ -81,7 +81,7 @@ def _write_pages(source: Source, rows: Rows, limits: Limits, deadline: float, on
 
 
 def _text(source: Source, number: int) -> str:
-    """Return the text of a page. A page that cannot be read is noted and has an empty text; the others are read all the same."""
+    """Return the text of a page. A page that cannot be read is noted and has an empty text; other pages are not affected."""
     try:
         text = source.text(number - 1)
     except MemoryError:

@@ -166,7 +166,7 @@ async def _run(
 
 
 async def _close(pool: asyncpg.Pool) -> None:
-    """Close the pool; after _CLOSE_SECONDS, drop its connections: a server that is away must not keep the process from ending."""
+    """Close the pool; after _CLOSE_SECONDS, drop its connections: a server that is away must not keep the process alive."""
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await pool.close()

@@ -11,7 +11,7 @@ MAX_VALUE_BYTES = 1024
 
 
 def tidy(metadata: Mapping[str, object]) -> dict[str, str]:
-    """Return the metadata without control characters and blank values: at most MAX_KEYS pairs, with keys and values shortened."""
+    """Return the metadata without control characters and blank values: at most MAX_KEYS pairs, each shortened."""
     pairs = (
         (shorten(scrub(str(key)), MAX_KEY_BYTES), shorten(scrub(str(value)), MAX_VALUE_BYTES)) for key, value in metadata.items()
     )

@@ -34,7 +34,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 REFUSED_SECONDS = 15.0
-"""Seconds for which a refusal of the object store is tried again: changed rights and keys take a while to be known everywhere."""
+"""Seconds for which a refusal of the object store is tried again: changed rights and keys take a while to take effect."""
 _INSERT = {"db.system.name": "postgresql", "db.collection.name": "document"}
 
 
@@ -66,7 +66,7 @@ class FileError(Exception):
 
 
 class Pipeline:
-    """Processes files. `outage_limit` is in seconds; `directory` is where originals and results lie while they are worked on."""
+    """Processes files. `outage_limit` is in seconds; `directory` is where originals and results lie meanwhile."""
 
     def __init__(
         self,

@@ -109,7 +109,7 @@ def _strays(boxes: list[Box]) -> set[int]:
 
 
 def _wrong_pairs(boxes: list[Box]) -> dict[int, set[int]]:
-    """Return for each box that is in a wrong order the boxes that stand above it and come later, or below it and come earlier."""
+    """Return for each box in a wrong order the boxes that stand above it and come later, or below it and come earlier."""
     wrong: dict[int, set[int]] = defaultdict(set)
     bottoms = [box.bottom for box in boxes]
     for first, before in enumerate(boxes):

@@ -143,7 +143,7 @@ class Run:
         self._give_up_when_idle()
 
     def give_up(self) -> None:
-        """End the run before its batch has ended: its partition went to another processor, or this processor needs it to end."""
+        """End the run before its batch has ended: its partition went to another processor, or this processor has to end it."""
         self._leaving = Leaving.NOW
         self._over.set()
 

@@ -58,7 +58,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Collection:
-    """A collection. `unopened` and `opened` have its batches in their order; `in_flight` counts its files that are worked on."""
+    """A collection. `unopened` and `opened` have its batches in their order; `in_flight` counts its files in work."""
 
     unopened: list[QueuePlace] = field(default_factory=list)
     opened: list[QueuePlace] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Schedule:
         insort(self._collection(collection_id).unopened, place)
 
     def ready(self, batch_id: str, files: tuple[str, ...], alone: frozenset[str] = frozenset()) -> None:
-        """Take in that the batch is started: these files may be worked on, in this order, and the files of `alone` each alone."""
+        """Take in that the batch is started: these files may be worked on, in this order, and those of `alone` each alone."""
         waiting = self._batches.get(batch_id)
         if waiting is None:
             return
@@ -111,9 +111,9 @@ class Schedule:
         self._drop_if_drained(waiting)
 
     def displace(self) -> str | None:
-        """Return the id of an open batch that has to give way; None where there is none.
+        """Choose an open batch that has to give way, and return its id; None where no batch has to.
 
-        The batch gives way to a collection that has no open batch and is far behind. It is taken from the collection that has
+        The batch gives way to a collection that has no open batch and is far behind; it is taken from the collection that has
         had the most time of the workers. The batch gets no more turns until `closed` tells that it is not open any more.
         """
         without = [key for key, one in self._collections.items() if not (one.opened or one.in_flight)]
@@ -158,7 +158,7 @@ class Schedule:
         self._drop_if_idle(collection_id)
 
     def next(self, *, may_open: bool) -> Open | Work | None:
-        """Return the next turn; None where there is none now. `may_open` allows starting one more batch."""
+        """Take the next turn and return it; None where there is none now. `may_open` allows starting one more batch."""
         if self._alone:
             return None
         for collection_id in sorted(self._collections, key=self._expected):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from quire_processor.kernel import call
 
 Instruction = tuple[int, int, int, int]
-"""An instruction: code, instructions to skip where a comparison is true, and where it is false, operand (linux/bpf_common.h)."""
+"""An instruction: code, instructions to skip where a comparison is true, or is false, and operand (linux/bpf_common.h)."""
 
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
@@ -31,7 +31,7 @@ After EPERM it would not try the older call.
 
 
 class Condition(NamedTuple):
-    """A condition on an argument of a call. True where argument number `argument`, from 0, has the bits `value` under `mask`."""
+    """A condition on a call. True where argument number `argument`, from 0, has the bits `value` under `mask`."""
 
     argument: int
     mask: int
@@ -87,7 +87,7 @@ def _body(alternatives: tuple[tuple[Condition, ...], ...], refuse: Instruction) 
 
 
 def _words(condition: Condition) -> list[tuple[int, int, int]]:
-    """Returns the condition cut into words of 32 bits: offset, mask, value. The lower word comes first on both architectures."""
+    """Returns the condition cut into words of 32 bits: offset, mask, value. The lower word is first on both architectures."""
     offset = _ARGUMENTS + 8 * condition.argument
     halves = [
         (offset, condition.mask & _WORD, condition.value & _WORD),
