@@ -1,1 +1,1 @@
-"""HTTP in, originals to S3, `BatchCreated` to the log; cancel and retry."""
+"""Ingest: takes files over HTTP, stores the originals in S3, and sends `BatchCreated`, cancels and retries to the log."""

@@ -1,4 +1,4 @@
-"""`python -m quire_ingest`: serve, check-config, prepare or sweep."""
+"""The command `python -m quire_ingest`, with its subcommands serve, check-config, prepare and sweep."""
 
 import sys
 

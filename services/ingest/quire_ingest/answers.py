@@ -1,4 +1,4 @@
-"""What ingest says when it does not say 202 (RFC 9457), and when an upload has been refused as a whole."""
+"""The problems (RFC 9457) that ingest answers with when it cannot answer 202."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ def no_files() -> Problem:
 
 
 def all_rejected(record: RequestRecord) -> Problem:
-    """The body of a 202, as a problem."""
+    """Return the problem that no file of a request is accepted, with the fields of a 202's body."""
     answer = record.answer()
     return Problem(
         422,
@@ -38,7 +38,10 @@ def conflict() -> Problem:
 
 
 def away(error: StorageUnavailable | LogUnavailable) -> Problem:
-    """The log away, or the object store; or it refuses, which is its operator's to know."""
+    """Return the problem that the log or the object store is away, or that the object store refuses a request.
+
+    A refusal is logged: its cause is for the operator, not for the client.
+    """
     if isinstance(error, LogUnavailable):
         return Problem(
             503, "log_unavailable", "The log does not take events now. Send the same again in a while.", headers=RETRY_AFTER
@@ -62,7 +65,11 @@ def disk_full(error: OSError) -> Problem:
 
 
 def with_batches(problem: Problem, request_id: str, acknowledged: Iterable[Manifest], unknown: Iterable[Manifest]) -> Problem:
-    """The problem of a request that has sent something to the log already: `batches` run, `unknown` may run."""
+    """Return the problem, with the batches of the request that the log has or may have.
+
+    Batches that are `acknowledged` run (field `batches`). Batches that are `unknown` may run: they were sent without an
+    acknowledgement.
+    """
     batches, perhaps = [manifest.view() for manifest in acknowledged], [manifest.view() for manifest in unknown]
     if not batches and not perhaps:
         return problem

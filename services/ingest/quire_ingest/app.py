@@ -1,4 +1,4 @@
-"""The HTTP side of ingest (docs/design.md, "Contracts"): requests in, answers out; nothing is decided here."""
+"""The HTTP interface of ingest (docs/design.md, "Contracts"): checks requests, passes them on, and sends the answers."""
 
 import asyncio
 import json
@@ -37,13 +37,13 @@ from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 log = get_logger(__name__)
 
 MAX_COMMAND_BYTES = 512 * 1024
-"""Room for the ids of all files that an upload may have."""
+"""Bytes of a command's body, at most: room for the ids of all files that an upload may have."""
 
 B = TypeVar("B", Cancel, Retry, RetryFiles)
 
 
 class Api:
-    """The routes, and what they need."""
+    """The routes of ingest, and the operations behind them."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Api:
         self._open: set[asyncio.Task[object]] = set()
 
     async def idle(self, seconds: float) -> None:
-        """Waits until no operation is under way, for so long at most: one that was cancelled still deletes what it has stored."""
+        """Wait until no operation is under way, for `seconds` at most: a cancelled one still deletes what it has stored."""
         if self._open:
             await asyncio.wait(self._open, timeout=seconds)
 
@@ -76,7 +76,7 @@ class Api:
             self._route("/api/requests/{request_id}/retry", "retry_request", self._retry_request),
         ]
         app = Starlette(routes=routes, middleware=[cors(sorted(self._origins))], exception_handlers=exception_handlers())
-        app.router.redirect_slashes = False  # it would lead away from the path that a proxy in front has taken off
+        app.router.redirect_slashes = False  # a redirect would lack the path prefix that a proxy in front has removed
         return app
 
     async def _root(self, _request: Request) -> Response:
@@ -140,7 +140,7 @@ class Api:
         return json_response(accepted, 202)
 
     def _route(self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
-        """What all operations have in common: origin, trace, metrics."""
+        """Return the route of an operation, with the parts that all operations share: check of the origin, trace, metrics."""
 
         async def operation(request: Request) -> Response:
             with _observed(name) as observed, self._counted(), request_span(request, path) as span:
@@ -171,7 +171,10 @@ class Api:
             self._open.discard(task)
 
     def _refuse_origin(self, request: Request) -> None:
-        """CORS alone would keep a foreign page from reading the answer, not from sending an upload that needs no token."""
+        """Refuse requests of pages whose origin is not allowed. Raises Problem 403.
+
+        CORS alone keeps such a page from reading the answer, but not from sending an upload that needs no token.
+        """
         origin = request.headers.get("origin")
         if origin is not None and not self._origins & {origin, EVERY_ORIGIN}:
             raise Problem(
@@ -217,7 +220,7 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _name(request: Request) -> str | None:
-    """What the upload is to be called; None: after its first file."""
+    """Return the name that the client gives to the upload; None where it gives none: then the first file gives the name."""
     name = undeceptive(scrub(request.query_params.get("name", ""))).strip()
     return shorten(name, MAX_FILENAME_BYTES) if name else None
 
@@ -231,7 +234,10 @@ def _id(request: Request, name: str) -> str:
 
 
 async def _body(request: Request, kind: type[B], seconds: float) -> B:
-    """The JSON of a command; nothing at all is an empty object. It has to be whole within so many seconds."""
+    """Return the decoded JSON body of a command; an empty body counts as an empty object.
+
+    Raises Problem 408 where the body is not whole within `seconds`, 413 where it is too large, 422 where it is not as expected.
+    """
     data = b""
     try:
         async with asyncio.timeout(seconds):
@@ -248,6 +254,9 @@ async def _body(request: Request, kind: type[B], seconds: float) -> B:
 
 
 def _without_surrogates(data: bytes) -> bytes:
-    """The JSON without halves of surrogate pairs: JavaScript writes them, UTF-8 cannot, the standard library reads them."""
+    """Return the JSON without unpaired surrogates.
+
+    JavaScript may write them as escapes, UTF-8 cannot encode them, and the standard library reads them.
+    """
     text = json.dumps(json.loads(data), ensure_ascii=False)
     return text.encode(errors="ignore")

@@ -1,4 +1,7 @@
-"""From an HTTP request's body to the bytes of its files, as they come. Reading is the only pull: who stops, stops the client."""
+"""Reads the body of an upload and yields the bytes of its files as they arrive.
+
+No byte is received before the caller asks for it: a caller that pauses makes the client wait.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -11,7 +14,7 @@ from quire_ingest.filenames import extended, parameters, undo_latin1
 from quire_runtime.http import Problem
 
 MAX_FIELDS = 100
-"""Form fields beside the files; they are read and ignored."""
+"""Form fields beside the files, at most; they are read and ignored."""
 MAX_HEADER_BYTES = 8_192
 MAX_HEADERS = 16
 MAX_BOUNDARY_BYTES = 200
@@ -19,8 +22,10 @@ MAX_BOUNDARY_BYTES = 200
 
 
 class BodyLimits(NamedTuple):
-    """What a request may cost: bytes and files in all, seconds without a byte, and bytes a second over that time at least. The
-    body of a command has seconds to be whole.
+    """The limits of a request.
+
+    `request_bytes` and `files` bound an upload as a whole. `idle_seconds` is the longest time without a byte, and the time over
+    which a client has to send `bytes_per_second` on average. The body of a command has to be whole within `command_seconds`.
     """
 
     request_bytes: int
@@ -31,17 +36,20 @@ class BodyLimits(NamedTuple):
 
 
 class FileStarts(NamedTuple):
-    """The bytes that follow, up to the next None, are those of a file. `name` is as the client wrote it."""
+    """The beginning of a file: its bytes follow, up to the next None. `name` is as the client wrote it."""
 
     name: str | None
 
 
 class ClientLeft(Exception):
-    """The connection ended before the body did."""
+    """The client closed the connection before its request was answered."""
 
 
 def boundary_of(content_type: str | None) -> str:
-    """The multipart boundary; raises Problem 415 when the body is something else, 400 when it lacks a usable boundary."""
+    """Return the multipart boundary.
+
+    Raises Problem 415 where the body is not multipart/form-data, 400 without a usable boundary.
+    """
     kind, options = parse_options_header(content_type or "")
     if kind != "multipart/form-data":
         raise Problem(415, "unsupported_media_type", "Send the files as parts of a multipart/form-data body.")
@@ -52,20 +60,20 @@ def boundary_of(content_type: str | None) -> str:
 
 
 def refuse_length(content_length: str | None, limits: BodyLimits) -> None:
-    """Raises Problem 413 before a byte of the body is read, where its length is announced."""
+    """Refuse a body whose announced length is too large, before a byte of it is read. Raises Problem 413."""
     if content_length is not None and content_length.isdecimal() and int(content_length) > limits.request_bytes:
         raise _too_large(limits)
 
 
 async def file_events(receive: Receive, boundary: str, limits: BodyLimits) -> AsyncGenerator[FileStarts | bytes | None, None]:
-    """For each file a FileStarts, its bytes in pieces, and None. Raises Problem, ClientLeft."""
+    """Yield for each file a FileStarts, its bytes in pieces, and None. Raises Problem and ClientLeft."""
     parser = PushMultipartParser(
         boundary,
         max_header_size=MAX_HEADER_BYTES,
         max_header_count=MAX_HEADERS,
         max_segment_size=limits.request_bytes,
         max_segment_count=limits.files + MAX_FIELDS,
-        header_charset="latin-1",  # any byte is a character: a name in another charset is no reason to refuse all files
+        header_charset="latin-1",  # any byte is a character: a name in another charset fails no upload
         strict=False,
     )
     files, inside, anything = 0, False, False
@@ -88,8 +96,9 @@ async def file_events(receive: Receive, boundary: str, limits: BodyLimits) -> As
 
 
 class _Pace:
-    """How fast a client sends. Only the time counts that was spent waiting for it: what it sent while the store was slow is there
-    at once.
+    """Measures how fast a client sends.
+
+    Only time spent waiting for the client counts: bytes that it sent while the store was slow are there at once.
     """
 
     def __init__(self, limits: BodyLimits) -> None:
@@ -98,7 +107,7 @@ class _Pace:
         self._got = 0
 
     async def next(self, receive: Receive) -> Message:
-        """Raises Problem 408."""
+        """Receive the next message. Raises Problem 408 where the client is too slow."""
         seconds, loop = self._limits.idle_seconds, asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -161,7 +170,7 @@ def _too_large(limits: BodyLimits) -> Problem:
 
 
 def _is_file(segment: MultipartSegment) -> bool:
-    """A part with a filename; or with a media type other than text, as clients write that know no name."""
+    """Return whether a part is a file: it has a filename, or a media type other than text (some clients send no filename)."""
     if parameters(segment.header("Content-Disposition")).keys() & {"filename", "filename*"}:
         return True
     return segment.content_type is not None and not segment.content_type.startswith("text/")

@@ -1,4 +1,4 @@
-"""Manifests and request records in the object store: the first one written counts, whoever wrote it."""
+"""Writes manifests and request records to the object store. The first one written counts, whichever request wrote it."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -15,34 +15,37 @@ R = TypeVar("R")
 
 _JSON = "application/json"
 _UNTIL_VISIBLE = 5.0
-"""Seconds for an object that another request is just writing to show."""
+"""Seconds to wait for an object that another request is just writing."""
 
 
 class Claims:
-    """Writes a thing if it is not there, and hands out the one that is there."""
+    """Writes a manifest or a record if there is none yet, and returns the one that is there."""
 
     def __init__(self, store: ObjectStore, patience: float) -> None:
-        """`patience`: seconds to try again while the store is away."""
+        """`patience` is the time in seconds to try again while the store is away."""
         self._store = store
         self._patience = patience
 
     async def manifest(self, mine: Manifest) -> Manifest:
-        """The manifest of this batch: mine, or that of an earlier request. Raises StorageUnavailable."""
+        """Write the manifest of a batch.
+
+        Returns the one that counts: `mine`, or an earlier request's. Raises StorageUnavailable.
+        """
         return await self._first(mine.key, mine, Manifest)
 
     async def record(self, mine: RequestRecord) -> RequestRecord:
-        """The record of this request: mine, or an earlier one. Raises StorageUnavailable."""
+        """Write the record of a request. Returns the one that counts: `mine`, or an earlier one. Raises StorageUnavailable."""
         return await self._first(record_key(mine.request_id), mine, RequestRecord)
 
     async def known_record(self, request_id: str) -> RequestRecord | None:
-        """Raises StorageUnavailable."""
+        """Return the record of a request; None where there is none. Raises StorageUnavailable."""
         try:
             return await self._patiently(lambda: self._read(record_key(request_id), RequestRecord))
         except ObjectMissing:
             return None
 
     async def delete(self, keys: list[str]) -> None:
-        """Raises StorageUnavailable."""
+        """Delete objects. Raises StorageUnavailable."""
         await self._patiently(lambda: self._store.delete_many(keys))
 
     async def _first(self, key: str, mine: T, kind: type[T]) -> T:

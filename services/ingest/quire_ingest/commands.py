@@ -1,4 +1,4 @@
-"""Cancel and retry: from where a batch stands to the event that says what is wanted."""
+"""Cancels and retries of one batch: checks the state of the batch, and sends the event with the request."""
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ MAX_SUBJECT_BYTES = 255
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who asks. `authorization` is the header as it came."""
+    """The client that sends a command. `authorization` is the value of the header as it came."""
 
     principal: Principal
     authorization: str | None
@@ -30,12 +30,15 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What the event says of who wanted it."""
+        """The name of the client in the event."""
         return shorten(scrub(self.principal.subject), MAX_SUBJECT_BYTES)
 
 
 class Commands:
-    """Appends what is asked for, if the batch is in a state for it. Raises Problem; LogUnavailable, when it may be appended."""
+    """Appends commands to the log, if their batch is in a state for them.
+
+    Raises Problem; and LogUnavailable, in which case the command may have been appended.
+    """
 
     def __init__(self, standings: Standings, publisher: Publisher, clock: Clock) -> None:
         self._standings = standings
@@ -46,7 +49,7 @@ class Commands:
         return await self.cancel_known(await self._state(batch_id, caller), caller, body)
 
     async def cancel_known(self, state: BatchState, caller: Caller, body: Cancel) -> CommandAccepted:
-        """Of a batch whose collection the caller may write to."""
+        """Cancel a batch whose collection the caller may write to."""
         event_id = cancel_id(state.batch_id, state.generation)
         await self._append(state, caller, event_id, cancel_requested(state, caller.name, body))
         return CommandAccepted(batch_id=state.batch_id, event_id=event_id, generation=state.generation)
@@ -55,7 +58,7 @@ class Commands:
         return await self.retry_known(await self._state(batch_id, caller), caller, body)
 
     async def retry_known(self, state: BatchState, caller: Caller, body: Retry) -> CommandAccepted:
-        """Of a batch whose collection the caller may write to."""
+        """Retry a batch whose collection the caller may write to."""
         wanted = retry_wanted(state, caller.name, body)
         event_id = retry_id(state.batch_id, state.generation, force=wanted.force, file_ids=wanted.file_ids)
         await self._append(state, caller, event_id, wanted)
@@ -86,7 +89,7 @@ class Commands:
 
 
 def cancel_requested(state: BatchState, by: str, body: Cancel) -> BatchCancelRequested:
-    """Raises Problem 409 when there is nothing left to cancel."""
+    """Return the event of a cancel. Raises Problem 409 where the batch has ended."""
     if state.terminal:
         raise _refused(state, "batch_ended", f"The batch has ended: it is {state.status}.")
     reason = shorten(scrub(body.reason, keep_lines=True), MAX_REASON_BYTES) if body.reason else None
@@ -94,7 +97,7 @@ def cancel_requested(state: BatchState, by: str, body: Cancel) -> BatchCancelReq
 
 
 def retry_wanted(state: BatchState, by: str, body: Retry) -> BatchRetryRequested:
-    """Raises Problem: 409 when the batch is not in a state for it, 422 when it has no such files."""
+    """Return the event of a retry. Raises Problem 409 where the batch is in no state for it, 422 where it has no such files."""
     named = None if body.file_ids is None else tuple(file_id.lower() for file_id in body.file_ids)
     strangers = [file_id for file_id in named or () if file_id not in state.files]
     if strangers:

@@ -1,4 +1,4 @@
-"""The name of a part: from its header, and made fit to be stored and shown."""
+"""Reads the filename from the header of a multipart part, and makes it fit to be stored and shown."""
 
 import re
 import unicodedata
@@ -14,18 +14,19 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _PARAMETER = re.compile(r""";\s*([^\s;="]+)\s*=\s*("(?:\\.|[^"\\])*"|"[^"]*"|[^\s;"]*)""")
 _EXTENDED = re.compile(r"([^']*)'[^']*'(.+)")
 _CHARSETS = {"utf-8", "iso-8859-1"}
-"""Python keeps every codec name that it was ever asked for: no other name of a client gets so far."""
+"""The only charsets that are decoded. Python keeps every codec name that it was asked for, so clients may choose no other."""
 
 
 def clean(name: str | None) -> str:
-    """The last path component without control and direction marks, in NFC, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
+    """Return the last path component without control and direction marks, in NFC, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
     text = _component(_SEPARATORS.split(name or "")[-1])
     return shorten_filename(text) if text else UNNAMED
 
 
 def relative_path(name: str | None) -> str | None:
-    """The path of a file within the folder that is uploaded: its components as `clean` has them, of at most 1,024 UTF-8 bytes,
-    the outermost left out where they are more. None for a mere name.
+    """Return the path of a file within the folder that is uploaded; None where the name has no folder.
+
+    Each component is cleaned as by `clean`. The path takes at most 1,024 UTF-8 bytes: a longer one loses its outer folders.
     """
     *folders, _ = _SEPARATORS.split(name or "")
     path = [*filter(None, map(_component, folders)), clean(name)]
@@ -35,18 +36,24 @@ def relative_path(name: str | None) -> str | None:
 
 
 def _component(text: str) -> str:
-    """Empty where it names nothing: a drive, the folder itself, the one above."""
+    """Return a path component, cleaned; empty where it is a drive, `.` or `..`."""
     cleaned = unicodedata.normalize("NFC", undeceptive(scrub(text))).strip()
     return "" if cleaned in {".", ".."} or _DRIVE.fullmatch(cleaned) else cleaned
 
 
 def parameters(disposition: str) -> dict[str, str]:
-    """The parameters of a Content-Disposition, by their names in lower case. Values are as written, less their quotes."""
+    """Return the parameters of a Content-Disposition, by their names in lower case.
+
+    Values are as written, without their quotes.
+    """
     return {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(disposition)}
 
 
 def extended(value: str) -> str | None:
-    """The name in the value of `filename*`, `UTF-8''…`. RFC 7578 forbids it, some clients send it."""
+    """Return the name in the value of `filename*` (`UTF-8''…`), or None.
+
+    RFC 7578 forbids this parameter, but some clients send it.
+    """
     found = _EXTENDED.fullmatch(value)
     if found is None or found[1].lower() not in _CHARSETS:
         return None
@@ -57,7 +64,7 @@ def extended(value: str) -> str | None:
 
 
 def undo_latin1(text: str) -> str:
-    """Text whose bytes were read as Latin-1, so that no byte is an error: UTF-8 if it is that, else as it is."""
+    """Return a text whose bytes were read as Latin-1, read as UTF-8 where they are UTF-8; else return it unchanged."""
     try:
         return text.encode("latin-1").decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""A task group that lets its tasks end."""
+"""A task group whose tasks end before an exception of its block is raised."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def finishing() -> AsyncIterator[asyncio.TaskGroup]:
-    """When the block raises, the tasks under way end first, then it is raised as it is. When a task fails, the block and the
-    other tasks are cancelled, and the failure is raised as it is: tasks of one request fail together, for one reason.
+    """A context with a task group, whose exceptions are raised without an ExceptionGroup around them.
+
+    When the block raises an exception, the tasks under way end first. When a task fails, the block and the other tasks are
+    cancelled, and the first failure is raised: tasks of one request fail together, for one reason.
     """
     failure: Exception | None = None
     try:

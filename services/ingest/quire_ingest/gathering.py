@@ -1,11 +1,14 @@
-"""Files into batches, in the order received."""
+"""Gathers files into batches, in the order in which they are received."""
 
 from quire_schemas.events import FileSpec
 from quire_schemas.retry import fits, record_bytes
 
 
 class Gatherer:
-    """Closes a batch when it holds `size` files, or when its record would pass 64 KiB with one more."""
+    """Gathers files into batches.
+
+    A batch is closed when it has `size` files, or when one more would make its record pass 64 KiB.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -13,13 +16,16 @@ class Gatherer:
         self._bytes = 0
 
     def add(self, file: FileSpec) -> tuple[FileSpec, ...]:
-        """The batch that this file closes, if any: as its last, or because it does not fit any more and opens the next one."""
+        """Add a file. Returns the files of the batch that it closes; an empty tuple where it closes none.
+
+        The file closes a batch as its last file, or because it does not fit in; in that case it begins the next batch.
+        """
         closed = () if not self._files or fits(self._bytes, file) else self.rest()
         self._files.append(file)
         self._bytes += record_bytes(file)
         return self.rest() if len(self._files) == self._size else closed
 
     def rest(self) -> tuple[FileSpec, ...]:
-        """The batch begun, as it is; empty if there is none."""
+        """Return the files of the batch that is begun, and begin a new one; an empty tuple where none is begun."""
         files, self._files, self._bytes = tuple(self._files), [], 0
         return files

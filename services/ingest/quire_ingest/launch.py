@@ -1,4 +1,4 @@
-"""The batches of one request on their way into the log."""
+"""Publishes the batches of one request to the log."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,8 +14,10 @@ from quire_runtime.storage import StorageUnavailable
 
 
 class Launch:
-    """Publishes batches and keeps account. `failure` is the first thing that went wrong; it does not stop the others.
-    `named` are the object keys that an event, or a manifest, names or may name: those are not this request's to delete.
+    """Publishes batches, and records which of them the log has.
+
+    `failure` is the first failure; it does not stop other batches. `named` has the object keys that an event or a manifest
+    names, or may name: this request must not delete these objects.
     """
 
     def __init__(self, publisher: Publisher, claims: Claims) -> None:
@@ -29,35 +31,35 @@ class Launch:
 
     @property
     def acknowledged(self) -> list[Manifest]:
-        """What runs, in the order of the request."""
+        """The batches that the log has, in the order of the request."""
         return [self._sent[batch_id] for batch_id in self._planned if batch_id in self._acknowledged]
 
     @property
     def unknown(self) -> list[Manifest]:
-        """What was sent without an acknowledgement, and may run."""
+        """The batches that were sent without an acknowledgement: the log may have them."""
         return [self._sent[batch_id] for batch_id in self._planned if batch_id in self._sent.keys() - self._acknowledged]
 
     async def all(self, manifests: Sequence[Manifest]) -> None:
-        """Publishes batches whose files are stored, all at once."""
+        """Publish batches whose files are stored, all at once."""
         self._planned += [manifest.batch_id for manifest in manifests]
         async with asyncio.TaskGroup() as group:
             for manifest in manifests:
                 group.create_task(self._publish(manifest))
 
     async def when_stored(self, mine: Manifest, files: Sequence[asyncio.Task[None]]) -> None:
-        """Once the files are stored, publishes the batch as its first request described it."""
+        """Publish a batch once its files are stored, as the first request with this batch described it."""
         self._planned.append(mine.batch_id)
         if files:
             await asyncio.wait(files)
         if any(file.cancelled() or file.exception() is not None for file in files):
-            return  # whoever stores them reports it
+            return  # the code that stores them reports the failure
         try:
             await self._claimed(mine)
         except StorageUnavailable as error:
             self._fail(away(error))
 
     async def _claimed(self, mine: Manifest) -> None:
-        self.named |= mine.object_keys()  # from here on the manifest may be there, whatever answer comes
+        self.named |= mine.object_keys()  # from here on the manifest may be in the store, whatever the store answers
         theirs = await self._claims.manifest(mine)
         self.named -= mine.object_keys() - theirs.object_keys()
         if theirs.says_the_same(mine):

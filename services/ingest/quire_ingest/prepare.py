@@ -1,4 +1,4 @@
-"""What has to be there before anything can be accepted."""
+"""Prepares the topic and the bucket that ingest needs."""
 
 from quire_ingest.settings import IngestSettings
 from quire_runtime import connecting
@@ -10,20 +10,23 @@ from quire_schemas.object_keys import ORIGINALS
 
 
 async def prepared(settings: IngestSettings, store: ObjectStore, give_up_after: float | None = None) -> None:
-    """Topic and bucket: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
+    """Make the topic and the bucket, or wait for them, as `QUIRE_PREPARE` says.
+
+    Servers that are away are waited for, `give_up_after` seconds at most; None: for ever.
+    """
     await ensure_topic(settings.kafka, make=settings.prepare.make, give_up_after=give_up_after)
     await store.ensure_bucket(make=settings.prepare.make, give_up_after=give_up_after)
     await probed(store, ORIGINALS, claims=True, give_up_after=give_up_after)
 
 
 async def prepare(settings: IngestSettings, give_up_after: float) -> None:
-    """The command."""
+    """Carry out the command `prepare`."""
     async with ObjectStore(settings.s3) as store:
         await prepared(settings, store, give_up_after)
 
 
 async def connect(settings: IngestSettings) -> list[TriedConnection]:
-    """`check-config --connect`."""
+    """Try the connections to all servers, for `check-config --connect`."""
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),

@@ -1,4 +1,7 @@
-"""The batches that the notifier lists: what a log must know that is not cut, not another one, and not made anew."""
+"""Reads the list of batches from the notifier.
+
+A log that lacks a listed batch was cut or made anew, or is another one.
+"""
 
 from collections.abc import Mapping
 
@@ -16,7 +19,7 @@ class NotifierSilent(CannotServe):
 
 
 class _Batch(Struct):
-    """As much of a batch as is needed here."""
+    """A batch in the notifier's answer, with the only field that is needed here."""
 
     batch_id: str
 
@@ -27,8 +30,9 @@ class _Page(Struct):
 
 
 async def listed_batches(client: httpx.AsyncClient, token: str | None) -> set[str]:
-    """The ids of all batches; under jwt of those that the token may read. `client` has the notifier as its base URL. Raises
-    NotifierSilent.
+    """Return the ids of all batches; with jwt authentication, of the batches that the token may read.
+
+    `client` has the notifier as its base URL. Raises NotifierSilent.
     """
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     found: set[str] = set()

@@ -1,4 +1,4 @@
-"""One file while it comes in: judged, hashed, and handed on in segments."""
+"""Receives one file: checks and hashes it, and hands it on in segments."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from quire_runtime.storage import PART_BYTES
 
 
 class Received(NamedTuple):
-    """A file that has come in whole. `stored` is the task that stores it; None where it is rejected, or was not to be stored."""
+    """A file that was received whole. `stored` is the task that stores it; None where it is rejected, or only compared."""
 
     filename: str
     path: str | None
@@ -25,10 +25,10 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """Takes the bytes of one file. Without `uploads` it only looks at them."""
+    """Takes the bytes of one file. Without `uploads`, the file is only checked and hashed, and not stored."""
 
     def __init__(self, name: str | None, key: str, limit: int, uploads: Uploads | None) -> None:
-        """`name` as the client gives it; `limit` in bytes."""
+        """`name` is as the client gives it; `limit` is the largest size of a file, in bytes."""
         self._filename, self._path = clean(name), relative_path(name)
         self._key = key
         self._limit = limit
@@ -40,7 +40,7 @@ class Receiver:
         self._large: LargeUpload | None = None
 
     async def write(self, chunk: bytes) -> None:
-        """Raises OSError when the disk that stands in for memory is full."""
+        """Take the next bytes. Raises OSError where the disk that stands in for memory is full."""
         self._size += len(chunk)
         self._digest.update(chunk)
         metrics.RECEIVED_BYTES.inc(len(chunk))
@@ -63,7 +63,7 @@ class Receiver:
         return Received(self._filename, self._path, self._size, self._digest.hexdigest(), rejection, self._key, stored)
 
     async def abandon(self) -> None:
-        """Forgets what has come; a large upload is aborted. May be called twice."""
+        """Forget the bytes of the file, and abort its upload if it is a large one. May be called twice."""
         if self._uploads is not None and self._segment is not None:
             self._uploads.discard(self._segment)
             self._segment = None
@@ -92,7 +92,7 @@ class Receiver:
         await self._large.segments.put(segment)
 
     async def _finish(self, uploads: Uploads) -> asyncio.Task[None]:
-        assert self._segment is not None  # noqa: S101 -- what is not rejected is not empty
+        assert self._segment is not None  # noqa: S101 -- a file that is not rejected is not empty
         if self._large is None:
             return await uploads.small(self._key, self._segment)
         await self._large.segments.put(self._segment)

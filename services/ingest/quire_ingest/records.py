@@ -1,4 +1,4 @@
-"""What a request with an Idempotency-Key leaves in the object store, so that a repetition is known as one."""
+"""The objects that a request with an Idempotency-Key leaves in the object store, so that a repetition is recognized."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ SOURCE = "/quire/ingest"
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """A batch before it is in the log. The event is made from this alone, so that each sending is the same event."""
+    """A batch before it is in the log. Its event is made from this alone, so that the same event is sent each time."""
 
     batch_id: str
     time: datetime
@@ -41,7 +41,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return frozenset(file.object_key for file in self.created.files)
 
     def says_the_same(self, other: "Manifest") -> bool:
-        """Whether both are of the same files, by name, size and sha256, under the same policy."""
+        """Return whether both manifests have the same files (by name, size and sha256) and the same policy."""
         return _content(self.created) == _content(other.created)
 
     def view(self) -> CreatedBatch:
@@ -59,7 +59,7 @@ class ReceivedFile(Struct, frozen=True, kw_only=True):
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):
-    """A whole request, written once every batch of it is in the log."""
+    """The record of a whole request, written once every batch of the request is in the log."""
 
     request_id: str
     collection_id: str
@@ -68,7 +68,10 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     batches: tuple[CreatedBatch, ...]
 
     def is_repeated_by(self, policy: Policy, parts: Sequence[ReceivedFile]) -> bool:
-        """Whether a request of these parts is this one again. What is accepted may have changed since: this answer stands."""
+        """Return whether a request with these parts repeats this one.
+
+        The rules for accepting files may have changed since; the answer of this record stands.
+        """
         return policy == self.policy and _identities(parts) == _identities(self.parts)
 
     def answer(self) -> Accepted:
@@ -87,7 +90,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 
 
 def request_id_of(subject: str, collection_id: str, key: str) -> str:
-    """The id of every request that this principal sends to this collection under this Idempotency-Key."""
+    """Return the id of every request that this principal sends to this collection under this Idempotency-Key."""
     return derived("request", subject, collection_id, key)
 
 

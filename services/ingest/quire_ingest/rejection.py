@@ -1,4 +1,4 @@
-"""Whether a file is taken at all (docs/design.md, "Upload"). What is inside it is the processor's to judge."""
+"""Decides whether a file is accepted (docs/design.md, "Upload"). Its inside is checked later, by the processor."""
 
 import re
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 HEAD_BYTES = 1_024
-"""Readers of PDF look for the header in so many bytes, as there may be something in front of it."""
+"""Bytes in which PDF readers look for the header, as other bytes may come before it."""
 
 _HEADER_OR_OBJECT = re.compile(rb"%PDF[^A-Za-z]|\b\d{1,7}\s+\d{1,5}\s+obj\b")
 
@@ -14,19 +14,22 @@ RejectionCode = Literal["not_a_pdf", "empty", "too_large"]
 
 
 class Rejection(Struct, frozen=True):
-    """Why a file is not taken; `message` is the sentence for its owner."""
+    """The reason why a file is not accepted; `message` is the sentence for its owner."""
 
     code: RejectionCode
     message: str
 
 
 def looks_like_pdf(head: bytes) -> bool:
-    """Whether readers of PDF would try it: by its header, or, where that is malformed or missing, by an object of a PDF."""
+    """Return whether a PDF reader would try to read a file with these first bytes.
+
+    A reader tries a file that has the header or, where that is malformed or missing, an object of a PDF.
+    """
     return _HEADER_OR_OBJECT.search(head[:HEAD_BYTES]) is not None
 
 
 def rejection_of(head: bytes, size: int, limit: int) -> Rejection | None:
-    """Why a file with these first bytes and of this size is not taken; None where it is. `size` and `limit` in bytes."""
+    """Return why a file with these first bytes and of this size is not accepted, or None. `size` and `limit` are in bytes."""
     if size == 0:
         return Rejection("empty", "The file is empty.")
     if not looks_like_pdf(head):

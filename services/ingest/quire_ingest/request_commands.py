@@ -1,4 +1,4 @@
-"""Cancel and retry of a whole request: every batch of it is asked, as if each had been named alone."""
+"""Cancels and retries a whole request: every batch of it, as if each had been named alone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -16,12 +16,12 @@ from quire_schemas.states import BatchState
 from quire_schemas.views import BatchAnswer, CommandAccepted, RequestCommandAccepted
 
 AT_ONCE = 50
-"""Events that are sent together."""
+"""Events that are sent at the same time."""
 Ask = Callable[[BatchState], Awaitable[CommandAccepted]]
 
 
 def _wanted(body: RetryFiles, state: BatchState, named: Collection[str]) -> tuple[str, ...] | None:
-    """The files of the batch that are meant; None for all."""
+    """Return the ids of the batch's files that the retry asks for; None for all files."""
     if body.file_ids is None and body.codes is None:
         return None
     return tuple(
@@ -32,7 +32,7 @@ def _wanted(body: RetryFiles, state: BatchState, named: Collection[str]) -> tupl
 
 
 class RequestCommands:
-    """Appends what is asked for to each batch that is in a state for it. Raises Problem where none is."""
+    """Appends a command for each batch of a request that is in a state for it. Raises Problem where no batch is."""
 
     def __init__(self, standings: Standings, commands: Commands) -> None:
         self._standings = standings
@@ -50,7 +50,7 @@ class RequestCommands:
         def asked(state: BatchState) -> Ask | None:
             wanted = _wanted(body, state, named)
             if wanted == ():
-                return None  # it is not about this batch
+                return None  # the retry is not about this batch
             return lambda state: self._commands.retry_known(state, caller, Retry(file_ids=wanted))
 
         return await self._each(request_id, caller, asked)
@@ -94,7 +94,7 @@ _WHY = {
 
 
 def _refused(request_id: str, answers: Collection[BatchAnswer]) -> Problem:
-    """What most of the batches said; there may be none that it is about."""
+    """Return the problem that most of the batches have answered. `answers` is empty where the command is about no batch."""
     codes = [str(answer.code) for answer in answers] or ["nothing_to_retry"]
     code = max(sorted(set(codes)), key=codes.count)
     status = max((answer.status for answer in answers if answer.code == code), default=409)

@@ -1,4 +1,4 @@
-"""Where bytes wait between the network and the object store: in memory while there is room, else on disk."""
+"""Keeps bytes between the network and the object store: in memory while there is room, else on disk."""
 
 import asyncio
 import io
@@ -11,7 +11,10 @@ from quire_ingest import metrics
 
 
 class Memory:
-    """A budget of bytes that all uploads share. It is asked, never waited for: nobody can hold it against the others."""
+    """A budget of bytes in memory that all uploads share.
+
+    An upload never waits for it, so no upload can hold up the others by keeping it.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -19,7 +22,7 @@ class Memory:
         metrics.BUFFERED.labels("memory").set_function(lambda: self.taken)
 
     def take(self, size: int) -> bool:
-        """Whether there was room for so many more bytes; they are taken then."""
+        """Take `size` more bytes if there is room for them. Returns whether there was."""
         if self.taken + size > self.limit:
             return False
         self.taken += size
@@ -30,7 +33,7 @@ class Memory:
 
 
 class Segment:
-    """A piece of a file. Once the budget is used up it moves to a file without a name, which is gone when closed."""
+    """A piece of a file. Once the budget of memory is used up, it moves to a file without a name, which is gone when closed."""
 
     def __init__(self, memory: Memory, directory: Path) -> None:
         self.size = 0
@@ -41,7 +44,7 @@ class Segment:
         self._on_disk = False
 
     async def write(self, data: bytes | memoryview) -> None:
-        """Raises OSError when the disk will not have it."""
+        """Append bytes. Raises OSError where they cannot be written to the disk."""
         if not self._on_disk and not self._memory.take(len(data)):
             self._file = await asyncio.to_thread(self._moved, self._file)
             self._release()
@@ -55,12 +58,12 @@ class Segment:
         self.size += len(data)
 
     def body(self) -> IO[bytes]:
-        """The bytes from the first on, for one attempt to store them."""
+        """Return the bytes as an open file, at its beginning, for one attempt to store them."""
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
-        """Forgets the bytes; may be called twice."""
+        """Forget the bytes. May be called twice."""
         self._release()
         self._file.close()
 

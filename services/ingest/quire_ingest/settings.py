@@ -31,7 +31,7 @@ from quire_runtime.upload_settings import (
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True):
-    """All that ingest is told from outside."""
+    """All settings of ingest."""
 
     kafka: KafkaSettings
     s3: S3Settings

@@ -1,4 +1,4 @@
-"""Where a batch stands, as the notifier's projection has it (docs/design.md, "Cancel and retry")."""
+"""Reads the states of batches from the notifier's projection (docs/design.md, "Cancel and retry")."""
 
 import asyncio
 from collections import OrderedDict
@@ -18,21 +18,21 @@ from quire_schemas.stored import decode_state
 
 ASK_AGAIN_SECONDS = 0.1
 LAG_SECONDS = 2.0
-"""How long the projection may lag before its answer is taken as it is."""
+"""Seconds for which an outdated answer of the projection is asked for again, before it is taken as it is."""
 STATES_AT_ONCE = 100
 REMEMBERED = 10_000
 _PORTS = {"http": 80, "https": 443}
 
 
 class _Command(NamedTuple):
-    """An appended command: its place in the batch's partition, and when, on the monotonic clock."""
+    """An appended command: its offset in the batch's partition, and the time (`at`) on the monotonic clock."""
 
     offset: int
     at: float
 
 
 class _States(Struct):
-    """States as they are stored, and where the next ones are."""
+    """A page of states, as they are stored, and the cursor of the next page."""
 
     items: list[Raw]
     next_cursor: str | None
@@ -42,8 +42,9 @@ _decode_states = msgspec.json.Decoder(_States).decode
 
 
 class Standings:
-    """Asks the notifier with the caller's own token, so that access is its rule. A 404, or a state from before the caller's last
-    command, is asked again for a while.
+    """Asks the notifier for states, with the caller's own token, so that the notifier decides about access.
+
+    After a 404, or a state from before the caller's last command, the notifier is asked again, for LAG_SECONDS at most.
     """
 
     def __init__(self, client: httpx.AsyncClient, clock: Clock) -> None:
@@ -53,7 +54,7 @@ class Standings:
         self._commands: OrderedDict[tuple[str, str], _Command] = OrderedDict()
 
     async def of(self, batch_id: str, subject: str, authorization: str | None) -> BatchState:
-        """Raises Problem: the notifier's own 401, 403, 404; 503 when it does not answer."""
+        """Return the state of a batch. Raises Problem: the notifier's own 401, 403 or 404; 503 where it does not answer."""
         after = self._last_offset(batch_id, subject)
         deadline = self._clock.monotonic() + LAG_SECONDS
         while True:
@@ -66,7 +67,7 @@ class Standings:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def of_request(self, request_id: str, subject: str, authorization: str | None) -> AsyncIterator[list[BatchState]]:
-        """The states of every batch of a request that the notifier knows, some at a time. Raises Problem, as `of`."""
+        """Yield the states of a request's batches that the notifier knows, some at a time. Raises Problem, as `of` does."""
         cursor: str | None = None
         deadline = self._clock.monotonic() + LAG_SECONDS
         while True:
@@ -87,15 +88,16 @@ class Standings:
                 return
 
     def appended(self, batch_id: str, subject: str, offset: int) -> None:
-        """Remembers the caller's last command to this batch."""
+        """Remember the caller's last command to this batch."""
         self._commands[batch_id, subject] = _Command(offset, self._clock.monotonic())
         self._commands.move_to_end((batch_id, subject))
         while len(self._commands) > REMEMBERED:
             self._commands.popitem(last=False)
 
     def _last_offset(self, batch_id: str, subject: str) -> int:
-        """Of a command so recent that the projection may not have it. A command that the fold did not accept leaves no trace in
-        the state: so an older one is not waited for.
+        """Return the offset of the caller's last command, if it is so recent that the projection may lack it; else -1.
+
+        An older command is not waited for: a command that the fold did not accept leaves no trace in the state.
         """
         command = self._commands.get((batch_id, subject))
         recent = command is not None and self._clock.monotonic() - command.at < LAG_SECONDS
@@ -117,7 +119,7 @@ class Standings:
             raise _away() from error
 
     async def _answer(self, path: str, params: dict[str, str], authorization: str | None) -> httpx.Response:
-        """A success, or a refusal that is the caller's to know. Raises Problem 503 for all else."""
+        """Return the notifier's answer if it is a 200, 401, 403 or 404. Raises Problem 503 for any other."""
         headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}  # the bytes as they came
         try:
             answer = await self._get(path, params, headers)
@@ -128,7 +130,7 @@ class Standings:
         return answer
 
     async def _get(self, path: str, params: dict[str, str], headers: dict[bytes, bytes]) -> httpx.Response:
-        """In the trace of the caller's request."""
+        """Send a GET to the notifier, as a span in the trace of the caller's request."""
         address = self._client.base_url
         attributes: tracing.Attributes = {
             "http.request.method": "GET",
@@ -146,7 +148,7 @@ class Standings:
 
 
 def _passed_on(answer: httpx.Response) -> Problem:
-    """The notifier's own answer, in its own words where it has some."""
+    """Return a refusal of the notifier as a problem, with the notifier's code and detail where it gives them."""
     try:
         body = msgspec.json.decode(answer.content, type=dict)
     except msgspec.DecodeError:

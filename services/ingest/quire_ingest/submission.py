@@ -1,4 +1,4 @@
-"""One upload from its first byte to its answer (docs/design.md, "Upload")."""
+"""Handles one upload, from its first byte to its answer (docs/design.md, "Upload")."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -32,8 +32,10 @@ Events = AsyncIterator[FileStarts | bytes | None]
 
 
 class Ask(NamedTuple):
-    """What is asked for, beside the files. `keyed`: an Idempotency-Key was given, and `request_id` derives from it. `left` says
-    whether the client has hung up. `name`: None for that of the first file, or of the folder it is in.
+    """The request of an upload, without its files.
+
+    `keyed` says that an Idempotency-Key was given; `request_id` then derives from it. `left` tells whether the client has
+    closed the connection. Where `name` is None, the upload is named after its first file, or the folder of that file.
     """
 
     request_id: str
@@ -46,7 +48,7 @@ class Ask(NamedTuple):
 
 
 class UploadParts(NamedTuple):
-    """What submissions are made of."""
+    """The services and settings that every submission needs."""
 
     store: ObjectStore
     publisher: Publisher
@@ -57,7 +59,7 @@ class UploadParts(NamedTuple):
 
 
 class Submission:
-    """Used once: `await Submission(parts, ask).take(events)`."""
+    """One upload. To be used once: `await Submission(parts, ask).take(events)`."""
 
     def __init__(self, parts: UploadParts, ask: Ask) -> None:
         self._parts = parts
@@ -73,7 +75,10 @@ class Submission:
         self._name = ask.name
 
     async def take(self, events: Events) -> Accepted:
-        """The answer of a 202: every batch of it is in the log. Raises Problem for every other answer, and ClientLeft."""
+        """Receive the files and return the body of a 202: then every batch is in the log.
+
+        Raises Problem for every other answer, and ClientLeft.
+        """
         try:
             record = await self._known(events) or await self._fresh(events)
         except StorageUnavailable as error:
@@ -94,7 +99,10 @@ class Submission:
         return record.answer()
 
     async def _known(self, events: Events) -> RequestRecord | None:
-        """The record of this request, if it was answered before: then its files are compared and not stored again."""
+        """Return the record of this request if it was answered before, else None.
+
+        The files are then compared with the record, and not stored again. Raises Problem where they differ.
+        """
         record = await self._claims.known_record(self._ask.request_id) if self._ask.keyed else None
         if record is None:
             return None
@@ -120,7 +128,7 @@ class Submission:
                 return self._compared(record)
             if last is not None:
                 await self._launch.when_stored(last, ())
-        elif await self._ask.left():  # who has gone sends again, and without a key every file would be there twice
+        elif await self._ask.left():  # the client may send again, and without a key every file would be there twice
             raise ClientLeft
         else:
             await self._launch.all(self._manifests)
@@ -211,7 +219,7 @@ class Submission:
         return with_batches(problem, self._ask.request_id, self._launch.acknowledged, self._launch.unknown)
 
     async def _clean_up(self) -> None:
-        """Deletes what this request has stored and no event names. Never the reason for another answer."""
+        """Delete the objects that this request has stored and no event names. A failure does not change the answer."""
         keys = [key for key in self._uploads.keys if key not in self._launch.named] if self._uploads is not None else []
         if not keys:
             return
@@ -226,7 +234,7 @@ class Submission:
 
 
 def _name_of(file: FileSpec) -> str:
-    """What a request that begins with this file is called."""
+    """Return the name of a request whose first file this is: that of its outermost folder, else its filename."""
     return file.path.partition("/")[0] if file.path else file.filename
 
 

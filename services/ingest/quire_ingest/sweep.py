@@ -1,10 +1,10 @@
-"""`quire sweep`: removes from the object store what no event names (docs/design.md, "Cleaning up"). Safe while everything runs.
+"""`quire sweep`: removes objects that no event names (docs/design.md, "Cleaning up"). Safe while all services run.
 
-What is there is decided by the log alone: so it must be whole. A log that was cut, that is another one, or that was made anew is
-refused, as it begins after 0, lacks a batch that the notifier lists, or lacks one whose artefacts are there (they come after the
-batch is in the log). An object is left alone as long as it is younger than the grace period: it may belong to an upload whose
-event is still to come. An old manifest without its event goes first; the originals that it names go with the next sweep, so that
-a repeated request which is just being answered from it loses nothing.
+The log alone decides which objects stay, so it must be whole. A log that was cut or made anew, or another log, is refused: it
+begins after offset 0, lacks a batch that the notifier lists, or lacks a batch that has artefacts (which are made only after the
+batch is in the log). An object that is younger than the grace period is left alone: it may belong to an upload whose event is
+still to come. An old manifest without an event is removed first, and the originals that it names by the next sweep: so a
+repeated request that is just being answered from the manifest loses nothing.
 """
 
 import zlib
@@ -28,12 +28,13 @@ from quire_schemas.stored import decode_state, encode_state
 log = get_logger(__name__)
 
 CLOCKS_DIFFER = timedelta(seconds=10)
-"""By how much the store's clock may be ahead of ours."""
+"""The time by which the store's clock may be ahead of ours."""
 
 
 class LogNotWhole(CannotServe):
-    """The log does not name what it must have named. Nothing may be removed by it: look at QUIRE_KAFKA_TOPIC and at the topic's
-    retention.
+    """The log lacks records that it must have, so it cannot decide what is removed.
+
+    Look at QUIRE_KAFKA_TOPIC and at the topic's retention.
     """
 
     def __init__(self, what: str) -> None:
@@ -44,7 +45,7 @@ class LogNotWhole(CannotServe):
 
 
 class Swept(Struct, kw_only=True):
-    """Objects and bytes that were removed, or would be; objects that were looked at."""
+    """The numbers of a sweep: objects and bytes that were removed (or would be), and objects that were looked at."""
 
     originals: int = 0
     artefacts: int = 0
@@ -54,15 +55,15 @@ class Swept(Struct, kw_only=True):
 
 
 class Named:
-    """What the log names: originals of every batch, artefacts of those processed files whose batch has ended."""
+    """The objects that the log names: the originals of all batches, and the artefacts of processed files in ended batches."""
 
     def __init__(self) -> None:
         self.originals: set[str] = set()
         self._open: dict[str, BatchState] = {}
-        self._ended: dict[str, bytes] = {}  # a million of them have to fit: compressed
+        self._ended: dict[str, bytes] = {}  # compressed, as a million states have to fit
 
     def take(self, event: Event, offset: int) -> None:
-        """The next event of its batch."""
+        """Take in the next event of a batch."""
         before = self.state(event.batch_id)
         after = evolve(before, event, offset)
         if after is None or after is before:
@@ -84,7 +85,10 @@ class Named:
         return batch_id in self._open or batch_id in self._ended
 
     def artefacts(self, batch_id: str) -> frozenset[str] | None:
-        """The artefacts that the ended batch names; None while it is open: a run may be writing more."""
+        """Return the keys of artefacts that an ended batch names; None while the batch is open, as a run may be writing more.
+
+        A batch that the log does not know names none.
+        """
         state = None if batch_id in self._open else self.state(batch_id)
         if state is None:
             return None if batch_id in self._open else frozenset()
@@ -92,8 +96,10 @@ class Named:
 
 
 async def sweep(store: ObjectStore, scan: LogScan, listed: set[str] | None, grace: timedelta, *, dry: bool) -> Swept:
-    """Removes what is older than `grace` and named by nothing; with `dry` only counts. `listed` are the batches that the read
-    model had before the log is read; None: the log is taken as it is. Raises LogNotWhole, LogUnavailable, StorageUnavailable.
+    """Remove the objects that are older than `grace` and that nothing names. With `dry`, objects are only counted.
+
+    `listed` has the ids of the batches that the read model had before the log is read; where it is None, the log is taken as it
+    is, even if it is not whole. Raises LogNotWhole, LogUnavailable and StorageUnavailable.
     """
     before = datetime.now(UTC) - max(grace, CLOCKS_DIFFER)
     swept = Swept()
@@ -130,13 +136,19 @@ def _require_known(named: Named, some: Sequence[ObjectInfo]) -> None:
 
 
 def _is_garbage(key: str, named: Named) -> bool:
-    """An artefact of a batch that the log does not know is garbage, too, where the log is taken as it is."""
+    """Return whether an artefact may be removed.
+
+    Where the log is taken as it is, artefacts of a batch that it does not know may be removed, too.
+    """
     artefacts = named.artefacts(batch_of_artefact(key))
     return artefacts is not None and key not in artefacts
 
 
 async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: Swept, *, dry: bool) -> frozenset[str]:
-    """Removes old ones whose batch never came; the originals that manifests without an event name."""
+    """Remove old manifests whose batch is not in the log.
+
+    Returns the keys of the originals that are named by manifests without an event, old or not.
+    """
     promised: set[str] = set()
     async for item in store.list(MANIFESTS):
         swept.looked_at += 1
@@ -152,7 +164,7 @@ async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: 
 
 
 async def _old(store: ObjectStore, prefix: str, before: datetime, swept: Swept) -> AsyncIterator[list[ObjectInfo]]:
-    """Old objects, some at a time."""
+    """Yield the objects that were modified before `before`, some at a time."""
     some: list[ObjectInfo] = []
     async for item in store.list(prefix):
         swept.looked_at += 1

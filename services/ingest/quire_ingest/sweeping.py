@@ -1,4 +1,4 @@
-"""`python -m quire_ingest sweep`."""
+"""The command `python -m quire_ingest sweep`."""
 
 import argparse
 import os
@@ -27,7 +27,10 @@ _GRACE = "leave younger objects alone (default: a day, longer than any upload ta
 
 
 async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
-    """Exit code 0 when all is swept, 2 when the log or the store did not answer, or one of them is not what it must be."""
+    """Carry out the command. Returns exit code 0 where the sweep is done, 2 where the log or the store did not answer.
+
+    Raises CannotServe, which becomes exit code 2, where the options, the log or the notifier do not allow a sweep.
+    """
     parser = argparse.ArgumentParser("quire sweep", description="Remove from the object store what no event names.")
     parser.add_argument(
         "--older-than",

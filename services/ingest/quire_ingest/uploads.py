@@ -1,4 +1,4 @@
-"""The files of one request on their way into the object store: a few at a time, while the next one is received."""
+"""Stores the files of one request in the object store: a few at a time, while the next file is received."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,8 +18,10 @@ CONTENT_TYPE = "application/pdf"
 
 
 class UploadTerms(NamedTuple):
-    """How files are stored: how many of one request at once; how many of all requests are sent at once; seconds to try again
-    while the store is away; where bytes wait.
+    """Settings for storing files.
+
+    `at_once` files of one request are stored at once. `sends` bounds the files and parts of all requests that are sent at once.
+    `patience` is the time in seconds to try again while the store is away. Bytes wait in `memory`, or in `directory`.
     """
 
     at_once: int
@@ -30,7 +32,7 @@ class UploadTerms(NamedTuple):
 
 
 class LargeUpload:
-    """A file of more than one segment: sent part by part, one waiting behind the one that is sent."""
+    """A file of more than one segment, which is sent part by part: one segment waits while another one is sent."""
 
     def __init__(self) -> None:
         self.segments: asyncio.Queue[Segment | None] = asyncio.Queue(1)
@@ -38,13 +40,13 @@ class LargeUpload:
         self.stored: asyncio.Task[None]
 
     def refuse_abandoned(self) -> None:
-        """Raises where the file is not wanted after all: inside a multipart upload that aborts it."""
+        """Raise _Abandoned where the file is rejected after all. Inside a multipart upload, the exception aborts the upload."""
         if self.abandoned:
             raise _Abandoned
 
 
 class Uploads:
-    """What one request stores. `keys` are all those under which it has, or may have, stored something."""
+    """The files that one request stores. `keys` has all keys under which the request has stored an object, or may have."""
 
     def __init__(self, group: asyncio.TaskGroup, store: ObjectStore, terms: UploadTerms) -> None:
         self.keys: list[str] = []
@@ -55,7 +57,7 @@ class Uploads:
         self._open: set[Segment] = set()
 
     def segment(self) -> Segment:
-        """An empty one, closed at the end of the request at the latest."""
+        """Return an empty segment, which is closed at the end of the request at the latest."""
         segment = Segment(self._terms.memory, self._terms.directory)
         self._open.add(segment)
         return segment
@@ -69,11 +71,11 @@ class Uploads:
             self.discard(segment)
 
     async def small(self, key: str, segment: Segment) -> asyncio.Task[None]:
-        """Begins to store a whole file, once there is a free place. The task is done when it is stored."""
+        """Begin to store a whole file, once a place is free. The task is done when the file is stored."""
         return await self._begin(key, lambda: self._put(key, segment))
 
     async def large(self, key: str) -> LargeUpload:
-        """Begins a file whose end is not known yet, once there is a free place."""
+        """Begin to store a file whose end is not received yet, once a place is free."""
         upload = LargeUpload()
         upload.stored = await self._begin(key, lambda: self._send_parts(key, upload))
         return upload
@@ -107,7 +109,7 @@ class Uploads:
 
     async def _patiently(self, send: Callable[[], Awaitable[None]]) -> None:
         async def in_turn() -> None:
-            async with self._terms.sends:  # what is sent has been received: no slow client can hold a place
+            async with self._terms.sends:  # the bytes have been received: no slow client can hold a place
                 await send()
 
         await retrying(
@@ -119,13 +121,15 @@ class Uploads:
 
 
 class _Abandoned(Exception):
-    """The file is not wanted after all."""
+    """The file was abandoned while it was received."""
 
 
 @asynccontextmanager
 async def uploading(store: ObjectStore, terms: UploadTerms) -> AsyncIterator[Uploads]:
-    """Everything begun is stored when the block ends. If the block raises, what is under way ends first, so that what is
-    deleted afterwards stays deleted; if storing fails, the block is cancelled and StorageUnavailable is raised.
+    """A context with the uploads of one request. When the block ends, all files that were begun are stored.
+
+    Where the block raises an exception, uploads under way end first, so that objects that are deleted afterwards stay deleted.
+    Where storing fails, the block is cancelled and StorageUnavailable is raised.
     """
     with ExitStack() as afterwards:
         async with finishing() as group:

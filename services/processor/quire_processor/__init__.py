@@ -1,1 +1,1 @@
-"""From `BatchCreated` to documents, artefacts, and events that say how it goes."""
+"""The processor: turns each `BatchCreated` into documents, artefacts, and events that report the batch's progress."""

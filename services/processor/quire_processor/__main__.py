@@ -1,4 +1,4 @@
-"""`python -m quire_processor`: serve, check-config or prepare."""
+"""The command `python -m quire_processor`, with its subcommands serve, check-config and prepare."""
 
 import sys
 

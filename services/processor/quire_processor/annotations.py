@@ -1,4 +1,4 @@
-"""What stands on a page by annotations: values of forms, signatures, notes; and the files that are attached to it."""
+"""A page's annotations: where values of forms, signatures and notes stand, and which files are attached to the page."""
 
 import ctypes
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ import pypdfium2.raw as pdfium_c
 _NOT_DRAWN = frozenset({pdfium_c.FPDF_ANNOT_LINK, pdfium_c.FPDF_ANNOT_POPUP})
 
 Rectangle = tuple[float, float, float, float]
-"""Left, bottom, right, top, in the page's own coordinates."""
+"""The left, bottom, right and top edges, in the page's own coordinates."""
 
 
 class Annotations(NamedTuple):
-    """`drawn` is where annotations stand that show something, `attached` the names of the files that they hold."""
+    """A page's annotations: `drawn` has the rectangles of those that are visible, `attached` the names of attached files."""
 
     drawn: list[Rectangle]
     attached: list[str]
 
 
 def annotations(page: Any) -> Annotations:
-    """Those of a loaded page."""
+    """Return the annotations of a loaded page."""
     found = Annotations([], [])
     for index in range(pdfium_c.FPDFPage_GetAnnotCount(page)):
         if annotation := pdfium_c.FPDFPage_GetAnnot(page, index):
@@ -29,12 +29,12 @@ def annotations(page: Any) -> Annotations:
 
 
 def flatten(page: Any) -> None:
-    """Make the annotations a part of the page. It has to be loaded again to show them."""
+    """Make the annotations a part of the page. The page has to be loaded again to show them."""
     pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
 
 
 def name_of(attachment: Any) -> str:
-    """The name of an attached file; empty where it has none."""
+    """Return the name of an attached file; an empty string where the file has none."""
     size = pdfium_c.FPDFAttachment_GetName(attachment, None, 0)
     buffer = (ctypes.c_ushort * (size // 2 + 1))()
     pdfium_c.FPDFAttachment_GetName(attachment, buffer, size)

@@ -1,6 +1,6 @@
-"""What goes through the pipe of a worker process, both ways.
+"""The messages between the processor and a worker process, which go through the worker's pipe.
 
-Length-prefixed JSON (4 bytes, big endian), with what is small enough after it.
+Each message is JSON with its length before it (4 bytes, big endian). A small file, text or picture follows its message.
 """
 
 from typing import Annotated
@@ -17,8 +17,9 @@ MAX_PICTURE = 2 * 1024**2  # bytes
 
 
 class Request(Struct, frozen=True):
-    """`number` comes back in every answer: what belongs to another request is not believed. `size` bytes of a small file follow;
-    a large one lies on the workbench.
+    """A request to read one file. Every answer repeats its `number`: an answer with another number is not believed.
+
+    A small file follows the request, in `size` bytes. For a large file `size` is None: the file lies on the workbench.
     """
 
     number: int
@@ -26,21 +27,24 @@ class Request(Struct, frozen=True):
 
 
 class Confined(Struct, frozen=True, tag="confined"):
-    """The first answer of a worker, before it takes a file: what its sandbox lacks."""
+    """The first message of a worker, before it takes a file: the parts that its sandbox lacks."""
 
     lacking: Lacking
     number: int = 0
 
 
 class Page(Struct, frozen=True, tag="page"):
+    """A report of progress: `page` of `pages` has been read."""
+
     number: int
     page: Number
     pages: Number
 
 
 class Read(Struct, frozen=True, tag="read"):
-    """The text is all there; the picture is still to come, and may be the worker's end. `size` bytes of the text follow; a long
-    one lies on the workbench.
+    """A report that all text is read. The picture is still to come: drawing it may crash the worker.
+
+    A short text follows, in `size` bytes. For a long text `size` is None: the text lies on the workbench.
     """
 
     number: int
@@ -49,7 +53,7 @@ class Read(Struct, frozen=True, tag="read"):
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """`size` bytes of the picture follow."""
+    """The last answer about a file that was read. The picture follows, in `size` bytes."""
 
     number: int
     reading: Reading
@@ -57,13 +61,15 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
+    """The last answer about a file that cannot be read; `message` is the reason, for the file's owner."""
+
     number: int
     code: RefusedCode
     message: Reason
 
 
 class Broke(Struct, frozen=True, tag="broke"):
-    """The last answer of a worker that ends by a fault of its own."""
+    """The last answer of a worker that ends by an error of its own code."""
 
     number: int
     traceback: str

@@ -1,7 +1,7 @@
 """The system calls that a worker process needs once it is confined, as data.
 
-They are those that CPython, pdfium, pypdf, Pillow and glibc were seen to make over a corpus of PDFs, and those of the same code's
-other paths. A call that can reach beyond the process is here only in the form that does not.
+The list has the calls that CPython, pdfium, pypdf, Pillow and glibc were seen to make over a corpus of PDFs, and the calls of
+the same code's other paths. A call that can reach beyond the process is allowed only in a form that does not.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ import socket
 
 from quire_processor.seccomp import Call, Condition
 
-_INT = 0xFFFFFFFF  # the kernel reads no more than this of an int
+_INT = 0xFFFFFFFF  # the bits that the kernel reads of an int
 _POINTER = 0xFFFFFFFFFFFFFFFF
 _TCGETS = 0x5401  # whether a descriptor is a terminal: Python asks it of every file that it opens
 _FUTEX_COMMAND = ~(128 | 256) & _INT  # all but the flags PRIVATE and CLOCK_REALTIME
@@ -40,13 +40,13 @@ def _one_of(argument: int, *values: int) -> tuple[tuple[Condition, ...], ...]:
 
 
 _OPENED = (_without(2, os.O_TRUNC),), (_with(2, os.O_WRONLY),), (_with(2, os.O_RDWR),)
-"""Not to be read and truncated at once: before its ABI 3, Landlock lets that pass."""
+"""Ways to open a file: reading and truncating it at once is not among them, as Landlock allows that before its ABI 3."""
 
 
 def allowed(pid: int) -> tuple[Call, ...]:
-    """What the process `pid` may call; the most frequent first."""
+    """Return the system calls that the process `pid` may make, in each group the most frequent first."""
     return (
-        # Files: to open, read and write them, and what they are. Nothing changes a name, an owner, a mode, a time or a lock.
+        # Files: open, read, write and inspect them. No call changes a name, an owner, a mode, a time or a lock.
         Call("read", 0, 63),
         Call("lseek", 8, 62),
         Call("newfstatat", 262, 79),
@@ -61,7 +61,7 @@ def allowed(pid: int) -> tuple[Call, ...]:
         Call("getdents64", 217, 61),
         Call("getcwd", 79, 17),
         Call("fcntl", 72, 25, _one_of(1, fcntl.F_GETFL)),
-        # Memory, of which nothing becomes a program: all code is loaded before.
+        # Memory, never executable: all code is loaded before.
         Call("mmap", 9, 222, ((_without(2, mmap.PROT_EXEC),),)),
         Call("mprotect", 10, 226, ((_without(2, mmap.PROT_EXEC),),)),
         Call("munmap", 11, 215),
@@ -71,7 +71,7 @@ def allowed(pid: int) -> tuple[Call, ...]:
         # The pipe to the parent: no address, no ancillary data, nothing out of band.
         Call("recvfrom", 45, 207, ((_without(3, ~socket.MSG_WAITALL & _INT), _null(4)),)),
         Call("sendto", 44, 206, ((_is(3, 0), _null(4)),)),
-        # Itself: its locks, its time, its signals, its limits to be read, its machine.
+        # The process itself: its locks, clocks, signals, limits (to be read only) and machine.
         Call("futex", 202, 98, tuple((Condition(1, _FUTEX_COMMAND, of),) for of in _FUTEX)),
         Call("sched_yield", 24, 124),
         Call("clock_gettime", 228, 113),

@@ -1,7 +1,7 @@
-"""Removes what nobody names: rows and artefacts of files that a batch or a run ended without (docs/design.md, "Cleaning up").
+"""Removes rows and artefacts that no outcome names, after a batch or a run has ended (docs/design.md, "Cleaning up").
 
-Only keys of runs that are over are touched, and rows only up to the attempt that ended: a later run of a retry, which
-may be under way by now, has its own prefix and a higher attempt.
+Only keys of runs that are over are deleted, and rows only up to the attempt that ended. A later run after a retry may be under
+way by now: it has a key prefix of its own and a higher attempt.
 """
 
 from collections.abc import Iterable
@@ -14,20 +14,24 @@ from quire_schemas.states import BatchState
 
 
 class Cleaning:
-    """Removes what runs have made and nothing names. Raises StorageUnavailable and what asyncpg raises; safe to repeat."""
+    """Removes rows and artefacts that runs have made and no outcome names. Each method may be repeated.
+
+    Raises StorageUnavailable and the exceptions of asyncpg.
+    """
 
     def __init__(self, store: ObjectStore, documents: Documents) -> None:
         self._store = store
         self._documents = documents
 
     async def rows_after_batch(self, ended: BatchState) -> None:
-        """The batch has ended: only files that are processed keep their rows."""
+        """Delete the rows of all files of an ended batch that are not processed."""
         if without := _without_result(ended):
             await self._documents.delete(without, ended.attempt)
 
     async def artefacts_after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
-        """The batch has ended: only what it names stays. `runs` are all that this generation saw, `own` the one that just ran
-        here.
+        """Delete all artefacts of an ended batch that its state does not name.
+
+        `runs` are all runs of this generation. `own` is the run that has just ended in this process, if there was one.
         """
         named, complete = ended.artefact_keys(), not _without_result(ended)
         for run_id in runs:
@@ -39,7 +43,7 @@ class Cleaning:
                 await self._store.delete_many(garbage)
 
     async def after_run(self, run: Run) -> None:
-        """The run was given up: take back what it made of files of which it never said anything."""
+        """Delete the rows and artefacts of files for which a run that was given up has sent no outcome."""
         if not run.progress.unsaid:
             return
         await self._documents.delete(run.progress.unsaid, run.attempt)

@@ -1,8 +1,8 @@
-"""After the end of a batch: it is cleaned up, then remembered, then forgotten here (docs/design.md, "Cleaning up").
+"""Closes a batch that has ended: cleans up, writes the end to Postgres, then forgets the batch (docs/design.md, "Cleaning up").
 
-The order counts. What is remembered lets the committed offset pass, and nobody comes back to it: so the rows must be gone by
-then, which need the same Postgres. Artefacts may stay: storage that is away must not keep batches from being remembered, and
-`quire sweep` finds what they do not name.
+The order counts. Once an end is written, the offset of its batch may be committed, and no processor looks at the batch again.
+So unneeded rows, which are in the same Postgres, are deleted first. Unneeded artefacts may stay: an outage of object storage
+must not keep ends from being written, and `quire sweep` finds these artefacts.
 """
 
 import asyncio
@@ -22,22 +22,25 @@ from quire_schemas.states import BatchState
 log = get_logger(__name__)
 
 _MOST_AT_A_TIME = 16
-_CLEAN_WITHIN = 15.0  # seconds for the artefacts that a batch does not name to be gone, storage being away
+_CLEAN_WITHIN = 15.0  # seconds after which artefacts that a batch does not name are left, where storage is away
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A generation of a batch that is over, with every run it saw."""
+    """A generation of a batch that is over, with the ids of all its runs."""
 
     state: BatchState
     runs: frozenset[str]
 
 
 class Closing:
-    """An ending is noted when it is folded, and closed once none of its runs lives here any more."""
+    """Closes batches that have ended.
+
+    An ending is noted when it is folded, and closed once none of its runs is alive in this process.
+    """
 
     def __init__(self, documents: Documents, cleaning: Cleaning, ownership: Ownership, alive: Mapping[str, Run]) -> None:
-        """`alive`: the runs of this processor by batch, as they are at any time."""
+        """`alive` is a live view of this processor's runs, by batch."""
         self._documents = documents
         self._cleaning = cleaning
         self._ownership = ownership
@@ -49,24 +52,27 @@ class Closing:
         self._wake = asyncio.Event()
 
     def note(self, entry: Entry) -> None:
-        """The batch has ended."""
+        """Take in that a batch has ended."""
         if (state := entry.state) is not None:
             self._endings[state.batch_id] = Ending(state, entry.runs)
             self._wake.set()
 
     def run_ended(self, run: Run) -> None:
-        """What it made has not to be looked up, if it turns out to have been the only one."""
+        """Take in that a run has ended.
+
+        Its artefacts need no look-up in storage if they are all named when the batch is closed.
+        """
         if self._ownership.state(run.batch_id) is not None:
             self._last_runs[run.batch_id] = run
         self._wake.set()
 
     def lost(self, batch_id: str) -> None:
-        """The batch is another processor's now, and so is its end."""
+        """Forget a batch that is another processor's now: that processor closes it."""
         self._endings.pop(batch_id, None)
         self._last_runs.pop(batch_id, None)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Close batches until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._wake.wait()
@@ -88,7 +94,7 @@ class Closing:
             self._forget(ending)
         finally:
             self._under_way.discard(ending.state.batch_id)
-            self._wake.set()  # it may have ended again meanwhile
+            self._wake.set()  # the batch may have ended again meanwhile
 
     async def _remember(self, ended: BatchState) -> None:
         await self._cleaning.rows_after_batch(ended)
@@ -103,7 +109,7 @@ class Closing:
                 transient=is_away,
                 give_up_after=_CLEAN_WITHIN,
             )
-        except Exception as error:  # noqa: BLE001 -- the end itself is what has to be remembered
+        except Exception as error:  # noqa: BLE001 -- the end has to be written even where cleaning up fails
             log.warning("batch left garbage", batch_id=ending.state.batch_id, error=repr(error))
 
     def _forget(self, ending: Ending) -> None:

@@ -1,4 +1,4 @@
-"""Two columns of running text that the file writes row by row. Pure."""
+"""Recognizes two columns of running text that the file holds row by row, across both columns. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from quire_processor.reading_order import Box, union
 
-_ROWS = 5  # in a row, before two columns are believed
-_WORDS = 4  # in a line of a column on average: cells of tables have fewer
-_FILLED = 0.75  # of a column's width, by its lines on average: cells of tables are of all widths
-GUTTER = 1.2  # heights of a line: wider than any space between words
+_ROWS = 5  # rows that follow one another, at least, to be taken for two columns
+_WORDS = 4  # words in a line of a column on average, at least: cells of tables have fewer
+_FILLED = 0.75  # part of a column's width that its lines fill on average, at least: cells of tables are of all widths
+GUTTER = 1.2  # in heights of a line: a wider gap is no space between words
 
 
 class RowRange(NamedTuple):
-    """Lines from `first` to before `end`, all with a gap at the place `gutter`."""
+    """A range of lines, from `first` to before `end`. Each has a gap at the x coordinate `gutter`."""
 
     first: int
     end: int
@@ -22,7 +22,7 @@ class RowRange(NamedTuple):
 
 
 def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[RowRange]:
-    """Where lines that follow one another might be rows of two columns, by the only wide gap that each has."""
+    """Yield the ranges of lines that might be rows of two columns. `gaps` has the only wide gap of each line, or None."""
     first = 0
     while first < len(gaps):
         end, left, right = first, float("-inf"), float("inf")
@@ -34,12 +34,12 @@ def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[RowRange]:
 
 
 def filled(boxes: Sequence[Box]) -> bool:
-    """Whether the lines of a column stand in it as running text does, and not as cells of a table."""
+    """Return whether the lines of a column are placed like running text, and not like the cells of a table."""
     aligned = max(box.left for box in boxes) - min(box.left for box in boxes) < 2 * max(box.height for box in boxes)
     downwards = all(upper.bottom > lower.bottom for upper, lower in pairwise(boxes))
     return aligned and downwards and fmean(box.width for box in boxes) >= _FILLED * union(boxes).width
 
 
 def running(texts: Iterable[str]) -> bool:
-    """Whether the lines of a column are long enough for running text."""
+    """Return whether the lines of a column have enough words for running text."""
     return fmean(len(text.split()) for text in texts) >= _WORDS

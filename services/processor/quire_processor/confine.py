@@ -1,7 +1,7 @@
-"""What a worker process gives up before it opens a stranger's file: none of this needs root, and none can be undone.
+"""Confines a worker process before it opens a stranger's file. No step needs root, and none can be undone.
 
-Everywhere: rlimits, and all descriptors but its pipe. On Linux besides: a life longer than its parent's, privileges, and what
-Landlock and seccomp refuse.
+Everywhere, rlimits are set and all descriptors but the pipe are closed. On Linux, the worker also dies with its parent, gives
+up privileges, and is restricted by Landlock and seccomp.
 """
 
 import ctypes
@@ -24,19 +24,20 @@ from quire_processor.workbench import Workbench
 Sandbox = Literal["require", "prefer", "off"]
 PARTS = ("landlock", "seccomp")
 Lacking = dict[str, str]
-"""The parts that do not hold, each with the reason."""
+"""The parts of the sandbox that are not in force, each with the reason."""
 
 _ON_LINUX = sys.platform == "linux"
 _MAX_FILE_BYTES = 512 * 1024**2
 _OPEN_FILES = 64
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITIES_VERSION_3, _CAP_DAC_READ_SEARCH = 0x20080522, 1 << 2
-_FONTS = ("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts")  # where pdfium looks
+_FONTS = ("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts")  # where pdfium looks for fonts
 
 
 def confine(limits: Limits, bench: Workbench, pipe: int, sandbox: Sandbox) -> Lacking:
-    """For the calling process and for good; `pipe` is the one descriptor that stays. Returns the parts that do not hold. Raises
-    OSError where the kernel refuses what every Linux has.
+    """Confines the calling process for good and returns the parts of the sandbox that are not in force.
+
+    `pipe` is the only descriptor that stays open. Raises OSError where the kernel refuses a step before Landlock and seccomp.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     _drop_descriptors(pipe)
@@ -52,7 +53,7 @@ def confine(limits: Limits, bench: Workbench, pipe: int, sandbox: Sandbox) -> La
 
 
 def keep_secrets() -> None:
-    """No process of the same user may look into this one any more, nor at the environment that it was started with."""
+    """Keeps other processes of the same user from reading this process's memory and the environment it was started with."""
     if _ON_LINUX:
         call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
@@ -76,22 +77,28 @@ def _sandboxed(bench: Workbench, sandbox: Sandbox) -> Lacking:
 
 
 def _readable(bench: Workbench) -> list[Path]:
-    """Its own directory, fonts, and what Python may import yet: packages, not the rest of `sys.path`, where anything may lie."""
+    """Returns what a worker may read: its own directory, fonts, and packages that Python may still import.
+
+    The rest of `sys.path` is left out, as anything may lie there.
+    """
     packages = {path for name, module in sys.modules.items() if "." not in name for path in getattr(module, "__path__", ())}
     return [bench.directory, *map(Path, {*_FONTS, *packages, Path(os.__file__).parent})]
 
 
 def _drop_descriptors(pipe: int) -> None:
-    """The processor's log, multiprocessing's channels, whatever else was inherited: a worker talks to nobody but its parent."""
+    """Closes every inherited descriptor but `pipe`, such as the processor's log and the channels of multiprocessing.
+
+    A worker talks to its parent only. Standard input, output and error become /dev/null.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
     for inherited in {int(path.name) for path in Path("/proc/self/fd" if _ON_LINUX else "/dev/fd").iterdir()} - {0, 1, 2, pipe}:
-        os.closerange(inherited, inherited + 1)  # ignores the one by which the list was read
+        os.closerange(inherited, inherited + 1)  # ignores the descriptor by which the list was read, which is closed already
 
 
 def _drop_capabilities() -> None:
-    """Root's powers, but for the one to reach its own directory below directories of others."""
+    """Drops all capabilities of root but one, by which a worker reaches its own directory below directories of other users."""
     header = struct.pack("=Ii", _CAPABILITIES_VERSION_3, 0)
     held = ctypes.create_string_buffer(24)
     call("capget", header, held)

@@ -1,4 +1,4 @@
-"""How many cores this process may use: those of the machine, less what its affinity or a quota of its cgroups takes away."""
+"""Counts the cores that this process may use, within its CPU affinity and the quotas of its cgroups."""
 
 import math
 import os
@@ -10,7 +10,10 @@ _OWN = Path("/proc/self/cgroup")
 
 
 def usable(root: Path = _ROOT, own: Path = _OWN) -> int:
-    """At least 1; a part of a core counts as one. `root` and `own` are where the kernel says what cgroups there are."""
+    """Return the number of cores that this process may use, at least 1. A part of a core counts as one.
+
+    `root` and `own` are the kernel's files about cgroups.
+    """
     quota = min(_quotas(root, own), default=math.inf)
     return max(1, min(_allowed(), math.ceil(min(quota, os.cpu_count() or 1))))
 
@@ -20,7 +23,7 @@ def _allowed() -> int:
 
 
 def _quotas(root: Path, own: Path) -> Iterator[float]:
-    """Cores, for each cgroup around this process that has a limit. A container sees its own at the root."""
+    """Yield the quota in cores of each cgroup around this process that has one. A container sees its own cgroup at the root."""
     for line in _read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):

@@ -1,4 +1,4 @@
-"""A file that pdfium has opened: the text of its pages, what is attached to it, and its picture."""
+"""A file that pdfium has opened: the text of its pages, its attachments and its metadata."""
 
 import ctypes
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ from quire_processor.page_text import page_text
 
 
 class Document:
-    """Findings go into `found`. Pages are counted from 0; `hidden` are names of layers whose text is left out."""
+    """A document that pdfium has opened. Pages are counted from 0.
+
+    Findings are added to `found`. `hidden` has the names of layers whose text is left out.
+    """
 
     def __init__(self, document: pypdfium2.PdfDocument, found: Findings, hidden: frozenset[str]) -> None:
         self._document = document
@@ -28,7 +31,7 @@ class Document:
             found.attached(name_of(pdfium_c.FPDFDoc_GetAttachment(document, index)))
 
     def text(self, index: int) -> str:
-        """That of a page, what forms and notes say included; raises Unreadable."""
+        """Return the text of a page, with the text of forms and notes. Raises Unreadable."""
         with self._page(index) as page:
             notes = annotations(page)
             for name in notes.attached:
@@ -40,7 +43,7 @@ class Document:
             return self._text(page, notes.drawn)
 
     def metadata(self) -> dict[str, str]:
-        """As in the file, without what is no Unicode."""
+        """Return the metadata as the file has it, without bytes that are not Unicode."""
         return {key: self._metadata(key) for key in pypdfium2.PdfDocument.METADATA_KEYS}
 
     def _text(self, page: Any, drawn: list[tuple[float, float, float, float]]) -> str:

@@ -1,4 +1,4 @@
-"""The processor's tables: what was read from each file, and how batches ended (schema `processor`)."""
+"""The processor's tables (schema `processor`): the documents that were read from files, and the ends of batches."""
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
@@ -21,7 +21,7 @@ _MOST_TOGETHER = 64  # files in one statement
 
 
 class Fenced(Exception):
-    """A later run has written this file's rows: what this run does has no effect any more."""
+    """A later run has written this file's rows: this run's work on the file has no effect any more."""
 
 
 class Row(NamedTuple):
@@ -51,21 +51,24 @@ class Short(NamedTuple):
 
 
 class Documents:
-    """Rows of files, and how batches ended. Raises what asyncpg raises: `is_transient` says what passes by waiting."""
+    """Reads and writes the processor's tables.
+
+    Raises the exceptions of asyncpg: `is_transient` tells those that pass by waiting.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._short: Together[Short, bool] = Together(self._insert_short, _MOST_TOGETHER)
 
     async def check(self) -> None:
-        """Raises unless Postgres answers now."""
+        """Raise an exception unless Postgres answers now."""
         await postgres.check(self._pool)
 
     async def aclose(self) -> None:
         await self._short.aclose()
 
     async def insert(self, file: FileState, batch: BatchState, run_id: str, extracted: Extracted, now: datetime) -> None:
-        """Write the rows of a file in one transaction; raises Fenced where a later attempt was here."""
+        """Write the rows of a file in one transaction. Raises Fenced where a later attempt has written them."""
         row = Row(
             file_id=file.file_id,
             batch_id=batch.batch_id,
@@ -103,11 +106,11 @@ class Documents:
             )
 
     async def delete(self, file_ids: Iterable[str], attempt: int) -> None:
-        """Delete the files' rows as far as they are of this attempt or an earlier one."""
+        """Delete the rows of these files that are of this attempt or an earlier one."""
         await self._pool.execute(_SQL["delete"], list(file_ids), attempt)
 
     async def remember(self, ended: list[BatchState]) -> None:
-        """Note how these batches ended."""
+        """Write the final states of batches that have ended."""
         await self._pool.execute(
             _SQL["remember"],
             [state.batch_id for state in ended],
@@ -118,14 +121,17 @@ class Documents:
         )
 
     async def recall(self, batch_ids: Iterable[str]) -> dict[str, BatchState]:
-        """The state at their last end of those of the batches that have ended."""
+        """Return the final state of each of these batches that has ended, by id. A batch that has not ended is left out."""
         rows = await self._pool.fetch(_SQL["recall"], list(batch_ids))
         states = (decode_state(row["state"]) for row in rows)
         return {state.batch_id: state for state in states}
 
 
 async def _written(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, files: list[Short]) -> list[bool]:
-    """Write the rows of these files in one statement; whether each was written, or is fenced."""
+    """Write the rows of these files in one statement.
+
+    Returns for each file True where it was written, False where it is fenced.
+    """
     pages = [
         (file.row.file_id, file.row.attempt, number, text) for file in files for number, text in enumerate(file.pages, start=1)
     ]
@@ -137,7 +143,7 @@ async def _written(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, 
 
 
 async def _rows(pages: Path, prefix: bytes) -> AsyncIterator[bytes]:
-    """The lines of `pages.tsv`, each behind `prefix`, in chunks of bounded size."""
+    """Yield the lines of `pages.tsv`, each with `prefix` before it, in chunks of bounded size."""
     with pages.open("rb") as file:
         while lines := file.readlines(_CHUNK):
             yield b"".join(prefix + line for line in lines)

@@ -1,11 +1,11 @@
-"""Reads off the state of a batch how it ends (docs/design.md, "The fold"). Pure."""
+"""Decides from the state of a batch how the batch ends (docs/design.md, "The fold"). Pure."""
 
 from quire_schemas.events import BatchCompleted, BatchFailed
 from quire_schemas.states import BatchState
 
 
 def ending_of(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCompleted | BatchFailed | None:
-    """The terminal event that the run owes the batch now; None while there is work left."""
+    """Return the terminal event that the run has to send now; None while work is left."""
     if _exhausted(state, max_fruitless_runs):
         message = f"{state.fruitless} runs in a row ended without finishing a file. Look at the processors' logs, then retry."
         return BatchFailed(run_id=run_id, code="attempts_exhausted", message=message)
@@ -20,7 +20,10 @@ def ending_of(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchC
 
 
 def _exhausted(state: BatchState, max_fruitless_runs: int) -> bool:
-    """Whether too many runs died in vain; twice as many may where files are suspected, one of which will be found guilty."""
+    """Return whether too many runs in a row have died without settling a file.
+
+    Where files are suspected, the limit is doubled: one of them will be found guilty before.
+    """
     most = 2 * max_fruitless_runs if state.most_suspected() else max_fruitless_runs
     return state.fruitless >= most and not state.run_settled_a_file and not state.all_settled
 

@@ -1,7 +1,8 @@
-"""The environment that worker processes are born with: that of the processor without its credentials.
+"""The environment of worker processes: the processor's environment without its credentials.
 
-`multiprocessing` starts the process that forks the workers wherever it finds none: at times by itself, between two calls of ours,
-and then with all that the processor has. A mark tells one that was started here.
+`multiprocessing` starts the process that forks the workers whenever it finds none running: at times on its own, between two
+calls of this module, and then with the processor's whole environment. A variable marks a process that was started by this
+module, without credentials.
 """
 
 import contextlib
@@ -9,18 +10,18 @@ import os
 from collections.abc import Iterator
 
 _INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_", "LD_LIBRARY_PATH", "PYTHON")
-"""How the variables begin that a worker process inherits. None of the others is its business: credentials have many names."""
+"""Prefixes of the variables that a worker process inherits. A worker gets no others, as credentials have many names."""
 _MARK = "QUIRE_WITHOUT_CREDENTIALS"
 
 
 @contextlib.contextmanager
 def without_credentials() -> Iterator[None]:
-    """A process that is started inside inherits the variables of `_INHERITED` and the mark, nothing else.
+    """A context in which a new process inherits the variables of `_INHERITED` and the mark, nothing else.
 
-    It changes os.environ meanwhile: for the event loop's thread only.
+    os.environ is changed meanwhile: use this in the event loop's thread only.
     """
     kept = {name: os.environ.pop(name) for name in list(os.environ) if not name.startswith(_INHERITED)}
-    os.environ[_MARK] = "yes"  # after the last of them is gone, and no longer than that
+    os.environ[_MARK] = "yes"  # set after all credentials are gone, and deleted before they come back
     try:
         yield
     finally:
@@ -29,5 +30,5 @@ def without_credentials() -> Iterator[None]:
 
 
 def has_credentials() -> bool:
-    """Whether this process may have been born with credentials."""
+    """Return whether this process may have been started with credentials in its environment."""
     return _MARK not in os.environ

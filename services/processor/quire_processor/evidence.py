@@ -1,4 +1,4 @@
-"""What the bytes of a file mention: reason enough, or not, to ask pypdf, which takes longer than pdfium for a whole file."""
+"""Searches a file's bytes for words that make it worth asking pypdf, which takes longer than pdfium does for a whole file."""
 
 import re
 import zlib
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 File = Path | bytes
-"""A file on disk, or what is in it."""
+"""A file: its path on disk, or its content."""
 
 _CHUNK = 1024**2  # bytes
 _LOOKED_AT = 32 * 1024**2  # bytes of a file at most: half at its beginning, half at its end
@@ -16,7 +16,7 @@ _HIDDEN = re.compile(rb"/OFF\s*\[\s*\d|/OFF\s+\d|/BaseState\s*/OFF")
 
 
 def mentioned(source: File, words: Iterable[bytes]) -> frozenset[bytes]:
-    """Those of the words that stand in the file, outside of what is compressed."""
+    """Return the words that stand in the file outside of its compressed parts."""
     sought, found, kept = set(words), set[bytes](), b""
     overlap = max(map(len, sought))
     for chunk in _chunks(source):
@@ -27,7 +27,10 @@ def mentioned(source: File, words: Iterable[bytes]) -> frozenset[bytes]:
 
 
 def may_hide_layers(source: File, *, packed: bool) -> bool:
-    """Whether the file may have layers that are off when it is opened. `packed`: objects may be in object streams."""
+    """Return whether the file may have layers that are off when it is opened.
+
+    `packed` says that objects may be in object streams.
+    """
     content = b"".join(_chunks(source))
     parts = [content, *(_unpacked(content) if packed else ())]
     return any(part is None for part in parts) or (
@@ -36,7 +39,7 @@ def may_hide_layers(source: File, *, packed: bool) -> bool:
 
 
 def _unpacked(content: bytes) -> Iterator[bytes | None]:
-    """The object streams; None for one that cannot be looked into."""
+    """Yield the content of each object stream; None for a stream that cannot be decompressed."""
     view = memoryview(content)
     for match in _OBJECT_STREAM.finditer(content):
         try:

@@ -1,7 +1,9 @@
-"""Text, metadata and a thumbnail of one PDF; runs in a worker process only, because PDF libraries crash and hang.
+"""Extracts text, metadata and a thumbnail of one PDF. Runs in worker processes only, because PDF libraries crash and hang.
 
-A file → opened (`sources`) → the text of its pages, one after the other, into `rows`, and what is to be said of it (`notices`) →
-told → the picture of the first page, which may fail without costing the text.
+1. The file is opened (`sources`).
+2. The text of each page is written to `rows`; `notices` are made of what was found on the way.
+3. The text is reported by `on_text`, before the picture is drawn.
+4. The picture of the first page is drawn. Where this fails, the text is kept.
 """
 
 import time
@@ -23,19 +25,20 @@ from quire_schemas.text import scrub
 __all__ = ["OnText", "Refused", "Rows", "extract", "read"]
 
 OnText = Callable[[Reading], None]
-"""Is told what was read, once all of it is written down."""
+"""Called with the reading of a file, once all of its text is written to the rows."""
 
 
 class Rows(Protocol):
-    """Takes the text of the pages: for each a line of its number, a tab, and the text, in which backslash, tab and newline are
-    escaped as for Postgres' COPY.
+    """Takes the text of the pages, one line for each: the page's number, a tab, and the text.
+
+    Backslash, tab and newline in the text are escaped as for Postgres' COPY.
     """
 
     def write(self, line: str, /) -> object: ...
 
 
 def extract(source: Path, target: Path, limits: Limits, on_page: OnPage, on_text: OnText | None = None) -> Reading:
-    """Write `pages.tsv` and, where it works, `thumbnail.jpg` to `target`; raises Refused."""
+    """Write `pages.tsv` and, where drawing works, `thumbnail.jpg` to the directory `target`. Raises Refused."""
     with (target / "pages.tsv").open("w", encoding="utf-8", newline="") as rows:
 
         def written(reading: Reading) -> None:
@@ -50,7 +53,7 @@ def extract(source: Path, target: Path, limits: Limits, on_page: OnPage, on_text
 
 
 def read(source: File, rows: Rows, limits: Limits, on_page: OnPage, on_text: OnText) -> tuple[Reading, bytes | None]:
-    """What is read, and the picture, a JPEG file; raises Refused."""
+    """Return the reading of the file, and its picture as a JPEG file, or None. Raises Refused."""
     deadline = time.process_time() + limits.cpu_seconds
     with source_of(source) as opened:
         _write_pages(opened, rows, limits, deadline, on_page)
@@ -78,7 +81,7 @@ def _write_pages(source: Source, rows: Rows, limits: Limits, deadline: float, on
 
 
 def _text(source: Source, number: int) -> str:
-    """That of a page; a page that cannot be read is empty, and does not cost the others."""
+    """Return the text of a page. A page that cannot be read is noted and has an empty text; other pages are not affected."""
     try:
         text = source.text(number - 1)
     except MemoryError:

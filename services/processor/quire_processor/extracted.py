@@ -1,4 +1,4 @@
-"""What comes of a file: its facts and its results, or why there are none."""
+"""The result of reading a file: its facts, text and picture, or the failure."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class ExtractionFailed(Exception):
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
-    """What came of a file. `text` is text.json, `pages` the text of each page or, where it is long, pages.tsv."""
+    """The result of reading a file. `text` is text.json; `pages` is the text of each page or, where it is long, pages.tsv."""
 
     page_count: int
     title: str | None

@@ -1,6 +1,6 @@
-"""What pdfium does not give: files and single pages that it cannot read, hidden layers, a title in XMP. Read by pypdf.
+"""Reads by pypdf what pdfium does not give: files and single pages that pdfium cannot read, hidden layers, a title in XMP.
 
-pypdf raises far outside its own exception class; whoever asks it catches everything.
+pypdf raises exceptions of many classes besides its own, so callers catch every exception.
 """
 
 import io
@@ -14,7 +14,7 @@ from quire_processor.opening import ENCRYPTED
 
 
 class Fallback:
-    """The file by pypdf, opened once it is asked for something. Every answer may be an exception of any kind."""
+    """A file as pypdf reads it, opened at the first call. Every method may raise any exception."""
 
     def __init__(self, source: File) -> None:
         self._source = source
@@ -24,20 +24,23 @@ class Fallback:
         return len(self._opened().pages)
 
     def text(self, index: int) -> str:
-        """That of a page, counted from 0."""
+        """Return the text of a page. Pages are counted from 0."""
         return self._opened().pages[index].extract_text()
 
     def metadata(self) -> dict[str, str]:
         return {key.removeprefix("/"): str(value) for key, value in (self._opened().metadata or {}).items()}
 
     def title(self) -> str:
-        """The one in XMP, in the default language; empty where there is none."""
+        """Return the title in the file's XMP, in the default language; an empty string where there is none."""
         xmp = self._opened().xmp_metadata
         titles = (xmp.dc_title if xmp is not None else None) or {}
         return str(titles.get("x-default") or next(iter(titles.values()), ""))
 
     def hidden_layers(self) -> frozenset[str]:
-        """Names of the layers that are off when the file is opened, but for names that another layer has, too."""
+        """Return the names of the layers that are off when the file is opened.
+
+        A name that a visible layer has, too, is left out.
+        """
         properties = self._opened().root_object.get("/OCProperties", {}).get_object()
         usual = properties.get("/D", {}).get_object()
         every, on, off = (_references(part) for part in (properties.get("/OCGs"), usual.get("/ON"), usual.get("/OFF")))
@@ -66,5 +69,5 @@ def _open(source: File) -> PdfReader:
 
 
 def _references(array: Any) -> set[Any]:
-    """IndirectObject is hashable by number and generation."""
+    """Return the references in the array, or an empty set. pypdf's IndirectObject is hashable by number and generation."""
     return set(array.get_object()) if array is not None else set()

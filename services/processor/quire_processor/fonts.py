@@ -1,8 +1,8 @@
-"""A font for writing whose own font a file does not bring along, and this machine does not have.
+"""A blank font that stands in for fonts that neither the file nor this machine has.
 
-pdfium drops what it has no glyph for: without a font for Chinese, Japanese or Korean, text whose glyphs are placed one by one is
-lost. `blank.ttf` (624 bytes, made by tests/processor/blank_font.py) has one glyph for every character: as wide and high as an
-ideograph, and invisible. Where the system has a font, that one is taken.
+pdfium drops characters for which it has no glyph: without a font for Chinese, Japanese or Korean, text whose glyphs are placed
+one by one is lost. `blank.ttf` (624 bytes, made by tests/processor/blank_font.py) has one glyph for every character: an
+invisible one, as wide and high as an ideograph. Where the system has a font, the system's font is taken.
 """
 
 import ctypes
@@ -12,14 +12,15 @@ from typing import Any
 import pypdfium2.raw as pdfium_c
 
 _BLANK = files("quire_processor").joinpath("blank.ttf").read_bytes()
-_HANDLE = 0xB1A2C  # stands for the blank font; no address of the system's own fonts
+_HANDLE = 0xB1A2C  # stands for the blank font; the system's own fonts have other addresses
 _CHARSETS = frozenset({128, 129, 134, 136})  # Japanese, Korean, simplified and traditional Chinese, as Windows numbers them
 
 
 class Fonts:
     """pdfium's access to the fonts of this machine, for the whole process and until it ends.
 
-    `missed` turns True where a file asks for a font that nothing here stands for. `blank` says whether the blank font does.
+    `missed` turns True where a file asks for a font of `_CHARSETS` that this machine lacks. `blank` says whether pdfium then
+    gets the blank font.
     """
 
     def __init__(self) -> None:

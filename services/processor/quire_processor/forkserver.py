@@ -1,7 +1,8 @@
-"""Imported by the process that forks the workers, and by nothing else: what each of them is born with.
+"""Prepares the process that forks the workers. Only that process imports this module; workers inherit what is loaded here.
 
-It keeps its memory to itself, as a worker that was taken over runs under the same user. Where it was born with the processor's
-credentials, it ends before it forks: the processor then starts another one, without them.
+Other processes may not read the forking process's memory: a worker that was taken over runs under the same user. A forking
+process that was started with the processor's credentials ends before it forks: the processor then starts another process,
+without credentials.
 """
 
 import os

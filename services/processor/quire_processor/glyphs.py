@@ -1,4 +1,4 @@
-"""A page's text as pdfium holds it: UTF-16 units, with a box for each."""
+"""A page's text as pdfium holds it: UTF-16 units, each with the box of its glyph."""
 
 import ctypes
 import math
@@ -15,8 +15,8 @@ HYPHEN = "\ufffe"
 """Stands for a hyphen at the end of a line, where the word goes on in the next one."""
 
 _MARK = 0xFFFD  # stands for a glyph that does not say which character it is
-_PIECES = 64  # of a line that are looked at; where there are more, they are glyphs
-_SAMPLE = 32  # glyphs of a page that are asked whether they say it
+_PIECES = 64  # pieces of a line that are looked at; a line with more has one for each glyph
+_SAMPLE = 32  # glyphs of a page that are checked first for a missing character
 
 
 class Unreadable(Exception):
@@ -32,21 +32,24 @@ class Span(NamedTuple):
 
 
 class TextPage:
-    """Boxes are turned by `turned` quarters, so that the text of the page's longest line runs from left to right."""
+    """The text of one page and the boxes of its glyphs.
+
+    Boxes are turned so that the page's longest line runs from left to right.
+    """
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
         count = max(pdfium_c.FPDFText_CountChars(handle), 0)
         self._units = (ctypes.c_ushort * (count + 2))()
         self._length = max(pdfium_c.FPDFText_GetText(handle, 0, count, self._units) - 1, 0) if count else 0
-        self._even = self._length == count  # a unit for each of pdfium's characters
+        self._even = self._length == count  # whether each of pdfium's characters is one unit
         self.unmapped = self._mark_unmapped(count)
         self.text = bytes(memoryview(self._units)[: self._length]).decode("utf-16-le", "surrogatepass")
         self._turned = 0
         self._left, self._bottom, self._right, self._top = (ctypes.c_double() for _ in range(4))
 
     def spans(self) -> list[Span]:
-        """The lines of the page."""
+        """Return the lines of the page, and decide how boxes are turned from then on."""
         spans, first = [], 0
         for text in self.text.split("\r\n"):
             count = len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -58,14 +61,17 @@ class TextPage:
         return spans
 
     def span(self, first: int, end: int) -> Span:
-        """The units from `first` to before `end`."""
+        """Return the span of the units from `first` to before `end`."""
         return Span(first, end - first, bytes(memoryview(self._units)[first:end]).decode("utf-16-le", "surrogatepass"))
 
     def unit(self, index: int) -> int:
         return int(self._units[index])
 
     def rectangles(self, span: Span) -> Iterator[tuple[float, float, float, float]]:
-        """Those of the span's pieces of text, as the file draws them: left, bottom, right, top. Of very many pieces, some."""
+        """Yield the rectangles (left, bottom, right, top) of a span's pieces of text.
+
+        A piece is text that the file draws at once. Of a span with very many pieces, only some are looked at.
+        """
         first, end = self._character(span.first), self._character(span.first + span.length)
         handle, get, turned = self._handle, pdfium_c.FPDFText_GetRect, self._turned
         left, bottom, right, top = self._left, self._bottom, self._right, self._top
@@ -78,7 +84,7 @@ class TextPage:
                 yield left.value, bottom.value, right.value, top.value
 
     def shown(self, span: Span, within: Box) -> str:
-        """The text of the span's glyphs that touch a box."""
+        """Return the text of the span's glyphs that touch the box `within`."""
         left, bottom, right, top = self._left, self._bottom, self._right, self._top
         get, handle, kept = pdfium_c.FPDFText_GetCharBox, self._handle, array("H")
         for unit in range(span.first, span.first + span.length):
@@ -92,14 +98,14 @@ class TextPage:
         return kept.tobytes().decode("utf-16-le", "surrogatepass")
 
     def box(self, unit: int) -> Box | None:
-        """That of one glyph; None for a space or break that pdfium has put in."""
+        """Return the box of one glyph; None for a space or line break that pdfium has put in."""
         left, bottom, right, top = self._left, self._bottom, self._right, self._top
         pdfium_c.FPDFText_GetCharBox(self._handle, self._character(unit), left, right, bottom, top)
         box = self.turn(left.value, bottom.value, right.value, top.value)
         return box if box.width > 0 or box.height > 0 else None
 
     def turn(self, left: float, bottom: float, right: float, top: float) -> Box:
-        """The box of a rectangle of the page."""
+        """Return a rectangle of the page as a box, turned as all boxes are."""
         match self._turned:
             case 0:
                 return Box(left, bottom, right, top)
@@ -111,13 +117,16 @@ class TextPage:
                 return Box(-top, left, -bottom, right)
 
     def _character(self, unit: int) -> int:
-        """The index of a character, as pdfium counts: some have no place in the text."""
+        """Return pdfium's index of the character at a unit. pdfium also counts characters that have no place in the text."""
         if self._even or unit >= self._length:
             return unit if self._even else pdfium_c.FPDFText_CountChars(self._handle)
         return int(pdfium_c.FPDFText_GetCharIndexFromTextIndex(self._handle, unit))
 
     def _mark_unmapped(self, count: int) -> int:
-        """How many glyphs do not say which character they are. Those that would be control characters are marked in the text."""
+        """Return how many glyphs do not say which character they are.
+
+        Glyphs that would be control characters are marked in the text.
+        """
         error = pdfium_c.FPDFText_HasUnicodeMapError
         if not any(error(self._handle, index) > 0 for index in range(0, count, count // _SAMPLE + 1)):
             return 0
@@ -131,7 +140,7 @@ class TextPage:
 
 @contextmanager
 def text_page(page: Any) -> Iterator[TextPage]:
-    """The text of a loaded page; raises Unreadable."""
+    """A context with the text of a loaded page. Raises Unreadable."""
     handle = pdfium_c.FPDFText_LoadPage(page)
     if not handle:
         raise Unreadable
@@ -142,5 +151,5 @@ def text_page(page: Any) -> Iterator[TextPage]:
 
 
 def plain(text: str) -> str:
-    """The text of a line without the marks of hyphens."""
+    """Return the text of a line without the marks of hyphens."""
     return text.replace(HYPHEN, "")

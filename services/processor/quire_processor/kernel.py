@@ -1,4 +1,4 @@
-"""Calls of the kernel for which Python has no function. Each raises OSError where the kernel refuses."""
+"""Calls the kernel where Python has no function for it. Raises OSError where the kernel refuses."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(function: str, *arguments: Argument) -> int:
-    """The result of the C library's `function`; its `syscall` takes the number of any call as the first argument."""
+    """Return the result of the C library's `function`. `syscall` makes any system call: its number is the first argument."""
     result = int(getattr(_libc, function)(*(ctypes.c_long(value) if isinstance(value, int) else value for value in arguments)))
     if result < 0:
         error = ctypes.get_errno()

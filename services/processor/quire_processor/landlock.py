@@ -1,7 +1,7 @@
-"""Landlock (linux/landlock.h): which files this process and its threads may still open, whatever the user may.
+"""Landlock (linux/landlock.h): restricts the files that this process and its threads may open, whatever the user may.
 
-Besides, from the kernel's ABI 4 on, no TCP; from ABI 5 on, no ioctl on devices; from ABI 6 on, no abstract Unix socket and no
-signal to processes outside. Rights that a kernel does not know are left out.
+The kernel's Landlock ABI decides what else is refused: TCP from ABI 4 on, ioctl on devices from ABI 5 on, abstract Unix sockets
+and signals to processes outside from ABI 6 on. Rights that a kernel does not know are left out.
 """
 
 import os
@@ -15,15 +15,16 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers o
 _ASK_FOR_ABI, _PATH_BENEATH = 1, 1
 
 _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE = 1 << 1, 1 << 2, 1 << 3, 1 << 14
-_OF_FILES = _WRITE_FILE | _READ_FILE | _TRUNCATE  # the other rights are those of directories
+_OF_FILES = _WRITE_FILE | _READ_FILE | _TRUNCATE  # all other rights concern directories
 _FILE_RIGHTS_SINCE = {1: (1 << 13) - 1, 2: 1 << 13, 3: _TRUNCATE, 5: 1 << 15}
 _TCP, _TCP_SINCE = 0b11, 4  # bind, connect
 _SCOPES, _SCOPES_SINCE = 0b11, 6  # abstract Unix sockets, signals
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Leaves this process what lies in or below `readable`, to be read, and the files `writable`, to be read, written and
-    truncated. No file is made, removed or executed any more. Raises OSError where the kernel has no Landlock or refuses.
+    """Restricts this process to reading in and below `readable`, and reading, writing and truncating the files `writable`.
+
+    No file can be made, removed or executed any more. Raises OSError where the kernel has no Landlock or refuses.
     """
     abi = call("syscall", _CREATE_RULESET, None, 0, _ASK_FOR_ABI)
     files = sum(rights for since, rights in _FILE_RIGHTS_SINCE.items() if since <= abi)
@@ -43,7 +44,7 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
     try:
         there = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return  # what cannot be reached need not be allowed
+        return  # a path that cannot be reached needs no rule
     try:
         rule = struct.pack("=Qi", rights if path.is_dir() else rights & _OF_FILES, there)
         call("syscall", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)

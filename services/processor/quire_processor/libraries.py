@@ -1,6 +1,6 @@
-"""Loads all native code that reading a PDF can need: once a worker process is confined, nothing more becomes a program.
+"""Loads all native code that reading a PDF can need, as a confined worker process cannot load any more code.
 
-Python and the libraries load many parts only when a file needs them, as character sets and the ciphers of protected files.
+Python and the libraries load many parts only when a file needs them, such as character sets and the ciphers of protected files.
 """
 
 from importlib import import_module
@@ -15,7 +15,7 @@ _LOADED_LATE = (
 
 
 def load() -> None:
-    """Loads them; at once where they are loaded."""
+    """Loads the native code. Returns at once where all of it is loaded."""
     for name in _LOADED_LATE:
         import_module(name)
     Image.init()

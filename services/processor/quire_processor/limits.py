@@ -1,4 +1,4 @@
-"""What one file may cost."""
+"""The limits of time, memory and size for one file."""
 
 from msgspec import Struct
 
@@ -6,10 +6,10 @@ from msgspec import Struct
 class Limits(Struct, frozen=True, kw_only=True):
     """Bounds of one file's extraction.
 
-    After `cpu_seconds` of its own computing, a worker keeps the pages that it has; after twice as many it is killed. So is one
-    that has neither computed nor come further for `wall_seconds`. The first page's picture may take `picture_seconds` more;
-    without `pictures` none is drawn. A worker process is replaced after `files_per_worker` files, or once it keeps more than
-    `kept_bytes` between two of them.
+    After `cpu_seconds` of its own computing, a worker stops reading and keeps the pages that it has; after twice as many, it is
+    killed. A worker that has neither computed nor come further for `wall_seconds` is killed, too. The first page's picture may
+    take `picture_seconds` of computing more; no picture is drawn where `pictures` is False. A worker process is replaced after
+    `files_per_worker` files, or once it has more than `kept_bytes` of memory after a file.
     """
 
     memory_bytes: int = 1024**3
@@ -24,5 +24,5 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     @property
     def killed_after(self) -> float:
-        """CPU seconds after which a worker is killed that does not come to an end of a page."""
+        """CPU seconds after which a worker is killed: it stops by itself earlier, at the end of a page, if it comes to one."""
         return 2 * self.cpu_seconds

@@ -1,5 +1,6 @@
-"""Lets outcomes that come shortly after each other into the log together: each record of its own costs the broker, and everybody
-who reads it, as much as a group does.
+"""Holds outcomes back for a moment, so that those of about the same time are sent to the log together.
+
+A record that is sent alone costs the broker and every reader of the log as much as a group of records does.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ from quire_runtime.clock import Clock
 
 
 class Linger:
-    """At most one group leaves within `seconds`; whoever comes after a longer pause leaves at once."""
+    """Groups callers of `wait`: at most one group leaves within `seconds`. A caller after a longer pause leaves at once."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -17,7 +18,7 @@ class Linger:
         self._group: asyncio.Event | None = None
 
     async def wait(self) -> None:
-        """Returns when the group of the caller leaves."""
+        """Waits until the group of the caller leaves."""
         if self._group is None:
             ahead = self._open_from - self._clock.monotonic()
             if ahead <= 0:
@@ -28,12 +29,12 @@ class Linger:
         await self._group.wait()
 
     def flush(self) -> None:
-        """Whoever waits leaves now."""
+        """Lets the group that waits leave now."""
         if self._group is not None:
             self._leave(self._group)
 
     def _leave(self, group: asyncio.Event) -> None:
-        if group is self._group:  # else it was flushed before its time
+        if group is self._group:  # else the group was flushed before its time
             self._group = None
             self._left()
             group.set()

@@ -41,13 +41,16 @@ _CLOSE_SECONDS = 2.0
 
 
 def worker_name(settings: ProcessorSettings) -> str:
-    """What events and logs call this process."""
+    """Return the name of this process in events and logs."""
     return settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
 
 
 @contextlib.contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
-    """A directory of our own under `parent`, removed at the end; what processors that were killed left goes first."""
+    """A context with a directory of our own under `parent`, which is removed at the end.
+
+    Directories that killed processors have left there are removed first.
+    """
     for left in parent.glob(f"{_SCRATCH}*/"):
         with contextlib.suppress(OSError):
             if left.lstat().st_uid == os.getuid():
@@ -55,7 +58,7 @@ def scratch(parent: Path) -> Iterator[Path]:
     mine = Path(mkdtemp(prefix=_SCRATCH, dir=parent))
     with (mine / "taken").open("wb") as lock:
         flock(lock, LOCK_EX)
-        (mine / "taken").rename(mine / "lock")  # it is there locked or not at all: nobody takes us for a dead one
+        (mine / "taken").rename(mine / "lock")  # `lock` is locked from its first moment: nobody takes us for dead
         try:
             yield mine
         finally:
@@ -63,7 +66,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 
 def _clear(left: Path) -> None:
-    """Raises OSError where somebody lives there."""
+    """Remove a directory that a processor has left. Raises OSError where that processor still runs."""
     with (left / "lock").open("rb") as lock:
         flock(lock, LOCK_EX | LOCK_NB)
         shutil.rmtree(left, ignore_errors=True)
@@ -99,8 +102,10 @@ async def serve(settings: ProcessorSettings) -> None:
 async def _begun(
     settings: ProcessorSettings, stack: contextlib.AsyncExitStack, workers: WorkerPool, store: ObjectStore, directory: Path
 ) -> asyncpg.Pool:
-    """The database, once workers can read and all that a processor needs is there. Both at the same time, as both take half a
-    second of other programs. Raises CannotServe.
+    """Return the connection pool of the database, once all servers are prepared and a worker has read a page.
+
+    Servers and worker are waited for at the same time, as each spends half a second waiting for other programs. Raises
+    CannotServe.
     """
 
     async def connected() -> asyncpg.Pool:
@@ -161,7 +166,7 @@ async def _run(
 
 
 async def _close(pool: asyncpg.Pool) -> None:
-    """Close politely, but not for ever: a server that is away keeps nobody here."""
+    """Close the pool; after _CLOSE_SECONDS, drop its connections: a server that is away must not keep the process alive."""
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await pool.close()

@@ -1,4 +1,4 @@
-"""What the consumer group is told, and asked: whether the partitions are still ours, and how far we are."""
+"""Talks to the consumer group: asks whether the partitions are still ours, and commits offsets."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +14,10 @@ log = get_logger(__name__)
 
 
 class Membership:
-    """`marks` gives, per partition, the offset below which everything is finished."""
+    """This processor's membership of the consumer group.
+
+    `marks` returns for each partition the offset below which everything is finished.
+    """
 
     def __init__(self, consumer: LogConsumer, clock: Clock, marks: Callable[[], dict[int, int]]) -> None:
         self._consumer = consumer
@@ -23,7 +26,11 @@ class Membership:
         self._proved = float("-inf")
 
     async def holds(self, *, afresh: bool) -> bool:
-        """Whether the group says that our partitions are ours: one who has lost them must not answer for them."""
+        """Return whether the group confirms that our partitions are still ours.
+
+        A processor that has lost its partitions must not start runs. A confirmation holds for PROOF_HOLDS seconds; with
+        `afresh` the group is asked in any case.
+        """
         if not afresh and self._clock.monotonic() - self._proved < PROOF_HOLDS:
             return True
         try:
@@ -35,7 +42,7 @@ class Membership:
         return True
 
     async def committing(self) -> None:
-        """Once a second, for ever."""
+        """Commit the marks once a second where they have changed, until cancelled."""
         committed: Mapping[int, int] = {}
         while True:
             await asyncio.sleep(_COMMIT_EVERY)
@@ -44,7 +51,7 @@ class Membership:
                 committed = marks
 
     async def commit(self) -> None:
-        """Now, once."""
+        """Commit the marks once, now."""
         await self._commit(self._marks())
 
     async def _commit(self, marks: Mapping[int, int]) -> bool:

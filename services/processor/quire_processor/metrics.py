@@ -10,7 +10,7 @@ built("processor")
 FILE_STAGE_SECONDS = histogram(
     "quire_processor_file_stage_seconds",
     "Seconds that a file spent in a stage of its way, with the wait for a free worker, or for what is away.",
-    # A small file takes milliseconds; 40 s is a file's limit, twice that where it is read again, 600 s that of an outage.
+    # A small file takes milliseconds. The limit of a file is 40 s, or 80 s where it is read again; that of an outage is 600 s.
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 300, 600),
     stage=get_args(FileStage),
 )

@@ -1,4 +1,7 @@
-"""What a reader of a file's text has to know, as sentences that say what to do (docs/api.md). Pure."""
+"""Makes notices for readers of a file's text: which parts of the file are missing, and what to do about it (docs/api.md).
+
+Pure.
+"""
 
 from collections.abc import Iterator
 
@@ -8,13 +11,14 @@ from quire_schemas.fields import MAX_NAME_BYTES, MAX_NAMES, Notice
 from quire_schemas.text import scrub, shorten, undeceptive
 
 _OCR = "Run text recognition (OCR) and upload what it makes."
-_UNMAPPED_OF = 200  # characters: fewer glyphs than one of so many are bullets and formulas, and lose no words
+_UNMAPPED_OF = 200  # characters: less than one unmapped glyph in so many is taken for bullets and formulas, which lose no words
 
 
 class Findings(Struct, kw_only=True):
-    """What was found while a file was read. Pages are counted from 1.
+    """Facts that are found while a file is read. Pages are counted from 1.
 
-    `cut_after` says after what reading stopped before the end of the text, `cut_within` whether within a page.
+    Where reading stopped before the end of the text, `cut_after` has the limit that was reached, as a phrase ("after 20 s of
+    computing"), and `cut_within` tells whether it stopped within a page.
     """
 
     page_count: int
@@ -30,7 +34,7 @@ class Findings(Struct, kw_only=True):
     names: list[str] = field(default_factory=list)
 
     def read(self, number: int, text: str) -> None:
-        """Counts a page that was gone through, and its text."""
+        """Counts a page that reading has come to, and its text."""
         self.characters += len(text)
         if number not in self.unreadable[-1:]:
             self.pages_read += 1
@@ -40,19 +44,19 @@ class Findings(Struct, kw_only=True):
         self.cut_after, self.cut_within = after, within
 
     def attached(self, name: str) -> None:
-        """Counts an attachment, and keeps the first names."""
+        """Counts an attachment, and keeps its name if it is one of the first MAX_NAMES."""
         self.attachments += 1
         if len(self.names) < MAX_NAMES and (clean := undeceptive(scrub(name)).strip()):
             self.names.append(shorten(clean, MAX_NAME_BYTES))
 
 
 def notices(found: Findings) -> tuple[Notice, ...]:
-    """Each code at most once, the gravest first."""
+    """Returns the notices for these findings: each code at most once, the gravest first."""
     return tuple(_notices(found))
 
 
 def no_thumbnail(reason: str) -> Notice:
-    """`reason` goes on after a colon."""
+    """Returns the notice that there is no picture. `reason` follows a colon in its sentence."""
     return Notice(
         code="no_thumbnail",
         message=f"There is no picture of the first page: {reason}. That does not concern its text; open the original to see it.",

@@ -1,7 +1,7 @@
-"""Opens a file by pdfium: as it is, or with its header or trailer mended, as other readers mend them.
+"""Opens a file by pdfium: as it is, or with its header or trailer repaired, as other PDF readers do.
 
-pdfium is asked for its last error only where it has just failed: for a file that opens without any page, that would be the error
-of an earlier file.
+pdfium is asked for its last error only where it has just failed: after a file that opens without any page, the last error would
+be that of an earlier file.
 """
 
 import re
@@ -12,10 +12,10 @@ import pypdfium2.raw as pdfium_c
 from quire_processor.evidence import File, mentioned
 from quire_processor.reading import RefusedCode
 
-_HEADER_WITHIN = 1024  # bytes, as PDF readers have it
-_MENDED_AT_MOST = 100 * 1024**2  # bytes: the mended file is held in memory
+_HEADER_WITHIN = 1024  # bytes in which PDF readers look for the header
+_MENDED_AT_MOST = 100 * 1024**2  # bytes of a file that is repaired: the result is held in memory
 _OBJECT = re.compile(rb"(\d{1,7})\s+(\d{1,5})\s+obj\b")
-_CATALOG_WITHIN = 4096  # bytes from the beginning of the catalogue to its name
+_CATALOG_WITHIN = 4096  # bytes at most from the beginning of the catalogue object to its name
 
 
 class Refused(Exception):
@@ -36,7 +36,10 @@ CORRUPT = Refused("corrupt", "The file is damaged and cannot be read. Open it in
 
 
 def opened(source: File) -> tuple[pypdfium2.PdfDocument, File] | Refused:
-    """The document, which may have no page, and the file that it is of; or why pdfium does not open it."""
+    """Return the document and the file that was opened, or the reason why pdfium cannot open it.
+
+    The file is `source` or its repaired content. The document may have no pages.
+    """
     head = _head(source)
     if not head:
         return EMPTY
@@ -53,7 +56,10 @@ def opened(source: File) -> tuple[pypdfium2.PdfDocument, File] | Refused:
 
 
 def load(file: File) -> tuple[pypdfium2.PdfDocument | None, int]:
-    """The document, or None and pdfium's error; pypdfium2 itself takes a document without pages for an error."""
+    """Return the document and 0, or None and pdfium's error code.
+
+    pypdfium2's own function is not used: it takes a document without pages for an error.
+    """
     if isinstance(file, bytes):
         handle = pdfium_c.FPDF_LoadMemDocument64(file, len(file), None)
     else:
@@ -69,7 +75,10 @@ def _head(source: File) -> bytes:
 
 
 def _mended(source: File) -> bytes | None:
-    """The file between a header and a trailer; pdfium finds the objects in it. It has to be kept while it is open."""
+    """Return the file's content with a header before it and a trailer after it, or None where it is too large.
+
+    pdfium finds the objects in it. The content has to be kept while the document is open.
+    """
     if isinstance(source, bytes):
         content = source
     elif source.stat().st_size > _MENDED_AT_MOST:
@@ -80,7 +89,7 @@ def _mended(source: File) -> bytes | None:
 
 
 def _trailer(content: bytes) -> bytes:
-    """One that names the last catalogue of the file; nothing where none is found."""
+    """Return a trailer that names the last catalogue of the file; nothing where no catalogue is found."""
     at = max(content.rfind(b"/Catalog"), 0)
     catalogs = list(_OBJECT.finditer(content, max(0, at - _CATALOG_WITHIN), at))
     return b"".join(b"\ntrailer\n<< /Root %b %b R >>\nstartxref\n0\n%%%%EOF\n" % match.groups() for match in catalogs[-1:])

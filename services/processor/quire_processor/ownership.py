@@ -1,9 +1,9 @@
-"""Folds the partitions that this processor owns, and says which offsets may be committed (docs/design.md, "Ownership"). Pure.
+"""Folds the partitions of this processor, and computes which offsets may be committed (docs/design.md, "Ownership"). Pure.
 
-Records come in through `fold`, batch by batch states come out through `state` and `batches`. A batch that is not
-known yet is *unconfirmed* until `confirm` says how it ended, if it did: a repeated `BatchCreated` of a batch that ended
-long ago must not be worked on again, and a retry goes on from that end, not from what its sender believed. Its records
-wait in the order of the log meanwhile, so nothing is decided on half the history.
+Records come in through `fold`; the states of batches come out through `state` and `batches`. A batch that is new here is
+*unconfirmed* until `confirm` tells whether and how it ended before: a repeated `BatchCreated` of a batch that ended long ago
+must not be worked on again, and a retry goes on from that end, not from what its sender believed. The records of an unconfirmed
+batch wait in the order of the log, so nothing is decided on half the history.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,11 @@ from quire_schemas.states import BatchState
 
 @dataclass(slots=True)
 class Entry:
-    """A batch of an owned partition. `runs` are all that this generation has seen started, accepted or not.
+    """A batch of an owned partition. `runs` has the ids of all runs that were started in this generation, accepted or not.
 
-    `start` is where a later owner has to begin: the record that opened the batch, or, while the end before a retry is not
-    remembered yet (`reopened` is that end), the one that had opened it then. The state of a queued batch is kept packed: there
-    may be a million files that wait.
+    `start` is the offset at which a later owner has to begin reading: that of the record that opened the batch. After a retry,
+    `reopened` is the end before it; until that end is written to Postgres, `start` stays the offset of the earlier opening. The
+    state of a queued batch is kept packed, as a million files may wait.
     """
 
     partition: int
@@ -34,7 +34,7 @@ class Entry:
 
     @property
     def state(self) -> BatchState | None:
-        """None while the batch is not confirmed. A queued batch gives an equal object each time, not the same."""
+        """The batch's state; None while the batch is unconfirmed. A queued batch gives a new, equal object each time."""
         return unpack_state(self._kept) if isinstance(self._kept, bytes) else self._kept
 
     @state.setter
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(slots=True)
 class PartitionView:
-    """A partition folded up to `position`, live once that has reached the high watermark of its assignment."""
+    """A partition that is folded up to `position`. A live one has reached the high watermark of its assignment."""
 
     position: int
     high_watermark: int
@@ -56,7 +56,7 @@ class PartitionView:
 
 
 class Ownership:
-    """What the log says of the batches of our partitions. Pure: partitions come by `begin` and go by `retain`."""
+    """The folded batches of our partitions. A partition is added by `begin` and removed by `retain`."""
 
     def __init__(self) -> None:
         self._views: dict[int, PartitionView] = {}
@@ -64,7 +64,7 @@ class Ownership:
         self._unconfirmed: set[str] = set()
 
     def retain(self, partitions: frozenset[int]) -> tuple[str, ...]:
-        """Forget every partition but these; returns the ids of the batches that went with the others."""
+        """Forget every partition but these. Returns the ids of the batches of the forgotten partitions."""
         lost = [batch_id for number, view in self._views.items() if number not in partitions for batch_id in view.batches]
         self._views = {number: view for number, view in self._views.items() if number in partitions}
         for batch_id in lost:
@@ -76,12 +76,15 @@ class Ownership:
         self._views[partition] = PartitionView(position, position)
 
     def catch_up(self, high_watermarks: Mapping[int, int]) -> None:
-        """Partitions are live only once they are folded up to these: others may have written while we were away."""
+        """Set new high watermarks: a partition is live only once it is folded up to its own.
+
+        Other processors may have written while a partition was not ours.
+        """
         for number, high_watermark in high_watermarks.items():
             self._views[number].high_watermark = high_watermark
 
     def position(self, partition: int) -> int | None:
-        """The next offset to fold, None where the partition is new."""
+        """Return the next offset to fold; None where the partition is new."""
         view = self._views.get(partition)
         return None if view is None else view.position
 
@@ -90,7 +93,10 @@ class Ownership:
         return view is not None and view.live
 
     def fold(self, partition: int, offset: int, event: Event | None) -> str | None:
-        """Take one record (None: not an event of ours); returns the batch's id where its state has changed."""
+        """Fold one record. Returns the batch's id where its state has changed.
+
+        `event` is None for a record that is not our event.
+        """
         view = self._views.get(partition)
         if view is None or offset < view.position:
             return None
@@ -108,11 +114,14 @@ class Ownership:
         return event.batch_id if _apply(entry, offset, event) else None
 
     def unconfirmed(self) -> tuple[str, ...]:
-        """The batches of which has to be looked up how they ended, if they did."""
+        """Return the ids of the batches that are unconfirmed: whether and how they ended before has to be looked up."""
         return tuple(self._unconfirmed)
 
     def confirm(self, remembered: Mapping[str, BatchState | None]) -> tuple[str, ...]:
-        """Fold what has waited for the answer (None: it never ended) onto it; returns the batches that are there now."""
+        """Fold the waiting records of these batches onto their remembered ends. Returns the ids of the batches that go on.
+
+        `remembered` has None for a batch that has never ended. A batch whose records change nothing is dropped.
+        """
         known = []
         for batch_id, ended in remembered.items():
             if batch_id not in self._unconfirmed:
@@ -140,13 +149,14 @@ class Ownership:
         return None if entry is None else entry.state
 
     def batches(self, partition: int) -> Iterator[str]:
-        """The confirmed batches of a partition."""
+        """Return the ids of the confirmed batches of a partition."""
         view = self._views.get(partition)
         return iter(()) if view is None else (key for key, entry in view.batches.items() if entry.waiting is None)
 
     def remembered(self, ended: BatchState) -> None:
-        """This end of a batch is remembered elsewhere: what led to it need not be read again, and where nothing followed, the
-        batch is forgotten here.
+        """Take in that this end of a batch is written to Postgres: the records that led to it need not be read again.
+
+        Where nothing has followed the end, the batch is forgotten here.
         """
         entry = self.entry(ended.batch_id)
         if entry is None or (state := entry.state) is None:
@@ -157,14 +167,17 @@ class Ownership:
             entry.start, entry.reopened = state.start_offset, None
 
     def drop(self, batch_id: str) -> None:
-        """Forget a batch that has ended and is remembered elsewhere."""
+        """Forget a batch that has ended and whose end is written to Postgres."""
         view = self._where.get(batch_id)
         if view is not None:
             del view.batches[batch_id]
             self._forget(batch_id)
 
     def marks(self) -> dict[int, int]:
-        """What may be committed of each live partition: the lowest start of what is not over, else the position."""
+        """Return the offset that may be committed for each live partition.
+
+        This offset is the lowest `start` of the batches that are not forgotten; without such batches, the position.
+        """
         return {
             number: min((entry.start for entry in view.batches.values()), default=view.position)
             for number, view in self._views.items()
@@ -182,7 +195,7 @@ class Ownership:
 
 
 def _outdated(ended: BatchState | None, first: Event) -> bool:
-    """Whether a retry describes a later end than the one that is remembered: then its description is the better one."""
+    """Return whether a retry describes a later end than the remembered one: then the retry's description is used."""
     return ended is not None and isinstance(first.data, BatchRetryRequested) and first.data.generation > ended.generation
 
 

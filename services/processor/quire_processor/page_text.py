@@ -1,7 +1,9 @@
-"""The text of one page: what stands on it, in the order in which it is read.
+"""Reads the text of one page, in the order in which people read it.
 
-Lines as pdfium has them → where their pieces stand (`_placed`) → lines that are several cut, and what stands outside of the page
-left out (`_lines`) → columns, writing that runs downwards, and order mended → text.
+1. pdfium gives the lines; `_placed` finds where their pieces stand.
+2. `_columns` takes apart two columns that the file has woven into each other.
+3. `_lines` cuts a line that is several, and leaves out what stands outside of the visible page.
+4. `in_columns` joins writing that runs downwards; `in_reading_order` orders the lines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,19 +17,19 @@ from quire_processor.glyphs import HYPHEN, Span, TextPage, plain, text_page
 from quire_processor.reading_order import Box, Line, in_reading_order, union
 from quire_processor.vertical import in_columns
 
-_APART = 2.4  # times half a row's height: how far the middle of the next row is away; superscripts are nearer
-_MOST_ROWS = 40  # of a line that is cut; what has more is no text that is read in rows
+_APART = 2.4  # half heights of a row, at least, between its middle and that of the next row; superscripts are nearer
+_MOST_ROWS = 40  # rows of a line that is cut; a line with more is no text that is read in rows
 
 
 class PageText(NamedTuple):
-    """`unmapped` counts the glyphs that do not say which character they are."""
+    """The text of a page. `unmapped` counts the glyphs that do not say which character they are."""
 
     text: str
     unmapped: int
 
 
 class _Placed(NamedTuple):
-    """A line, the rows in which its pieces stand, and the only wide gap between pieces, from left to right."""
+    """A line, with the rows in which its pieces stand. `gap` is the only wide gap between pieces (left and right), or None."""
 
     span: Span
     rows: list[Box]
@@ -35,7 +37,10 @@ class _Placed(NamedTuple):
 
 
 def page_text(page: Any, drawn: Sequence[Rectangle] = ()) -> PageText:
-    """That of a loaded page, with a line feed between lines; raises Unreadable. `drawn` is where annotations stand."""
+    """Return the text of a loaded page, with a line feed between lines. Raises Unreadable.
+
+    `drawn` has the rectangles of annotations.
+    """
     with text_page(page) as text:
         return PageText(_read(text, _visible(page), drawn), text.unmapped)
 
@@ -48,7 +53,7 @@ def _read(page: TextPage, visible: Rectangle, drawn: Sequence[Rectangle]) -> str
 
 
 def _placed(page: TextPage, span: Span) -> _Placed:
-    """Written for speed: it goes through every piece of text of every page."""
+    """Return where a line stands. Written for speed, as it goes through every piece of text of every page."""
     rows: list[Box] = []
     gaps: list[tuple[float, float]] = []
     left = bottom = right = top = end = 0.0
@@ -72,14 +77,16 @@ def _placed(page: TextPage, span: Span) -> _Placed:
 
 
 def _are_lines(rows: list[Box], hyphens: int) -> bool:
-    """Whether the rows of a line are to be lines of their own. For words that are hyphenated, pdfium has joined lines, and
-    rightly; glyphs that stand one above the other are text that runs another way.
+    """Return whether each row of a line is to be a line of its own.
+
+    Rows that pdfium has joined at hyphenated words stay one line, and rightly; so do single glyphs that stand one above the
+    other, as such text runs another way.
     """
     return hyphens < len(rows) - 1 <= _MOST_ROWS and any(row.width > 2 * row.height for row in rows)
 
 
 def _columns(page: TextPage, placed: list[_Placed], within: Box) -> Iterator[Line]:
-    """The lines; columns that are woven into each other one after the other."""
+    """Yield the lines. Two columns that the file has woven into each other come one after the other."""
     done = 0
     for rows in woven([one.gap for one in placed]):
         if unwoven := _unwoven(page, placed[rows.first : rows.end], rows.gutter, within):
@@ -90,7 +97,7 @@ def _columns(page: TextPage, placed: list[_Placed], within: Box) -> Iterator[Lin
 
 
 def _unwoven(page: TextPage, placed: list[_Placed], gutter: float, within: Box) -> list[Line]:
-    """The lines of the left column, then those of the right one; none where it is a table."""
+    """Return the lines of the left column, then those of the right column; no lines where they are rows of a table."""
     sides = [
         [row._replace(right=gap[0]) for _, (row,), gap in placed if gap],
         [row._replace(left=gap[1]) for _, (row,), gap in placed if gap],
@@ -122,7 +129,7 @@ def _lines(page: TextPage, placed: list[_Placed], within: Box) -> Iterator[Line]
 
 
 def _parts(page: TextPage, span: Span, rows: list[Box]) -> Iterator[tuple[Span, Box]]:
-    """The line as one for each of its rows; a word that is hyphenated stays one."""
+    """Yield a line for each row of a line. Rows that a hyphenated word connects stay one line."""
     first = end = span.first
     begun, last = 0, span.first + span.length
     for row in range(1, len(rows)):
@@ -137,7 +144,10 @@ def _parts(page: TextPage, span: Span, rows: list[Box]) -> Iterator[tuple[Span, 
 
 
 def _end_of_row(page: TextPage, first: int, end: int, row: Box) -> int:
-    """The first unit from `first` on whose glyph does not stand in the row; found by halving, as rows follow each other."""
+    """Return the first unit from `first` on whose glyph does not stand in the row.
+
+    The unit is found by bisection, as rows follow each other.
+    """
     low, high = first, end
     while low < high:
         middle = (low + high) // 2
@@ -159,7 +169,7 @@ def _touches(box: Box, other: Box) -> bool:
 
 
 def _visible(page: Any) -> Rectangle:
-    """The rectangle of the page that is shown: its crop box, within its media box."""
+    """Return the visible rectangle of the page: its crop box, within its media box."""
     rectangle = pdfium_c.FS_RECTF()
     pdfium_c.FPDF_GetPageBoundingBox(page, rectangle)
     return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top

@@ -1,6 +1,6 @@
-"""How long a worker may go on with its file: judged by what it computes and by how far it comes.
+"""Decides how long a worker may go on with its file, by the time that it computes and by its progress.
 
-The clock of a machine that is busy, or was frozen, says nothing about a file. Pure; times are in seconds.
+The clock alone says nothing about a file: the machine may be busy, or may have been frozen. Pure; times are in seconds.
 """
 
 from typing import Literal
@@ -8,15 +8,15 @@ from typing import Literal
 from quire_processor.limits import Limits
 
 LOOK_EVERY = 0.25
-_LONGEST_LOOK = 2 * LOOK_EVERY  # counted of what passed between two looks: in the rest, we stood still ourselves
-_COMPUTES = 0.01  # of the time that passes: what computes less stands still
-_STANDSTILLS = 10  # wall limits that a file may take altogether, so that none takes for ever
+_LONGEST_LOOK = 2 * LOOK_EVERY  # time that counts between two looks, at most: for the rest, this process stood still itself
+_COMPUTES = 0.01  # part of the passing time: a worker that computes less stands still
+_STANDSTILLS = 10  # times the wall limit that a file may take altogether, so that no file takes for ever
 
 Overtime = Literal["computing", "standstill"]
 
 
 class Patience:
-    """Of one file, from `now` on. What the worker computes before the first look is not counted."""
+    """The patience with one file, from `now` on. Time that the worker computes before the first look is not counted."""
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
@@ -27,8 +27,10 @@ class Patience:
         self._text_took: float | None = None
 
     def look(self, cpu: float | None, page: int, now: float, *, text_read: bool) -> Overtime | None:
-        """Why the worker is to be stopped; None while it may go on. `cpu` is what it has computed in its life, None where this
-        machine does not tell: then the clock has to do. `page` is the last one that it has said to be done.
+        """Return why the worker is to be stopped; None while it may go on.
+
+        `cpu` is the CPU time of the worker since its start; None where this machine does not tell it: then the clock is used.
+        `page` is the last page that the worker has reported as read.
         """
         passed = min(now - self._looked, _LONGEST_LOOK)
         computed = passed if cpu is None else 0.0 if self._cpu is None else cpu - self._cpu

@@ -1,7 +1,8 @@
-"""One file's way: S3 → temporary file → child process → rows → artefacts → outcome (docs/design.md, "A file").
+"""Processes one file: fetches it from S3, extracts it in a worker process, writes its rows, stores its artefacts
+(docs/design.md, "A file").
 
-Whatever is away is waited for up to the outage limit; only then does the file fail, with the code that says so. The
-pipeline knows nothing about the log: it returns an outcome, and the run sees to it that the outcome is folded.
+A service or disk that is away is waited for up to the outage limit; only then does the file fail, with the code for that
+outage. The pipeline knows nothing about the log: it returns an outcome, and the run sees to it that the outcome is folded.
 """
 
 import asyncio
@@ -33,14 +34,12 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 REFUSED_SECONDS = 15.0
-"""How long a refusal of the object store is taken for one that passes: rights and keys that were changed are not known everywhere
-at once.
-"""
+"""Seconds for which a refusal of the object store is tried again: changed rights and keys take a while to take effect."""
 _INSERT = {"db.system.name": "postgresql", "db.collection.name": "document"}
 
 
 class Watcher(Protocol):
-    """Who is told how far a file has come."""
+    """Is told how far each file has come."""
 
     def at(self, file_id: str, stage: FileStage, page: int | None = None, pages: int | None = None) -> None: ...
     def waiting_for(self, file_id: str, dependency: Dependency | None) -> None: ...
@@ -50,7 +49,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file of one run. `position` is its place in the batch, from 0."""
+    """One file of one run. `position` is the file's place in the batch, from 0."""
 
     batch: BatchState
     run_id: str
@@ -67,7 +66,7 @@ class FileError(Exception):
 
 
 class Pipeline:
-    """`outage_limit` in seconds; `directory` is where originals and results lie while they are worked on."""
+    """Processes files. `outage_limit` is in seconds; `directory` is where originals and results lie meanwhile."""
 
     def __init__(
         self,
@@ -89,7 +88,7 @@ class Pipeline:
         self._outage_limit = outage_limit
 
     async def process(self, job: Job, watcher: Watcher) -> FileProcessed | FileFailed:
-        """The outcome of the file. Raises Fenced where a later run has taken it over."""
+        """Process the file and return its outcome. Raises Fenced where a later run has taken the file over."""
         started = self._clock.monotonic()
         try:
             async with Workplace(self._directory) as place:
@@ -132,11 +131,11 @@ class Pipeline:
         )
 
     def _since(self, started: float) -> int:
-        """Milliseconds."""
+        """Return the milliseconds since `started`."""
         return round((self._clock.monotonic() - started) * 1000)
 
     async def _fetch(self, job: Job, watcher: Watcher, place: Workplace) -> bytes | Path:
-        """The original: in memory where it is small."""
+        """Return the original: its content where it is small, else its path. Raises FileError."""
 
         async def fetch() -> tuple[bytes | Path, str]:
             if job.file.size <= SMALL:
@@ -147,7 +146,7 @@ class Pipeline:
 
         try:
             source, sha256 = await self._patiently(fetch, job, watcher, "storage")
-            if sha256 != job.file.sha256:  # once more: what the network garbled is whole the second time
+            if sha256 != job.file.sha256:  # fetched once more: the network may have garbled it
                 source, sha256 = await self._patiently(fetch, job, watcher, "storage")
         except ObjectMissing as error:
             raise FileError(
@@ -203,8 +202,9 @@ class Pipeline:
         return text, thumbnail
 
     async def _patiently(self, step: Callable[[], Awaitable[T]], job: Job, watcher: Watcher, on: Dependency) -> T:
-        """Repeat the step while what it needs is away, and say so; FileError once the outage limit has passed, or soon after
-        storage has begun to refuse.
+        """Repeat the step while something that it needs is away, and tell the watcher.
+
+        Raises FileError once the outage limit has passed, or REFUSED_SECONDS after storage has begun to refuse.
         """
         refused: list[float] = []
 
@@ -248,7 +248,7 @@ _OUTAGES: dict[Dependency, tuple[FileCode, str]] = {
 
 
 def _lacking(error: Exception, on: Dependency) -> Dependency | None:
-    """What is away, where the error of a step that needs `on` says that something is."""
+    """Return what is away according to the error of a step that needs `on`; None where nothing is."""
     if isinstance(error, StorageUnavailable):
         return "storage"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -1,7 +1,7 @@
-"""Workers for as many files as may be read at once: which one reads a file, and what its end means (docs/design.md, "A file").
+"""A pool of worker processes: gives each file to a worker, and decides what the worker's end means (docs/design.md, "A file").
 
-What hangs is killed (`patience`), what dies costs its file one retry on a fresh worker, and what answers nonsense is treated as
-dead. Once the text is there, only the picture is lost by that.
+A worker that hangs is killed (`patience`). Where a worker dies or answers nonsense, its file is read once more, by a fresh
+worker. Once the text is there, the end of the worker costs only the picture.
 """
 
 import asyncio
@@ -27,15 +27,16 @@ from quire_runtime.logs import get_logger
 from quire_runtime.retry import retrying
 from quire_schemas.events import FileCode
 
-_LOGGED = 4000  # characters of what a worker says in its last moment
+_LOGGED = 4000  # characters of a dead worker's last message that are logged
 _CRASHED = "The PDF library crashed on this file, twice. Save the file anew with a PDF program and upload that."
 _TOO_MUCH_MEMORY = "The file needs more memory than there is for it. Simplify or split it, and upload that."
 log = get_logger(__name__)
 
 
 class WorkerPool:
-    """`size` workers at most, started as they are needed, each with a directory of its own below `directory`. A file waits for
-    `patience` seconds where none can be started.
+    """A pool of at most `size` workers, started as they are needed, each with a directory of its own below `directory`.
+
+    Where no worker can be started, a file waits for `patience` seconds.
     """
 
     def __init__(self, size: int, limits: Limits, directory: Path, patience: float = 600.0, sandbox: Sandbox = "prefer") -> None:
@@ -46,7 +47,7 @@ class WorkerPool:
         self._limits = limits
         self._context = forkserver_context()
         self._free = asyncio.Semaphore(size)
-        self._starts = ThreadPoolExecutor(size, "starts a worker")  # one that hangs must not take threads from others' work
+        self._starts = ThreadPoolExecutor(size, "starts a worker")  # a start that hangs must not take threads from other work
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         WORKERS.labels("busy").set_function(lambda: len(self._busy))
@@ -54,7 +55,7 @@ class WorkerPool:
         WORKERS_LIMIT.set(size)
 
     async def __aenter__(self) -> Self:
-        """Starts a first worker, to see how it is confined; raises NotConfined."""
+        """Start a first worker, to see how it is confined. Raises NotConfined."""
         one = await self._started()
         self._idle.append(one)
         report(one.lacking)
@@ -64,7 +65,10 @@ class WorkerPool:
         await self.aclose()
 
     async def extract(self, source: bytes | Path, place: Workplace, on_page: OnPage | None = None) -> Extracted:
-        """What is read of `source`; what is large goes to `place`. Raises ExtractionFailed. Cancelling kills the worker."""
+        """Return the result of reading `source`.
+
+        Large parts of it go to `place`. Raises ExtractionFailed. Cancelling kills the worker.
+        """
         async with self._free:
             try:
                 return await self._once(source, place, on_page)
@@ -105,7 +109,7 @@ class WorkerPool:
                 await asyncio.shield(one.kill())
 
     def _goes_on(self, one: WorkerProcess) -> bool:
-        """Whether the worker gets another file."""
+        """Return whether the worker gets another file."""
         return one.served < self._limits.files_per_worker and vitals.resident_bytes(one.pid) <= self._limits.kept_bytes
 
     async def _take(self, *, fresh: bool) -> WorkerProcess:
@@ -118,7 +122,7 @@ class WorkerPool:
         return await self._started(NotConfined)
 
     async def _started(self, *also: type[Exception]) -> WorkerProcess:
-        """A worker; tried again for `patience` seconds after CannotStart and `also`."""
+        """Start a worker. A start that raises CannotStart or one of `also` is tried again for `patience` seconds."""
         return await retrying(
             lambda: WorkerProcess.start(self._context, self._starts, self._limits, self._directory, self._sandbox),
             transient=lambda error: isinstance(error, (CannotStart, *also)),
@@ -129,8 +133,9 @@ class WorkerPool:
     async def _answer(
         self, one: WorkerProcess, source: bytes | Path, place: Workplace, on_page: OnPage | None, *, again: bool
     ) -> tuple[Extracted, bool]:
-        """What came of the file, and whether the worker is fit for another one. Once the text is there, whatever else happens
-        costs the picture only.
+        """Return the result of the file, and whether the worker is fit for another one.
+
+        Once the text is there, any failure costs the picture only.
         """
         watch = Watch(one.pid, self._limits, closely=again)
         try:
@@ -165,7 +170,7 @@ class WorkerPool:
     async def _extracted(
         self, one: WorkerProcess, reading: Reading, place: Workplace, no_picture: str | None = None
     ) -> Extracted:
-        """Raises WorkerDied where what the worker has written cannot be believed."""
+        """Return the result of the file. Raises WorkerDied where the worker's text cannot be believed."""
         pages, text, picture = await one.results(reading, place)
         if reading.thumbnail and picture is None:
             no_picture = "it cannot be drawn"
@@ -184,4 +189,4 @@ class WorkerPool:
 
 
 def _nobody(_page: int, _pages: int) -> None:
-    """Nobody looks."""
+    """Ignore the progress of a file."""

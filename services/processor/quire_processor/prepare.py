@@ -1,4 +1,4 @@
-"""What has to be there before anything can be processed."""
+"""Prepares the topic, the bucket and the tables that the processor needs."""
 
 import asyncpg
 
@@ -15,7 +15,10 @@ SCHEMA = "processor"
 
 
 async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_after: float | None = None) -> asyncpg.Pool:
-    """Topic, bucket and tables: made or waited for, as `QUIRE_PREPARE` says, whenever their servers come."""
+    """Make the topic, the bucket and the tables, or wait for them, as `QUIRE_PREPARE` says. Returns the connection pool.
+
+    Servers that are away are waited for, `give_up_after` seconds at most; None: for ever.
+    """
     make = settings.prepare.make
     await ensure_tables("quire_processor", SCHEMA, settings.postgres.dsn, settings.prepare, give_up_after=give_up_after)
     await ensure_topic(settings.kafka, make=make, give_up_after=give_up_after)
@@ -25,14 +28,14 @@ async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_afte
 
 
 async def prepare(settings: ProcessorSettings, give_up_after: float) -> None:
-    """The command."""
+    """Carry out the command `prepare`."""
     async with ObjectStore(settings.s3) as store:
         pool = await prepared(settings, store, give_up_after)
         await pool.close()
 
 
 async def connect(settings: ProcessorSettings) -> list[TriedConnection]:
-    """`check-config --connect`."""
+    """Try the connections to all servers, for `check-config --connect`."""
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),

@@ -1,4 +1,4 @@
-"""The processor. The path of a record (docs/design.md, "Record in the processor", has the picture):
+"""The processor, and the path of a record through it (docs/design.md, "Record in the processor", has the picture):
 
 1. `LogConsumer` hands over a poll; `ownership` folds each record into the state of its batch.
 2. A batch that is new here waits, with its records, until `documents` has told whether and how it ended before.
@@ -41,12 +41,13 @@ from quire_schemas.states import BatchState
 log = get_logger(__name__)
 
 _MOST_STARTING = 2  # batches whose start is under way at a time
-_RECALL_AT_ONCE = 500  # batches per look-up
+_RECALL_AT_ONCE = 500  # batches that are looked up in one query
 
 
 class Processor(Handler):
-    """Handler of the log, and owner of all runs of this process. `places` bounds the files in flight; `hand_over` is how
-    many seconds they have to be finished when the process is told to stop.
+    """The handler of the log's records, and the owner of all runs of this process.
+
+    `places` bounds the files in flight. `hand_over` is the time in seconds to finish them when the process is told to stop.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Processor(Handler):
             await until(stop, polling, *background)
             for task in background:
                 task.cancel()
-            await asyncio.wait(background)  # so that no run begins behind our back
+            await asyncio.wait(background)  # so that no run begins any more
             self._stopping = True
             await self._runs.hand_over(self._hand_over_within)
             await self._membership.commit()
@@ -108,13 +109,17 @@ class Processor(Handler):
             await polling
 
     async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
-        """Where to read on: where the fold is, for partitions that came back; the committed offset for new ones."""
+        """Return the offsets to read on from.
+
+        This is the fold's position for a partition that came back, and the committed offset for a new one. Raises NotAMember
+        where a rebalance came meanwhile.
+        """
         new = frozenset(number for number in partitions if self._ownership.position(number) is None)
         committed, begin = await self._log.committed(new), await self._log.begin_offsets(new)
         end = await self._log.end_offsets(partitions)
         lost = partitions - self._log.assignment
         came_back = {number for number in partitions - new if self._ownership.position(number) is None}
-        if lost or came_back:  # a rebalance came while we asked: nothing of the answer is good
+        if lost or came_back:  # a rebalance came while we asked: the answers are out of date
             raise NotAMember("the partitions changed hands while their positions were asked for")
         for number in new:
             mark = committed.get(number)
@@ -125,7 +130,7 @@ class Processor(Handler):
         return {number: position for number in partitions if (position := self._ownership.position(number)) is not None}
 
     def revoked(self, partitions: frozenset[int]) -> None:
-        """Changes nothing: the next assignment decides what was lost."""
+        """Change nothing: the next assignment tells which partitions are lost."""
 
     def assigned(self, partitions: frozenset[int]) -> None:
         for batch_id in self._ownership.retain(partitions):
@@ -163,7 +168,7 @@ class Processor(Handler):
             self._consider(batch_id)
 
     def _consider(self, batch_id: str) -> None:
-        """Offer a batch that needs a run."""
+        """Offer a batch to the schedule if it needs a run; withdraw it if it has ended or is not known."""
         entry = self._ownership.entry(batch_id)
         if batch_id in self._runs.open or self._stopping:
             return
@@ -177,7 +182,7 @@ class Processor(Handler):
         self._schedule.offer(state.batch_id, state.collection_id, state.request_id, state.created_at)
 
     async def _confirming(self) -> None:
-        """Look up which of the new batches are old ones come again."""
+        """Look up which of the unconfirmed batches have ended before, whenever there are any."""
         while True:
             await self._ask.wait()
             self._ask.clear()
@@ -190,7 +195,7 @@ class Processor(Handler):
         return await retrying(lambda: self._documents.recall(batch_ids), transient=is_transient, give_up_after=None)
 
     async def _dispatching(self) -> None:
-        """Files go on while a batch is being opened: a group that rebalances, or a broker that is away, holds up nobody else."""
+        """Hand out turns. Batches are opened in tasks, so that a rebalance or a broker that is away does not hold up files."""
         async with asyncio.TaskGroup() as opening:
             while True:
                 turn = await self._turn()
@@ -209,8 +214,8 @@ class Processor(Handler):
         run.work(turn.file_id, partial(self._file_done, run.state.collection_id))
 
     async def _left_alone(self, run: Run) -> None:
-        """Release all other runs, once what they have in work is settled: if this process dies, it is no fault of theirs."""
-        while self._runs.give_up_others(run) or self._opening:  # noqa: ASYNC110 -- they end in many places
+        """Give up all other runs, once their files in work are settled: if this process dies, they are not blamed for it."""
+        while self._runs.give_up_others(run) or self._opening:  # noqa: ASYNC110 -- runs end in many places
             await asyncio.sleep(LOOK_EVERY)
 
     def _file_done(self, collection_id: str) -> None:
@@ -228,12 +233,12 @@ class Processor(Handler):
             await self._wake.wait()
 
     def _may_open(self) -> bool:
-        """Few at a time, and as long as there is room."""
+        """Return whether one more batch may be opened: few are opened at a time, and only while there is room."""
         return self._opening + self._runs.starting() < _MOST_STARTING and not self._full
 
     @property
     def _full(self) -> bool:
-        """Whether one batch more is open than there are places: batches end before others begin."""
+        """Whether more batches are open than there are places: then batches end before others begin."""
         return self._opening + len(self._runs.open) > self._places
 
     async def _open(self, batch_id: str) -> None:
@@ -244,10 +249,10 @@ class Processor(Handler):
             self._wake.set()
 
     async def _start(self, batch_id: str) -> None:
-        """Start a run, if the partition is still ours; a batch that somebody else runs is asked about anew."""
+        """Start a run, if the partition is still ours. For a batch that another processor runs, the group is asked afresh."""
         state = self._ownership.state(batch_id)
         ours = state is not None and await self._membership.holds(afresh=state.status == "processing")
-        if batch_id in self._runs.open:  # it was lost and came back while we asked, and was opened then
+        if batch_id in self._runs.open:  # the batch was lost, came back and was opened while we asked
             return
         if not ours:
             self._schedule.withdraw(batch_id)
@@ -257,13 +262,13 @@ class Processor(Handler):
         entry = self._ownership.entry(batch_id)
         state = None if entry is None else entry.state
         if entry is None or state is None or state.terminal or not self._ownership.live(entry.partition):
-            self._schedule.withdraw(batch_id)  # it changed while we asked; who changed it considers it
+            self._schedule.withdraw(batch_id)  # the batch changed while we asked; the code that changed it considers it again
             return
         self._runs.start(state, entry.traceparent, self._group)
 
     def _ready(self, batch_id: str, file_ids: tuple[str, ...], alone: frozenset[str]) -> None:
         state = self._runs.open[batch_id].state
-        self._offer(state)  # it may have been withdrawn while it was opened
+        self._offer(state)  # the batch may have been withdrawn while it was opened
         self._schedule.ready(batch_id, file_ids, alone)
         self._wake.set()
 

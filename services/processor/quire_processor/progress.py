@@ -1,4 +1,4 @@
-"""How far the files of a run have come, and when that is said (docs/design.md, "Runs")."""
+"""Tracks how far the files of a run have come, and reports it to the log (docs/design.md, "Runs")."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -8,15 +8,15 @@ from quire_runtime.clock import Clock
 from quire_schemas import ids
 from quire_schemas.events import BatchProgressed, Dependency, FileStage, InFlight, Stage
 
-_TOLD_AFTER = 1.0  # seconds in which a file that was begun is done, or is told to be in work
-_POSITIONS_EVERY = 4.0  # seconds after which positions that have changed are told again
+_TOLD_AFTER = 1.0  # seconds after which a file that was begun and is not done yet is reported as in work
+_POSITIONS_EVERY = 4.0  # seconds after which changed positions are reported again
 
 
 class Progress:
-    """The pipeline's `Watcher`. `reached` is called with each stage that all files of the run have come to.
+    """The progress of one run; a `Watcher` of the pipeline.
 
-    `produced` are the keys of artefacts that were stored, `unsaid` the files whose rows or artefacts may exist while no outcome
-    was sent.
+    `reached` is called with each stage that all files of the run have reached. `produced` has the keys of artefacts that were
+    stored. `unsaid` has the ids of files whose rows or artefacts may exist while no outcome was sent.
     """
 
     def __init__(self, voice: Voice, clock: Clock, heartbeat: float, reached: Callable[[Stage], None]) -> None:
@@ -33,7 +33,7 @@ class Progress:
         self._begun = asyncio.Event()
         self._number = 0
 
-    # Of one file.
+    # Progress of one file.
 
     def begins(self, file_id: str) -> None:
         self._positions[file_id] = InFlight(file_id=file_id, stage="fetching")
@@ -58,17 +58,17 @@ class Progress:
         self._reach(self._milestones.uploaded(file_id))
 
     def processed(self, file_id: str) -> None:
-        """Its outcome is about to be said."""
+        """Note that the file is processed and its outcome is about to be sent."""
         self.unsaid.discard(file_id)
 
     def failed(self, file_id: str) -> None:
         self._reach(self._milestones.failed(file_id))
 
     def leaves(self, file_id: str) -> None:
-        """It needs neither disk nor worker any more."""
+        """Note that the file needs neither disk nor worker any more."""
         del self._positions[file_id]
 
-    # Of all.
+    # Progress of all files.
 
     @property
     def any_in_work(self) -> bool:
@@ -78,20 +78,20 @@ class Progress:
         return self._positions[file_id].stage
 
     def waiting_count(self, dependency: Dependency) -> int:
-        """Files and events that wait for `dependency`."""
+        """Return the number of files and events that wait for `dependency`."""
         return sum(one == dependency for one in self._waiting.values()) + (len(self._voice.unheard) if dependency == "log" else 0)
 
     def told(self, file_id: str) -> bool:
-        """Whether the log says that the file is in work."""
+        """Return whether the log has the file as in work."""
         return self._voice.state.files[file_id].standing != "queued"
 
     async def open(self) -> None:
-        """Say what is in work first, before it is: if it is the end of this process, the log knows."""
+        """Report the first files before work on them begins: if this process dies of one, the log has their names."""
         await self._begun.wait()
         await self.say("started")
 
     async def beat(self) -> None:
-        """Say what is in work: regularly, soon after files were begun, and while they are read."""
+        """Report the files in work: at each heartbeat, soon after files were begun, and when positions have changed."""
         told, due = dict(self._positions), self._clock.monotonic() + self._heartbeat
         while True:
             try:
@@ -121,7 +121,7 @@ class Progress:
 
 
 class _Milestones:
-    """When every surviving file of the run has its rows, and when its artefacts: each said once."""
+    """Tells once when every file that has not failed has its rows, and once when every such file has its artefacts."""
 
     def __init__(self, files: tuple[str, ...]) -> None:
         self._surviving = set(files)

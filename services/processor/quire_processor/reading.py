@@ -1,4 +1,4 @@
-"""What is read of a file: the worker's answer, in the types of the events that it becomes (docs/design.md, "A file")."""
+"""The facts that a worker reads from a file, in the types of the events that are made of them (docs/design.md, "A file")."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -9,12 +9,12 @@ from quire_processor.metadata import MAX_KEY_BYTES, MAX_KEYS, MAX_VALUE_BYTES
 from quire_schemas.fields import Count, Notices, Number, Title
 
 RefusedCode = Literal["encrypted", "corrupt", "not_a_pdf", "empty", "too_many_pages", "out_of_memory", "disk_full"]
-"""The codes that a worker may give a file; those of other failures are not its business."""
+"""The failure codes that a worker may give a file; the processor gives the others."""
 
 OnPage = Callable[[int, int], None]
-"""Is told the page that has been read, from 1, and how many there are."""
+"""Called with the number of the page that has been read, from 1, and the number of pages."""
 
-MAX_UNREADABLE = 10_000  # pages that are named
+MAX_UNREADABLE = 10_000  # unreadable pages that are listed by number
 
 Metadata = Annotated[
     dict[Annotated[str, Meta(max_length=MAX_KEY_BYTES)], Annotated[str, Meta(max_length=MAX_VALUE_BYTES)]],
@@ -23,9 +23,10 @@ Metadata = Annotated[
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """`pages.tsv` has so many `rows`, one for each page that was gone through; those of the `unreadable` (from 1) are empty.
+    """The facts that were read from a file.
 
-    `cut`: the text of the last page goes on. `thumbnail`: there is a picture, too.
+    `rows` is the number of lines in `pages.tsv`: one for each page that reading has come to. The lines of `unreadable` pages
+    (numbers from 1) are empty. `cut` says that the text of the last page is cut off, `thumbnail` that there is a picture.
     """
 
     page_count: Number

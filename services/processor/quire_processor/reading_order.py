@@ -1,7 +1,8 @@
-"""The order in which people read the lines of a page, where the file plainly has them in another. Pure.
+"""Puts the lines of a page into the order in which people read them, where the file plainly has another order. Pure.
 
-Boxes are turned so that the text runs from left to right and the page from top to bottom, whatever the page does. What the file
-has in order stays as it is: tables and columns are the file's to order, unless their lines say otherwise.
+Boxes are turned so that the text runs from left to right and the page from top to bottom, whatever the page's own direction.
+Lines that the file may have in order are left alone: the order of tables and columns is the file's, unless their places
+contradict it.
 """
 
 from collections import defaultdict
@@ -9,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-_MOST_BLOCKS = 100  # of a page that is looked at: the work grows with their square
-_MOST_PAIRS = 40_000  # of a line and one that is put between the others
+_MOST_BLOCKS = 100  # blocks of a page that is put in order, at most: the work grows with their square
+_MOST_PAIRS = 40_000  # pairs of a line and a line that is put between the others, at most
 
 
 class Box(NamedTuple):
-    """Where something stands; coordinates grow to the right and upwards."""
+    """The place of a text on the page. Coordinates grow to the right and upwards."""
 
     left: float
     bottom: float
@@ -49,8 +50,10 @@ def union(boxes: Sequence[Box]) -> Box:
 
 
 def in_reading_order(lines: list[Line], drawn: Sequence[Box] = ()) -> list[Line]:
-    """The same lines. Blocks that stand below what comes after them, or above what comes before, are put where they belong; so
-    is every line within one of the boxes `drawn`, whatever its place in the file.
+    """Return the lines in reading order.
+
+    A block that stands below a later one, or above an earlier one, is moved to its place. Every line within one of the boxes
+    `drawn` is moved to its place, too, wherever the file has it.
     """
     if drawn:
         return _with_values(lines, drawn)
@@ -76,7 +79,7 @@ def _with_values(lines: list[Line], drawn: Sequence[Box]) -> list[Line]:
 
 
 def _blocks(lines: list[Line]) -> list[list[Line]]:
-    """Lines that follow one another closely."""
+    """Return the lines in blocks: lines that follow one another closely."""
     blocks: list[list[Line]] = []
     for line in lines:
         last = blocks[-1][-1].box if blocks else None
@@ -88,7 +91,10 @@ def _blocks(lines: list[Line]) -> list[list[Line]]:
 
 
 def _strays(boxes: list[Box]) -> set[int]:
-    """A few boxes without which none comes before one that stands above it; those at the ends of the page first."""
+    """Return the indices of a few boxes in wrong places: of the other boxes, none comes before a box that stands above it.
+
+    Boxes at the top or bottom of the page are taken first.
+    """
     wrong = _wrong_pairs(boxes)
     ends = {index for index in wrong if _end_of_page(boxes[index], boxes)}
     strays = set[int]()
@@ -103,12 +109,12 @@ def _strays(boxes: list[Box]) -> set[int]:
 
 
 def _wrong_pairs(boxes: list[Box]) -> dict[int, set[int]]:
-    """For each box the others that stand above it and come later, or below it and come earlier."""
+    """Return for each box in a wrong order the boxes that stand above it and come later, or below it and come earlier."""
     wrong: dict[int, set[int]] = defaultdict(set)
     bottoms = [box.bottom for box in boxes]
     for first, before in enumerate(boxes):
         least = before.top - 0.3 * (before.top - before.bottom)
-        for second in [index for index in range(first + 1, len(boxes)) if bottoms[index] >= least]:  # few are so high
+        for second in [index for index in range(first + 1, len(boxes)) if bottoms[index] >= least]:  # few boxes are so high
             if _above(boxes[second], before):
                 wrong[first].add(second)
                 wrong[second].add(first)
@@ -116,8 +122,9 @@ def _wrong_pairs(boxes: list[Box]) -> dict[int, set[int]]:
 
 
 def _inserted(order: list[int], others: Iterable[int], boxes: list[Box]) -> list[int]:
-    """The order, and the others put into it from the top of the page on: at an end of the page, else behind what is above or to
-    the left.
+    """Return the order with the others put into it, beginning with the topmost one.
+
+    A box at the top or bottom of the page comes first or last; any other comes after the last box above it or left of it.
     """
     for index in sorted(others, key=lambda one: (-boxes[one].top, boxes[one].left)):
         order.insert(_place(boxes[index], [boxes[placed] for placed in order]), index)
@@ -136,7 +143,7 @@ def _place(box: Box, placed: list[Box]) -> int:
 
 
 def _end_of_page(box: Box, boxes: list[Box]) -> bool:
-    """Whether all others stand above the box, or all below it."""
+    """Return whether all other boxes stand above the box, or all below it."""
     above = sum(other.bottom >= box.top - 1 for other in boxes)
     return above == len(boxes) - 1 or sum(other.top <= box.bottom + 1 for other in boxes) == len(boxes) - 1
 
@@ -147,7 +154,7 @@ def _within(inner: Box, outer: Box) -> bool:
 
 
 def _above(upper: Box, lower: Box) -> bool:
-    """Whether `upper` stands above `lower`, in the same column."""
+    """Return whether `upper` stands above `lower`, in the same column."""
     left, bottom, right, top = lower
     if upper.bottom < top - 0.3 * min(upper.top - upper.bottom, top - bottom):
         return False
@@ -156,13 +163,13 @@ def _above(upper: Box, lower: Box) -> bool:
 
 
 def _follows(line: Box, following: Box) -> bool:
-    """Whether the second line goes on below the first one, and does not begin far to its left."""
+    """Return whether the second line goes on below the first one, and does not begin far to its left."""
     near = line.bottom - following.top < 1.2 * following.height
     return near and _above(line, following) and line.left - following.left <= 0.4 * following.width
 
 
 def _left_of(left: Box, right: Box) -> bool:
-    """Whether both stand in the same row."""
+    """Return whether `left` stands left of `right`, in the same row."""
     if left.right > right.left + 1:
         return False
     shared = min(left.top, right.top) - max(left.bottom, right.bottom)

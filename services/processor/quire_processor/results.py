@@ -1,7 +1,7 @@
-"""What a worker process leaves behind, looked at before it is believed: a stranger's file may have taken the worker over.
+"""Checks the results of a worker process before they are believed: a stranger's file may have taken the worker over.
 
-It is looked at in a copy, which no worker can reach: in memory, or for long texts in files. `pages.tsv` is gone through line by
-line, and `text.json`, which is kept in object storage, is made of it here.
+The results are checked in a copy that no worker can reach: in memory, or for long texts in files. `pages.tsv` is checked line
+by line. `text.json`, which is kept in object storage, is made of it here.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from quire_processor.workplace import SMALL, Workplace
 from quire_schemas.fields import MAX_REASON_BYTES, MAX_TITLE_BYTES
 from quire_schemas.text import is_clean
 
-_MOST_BYTES = 4  # of a character
-_NUMBER_BYTES = 12  # of a page's number and what surrounds it, at most
+_MOST_BYTES = 4  # bytes of a character
+_NUMBER_BYTES = 12  # bytes of a page's number, tab and line feed, at most
 
 
 class Lie(Exception):
-    """What a worker says of a file cannot be."""
+    """A worker's result for a file cannot be true."""
 
 
 def check(reading: Reading, limits: Limits) -> None:
-    """Raises Lie for what the types of Reading cannot say."""
+    """Check what the types of Reading cannot express. Raises Lie."""
     texts = [*reading.metadata, *reading.metadata.values(), reading.title or ""]
     texts += [text for notice in reading.notices for text in (notice.message, *notice.names)]
     if not all(map(is_clean, texts)) or len((reading.title or "").encode()) > MAX_TITLE_BYTES:
@@ -43,7 +43,7 @@ def check(reading: Reading, limits: Limits) -> None:
 
 
 def check_message(message: str) -> None:
-    """Raises Lie where the sentence of a failure is none."""
+    """Check the message of a failure. Raises Lie where it has control characters or is too long."""
     if not is_clean(message) or len(message.encode()) > MAX_REASON_BYTES:
         raise Lie("its message is not clean")
 
@@ -51,8 +51,9 @@ def check_message(message: str) -> None:
 async def pages_and_text(
     text: bytes | None, bench: Workbench, reading: Reading, place: Workplace
 ) -> tuple[tuple[str, ...] | Path, bytes | Path]:
-    """The text of each page, or `pages.tsv` where it is long; and `text.json` made of it. `text` is None where it lies on the
-    bench. Raises RowsLost, Lie, and OSError where the disk is full.
+    """Return the text of each page (or the path of `pages.tsv`, where the text is long), and `text.json`, which is made of it.
+
+    `text` is the content of `pages.tsv`; None where that lies on the bench. Raises RowsLost, Lie, and OSError (disk full).
     """
     if text is not None:
         _require_likely(len(text), reading)
@@ -65,7 +66,7 @@ async def pages_and_text(
 
 
 def picture(image: bytes) -> bytes | None:
-    """The thumbnail; None where it is none."""
+    """Return the image if it is a JPEG file; None if it is not."""
     return image if image.startswith(b"\xff\xd8\xff") else None
 
 
@@ -89,7 +90,7 @@ def _in_files(written: WrittenRows, reading: Reading, place: Workplace) -> tuple
 
 
 def _json(texts: Iterable[str], reading: Reading) -> Iterator[bytes]:
-    """`text.json`, piece by piece. `missing` says why a page has no text, or not all of it."""
+    """Yield `text.json`, piece by piece. `missing` in it tells why a page has no text, or not all of it."""
     head = {
         "page_count": reading.page_count,
         "truncated": reading.truncated,
@@ -111,7 +112,7 @@ def _json(texts: Iterable[str], reading: Reading) -> Iterator[bytes]:
 
 
 def _texts(rows: IO[bytes], reading: Reading) -> Iterator[str]:
-    """The text of each page. Raises Lie."""
+    """Yield the text of each page. Raises Lie."""
     characters = number = 0
     for number, line in enumerate(rows, start=1):
         text = _text(line, number)
@@ -122,7 +123,7 @@ def _texts(rows: IO[bytes], reading: Reading) -> Iterator[str]:
 
 
 def _text(line: bytes, number: int) -> str:
-    """The text of a line of pages.tsv, which Postgres will read, too."""
+    """Return the text of a line of `pages.tsv`. Raises Lie where it has not the format that Postgres' COPY reads."""
     head, _, rest = line.partition(b"\t")
     if head != b"%d" % number or not rest.endswith(b"\n") or any(byte in rest for byte in (b"\t", b"\r", b"\0")):
         raise Lie(f"line {number} is no row")

@@ -1,15 +1,18 @@
-"""The text of a file on its way out of a worker process: in memory as long as it is short, then in a file."""
+"""Collects the text of a file in a worker process: in memory as long as it is short, then in a file."""
 
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 SHORT = 64 * 1024
-"""Bytes that stay in memory."""
+"""Bytes of text that stay in memory, at most."""
 
 
 class SpilledRows:
-    """Lines; written to the file at `path` once they are more than SHORT bytes. Writing raises OSError where the disk is full."""
+    """The lines of a text, which are written to the file at `path` once they take more than SHORT bytes.
+
+    Writing raises OSError where the disk is full.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,7 +29,7 @@ class SpilledRows:
         (self._lines.append if self._file is None else self._file.write)(encoded)
 
     def taken(self) -> bytes | None:
-        """All of them; None where they are in the file."""
+        """Return all lines; None where they are in the file, which is closed then."""
         if self._file is None:
             return b"".join(self._lines)
         self._file.close()

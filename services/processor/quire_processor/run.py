@@ -1,8 +1,8 @@
-"""A run: one worker's go at a batch, as a loop over the folded state (docs/design.md, "Runs").
+"""A run: one attempt of a processor at a batch, as a loop over the folded state (docs/design.md, "Runs").
 
-A run believes nothing but the fold. It counts as started when its `BatchStarted` comes back from the log accepted, a
-file is settled when its outcome has, and the run is over when the state says that it is not the current one any more.
-Until then whatever it has to say is said again, with the same event id.
+A run believes nothing but the fold. The run has started when its `BatchStarted` comes back from the log accepted. A file is
+settled when its outcome comes back. The run is over when the state has another run, or none, as the current one. An event that
+has not come back is sent again, with the same event id.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ from quire_schemas.events import (
 )
 from quire_schemas.states import BatchState, FileState
 
-_RELEASE_WITHIN = 1.0  # seconds for a hand-over; without it the batch is taken over, only later
+_RELEASE_WITHIN = 1.0  # seconds to send the release of a batch; without a release, the batch is taken over later
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunTerms:
-    """What is the same for all runs of a processor. `heartbeat` in seconds."""
+    """Settings that all runs of a processor share. `heartbeat` is in seconds."""
 
     worker: str
     heartbeat: float
@@ -52,7 +52,7 @@ Ready = Callable[[str, tuple[str, ...], frozenset[str]], None]
 
 
 class Leaving(Enum):
-    """Whether a run is to end before its batch has."""
+    """Whether, and when, a run is to end before its batch has ended."""
 
     NOT = "not"
     WHEN_IDLE = "when idle"
@@ -60,12 +60,14 @@ class Leaving(Enum):
 
 
 class _Over(Exception):
-    """Ends the run's tasks."""
+    """Raised to end the run's tasks."""
 
 
 class Run:
-    """`ready(batch_id, file_ids, alone)` is called once the run is accepted; files then come back through `work`, those of
-    `alone` while nothing else is in work.
+    """A run of a batch.
+
+    `ready(batch_id, file_ids, alone)` is called once the run is accepted. The caller then hands each file in by `work`, the
+    files of `alone` only while nothing else is in work.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Run:
 
     @property
     def state(self) -> BatchState:
-        """The batch as it was folded last."""
+        """The batch's state, as folded last."""
         return self._voice.state
 
     @property
@@ -113,35 +115,35 @@ class Run:
 
     @property
     def current(self) -> bool:
-        """Whether the log says that this run is the one."""
+        """Whether the batch is in work, and this run is its current one."""
         return self.state.status == "processing" and self.state.run_id == self.run_id
 
     @property
     def finishing(self) -> bool:
-        """Whether files are in work, or nothing but its end is left to say."""
+        """Whether files are in work, or the run only has to send the end of its batch."""
         return self.progress.any_in_work or (self.current and self.state.all_settled)
 
     def observe(self, state: BatchState) -> None:
-        """Take in what was folded; called for each change, in the order of the log."""
+        """Take in a folded state. Called for each change, in the order of the log."""
         self._voice.observe(state)
         self.accepted = self.accepted or self.current
         if not self.current and (self.accepted or self._superseded()):
             self._over.set()
 
     def let_go(self) -> None:
-        """Begin nothing more: files that have not come to a worker are put back."""
+        """Stop work on the files that have not come to a worker yet."""
         for file_id, task in self._files.items():
             if self.progress.stage(file_id) == "fetching":
                 task.cancel()
 
     def give_way(self) -> None:
-        """Give up once what is in work is done."""
+        """Give the run up once its files in work are done."""
         self._leaving = self._leaving if self.given_up else Leaving.WHEN_IDLE
         self.let_go()
         self._give_up_when_idle()
 
     def give_up(self) -> None:
-        """End the run from outside: its partition went to another processor, or this one stops."""
+        """End the run before its batch has ended: its partition went to another processor, or this processor has to end it."""
         self._leaving = Leaving.NOW
         self._over.set()
 
@@ -168,7 +170,7 @@ class Run:
             await self._voice.try_to_say(BatchReleased(run_id=self.run_id), ids.released_id(self.run_id), _RELEASE_WITHIN)
 
     def work(self, file_id: str, done: Callable[[], None]) -> None:
-        """Start to work on a file; `done` is called once it needs neither disk nor child any more."""
+        """Start to work on a file. `done` is called once the file needs neither disk nor worker process any more."""
         if self._group is None or self._over.is_set() or self.state.files[file_id].settled:
             done()
             return
@@ -178,13 +180,13 @@ class Run:
         working = self._file(self.state.files[file_id], slot)
         try:
             task = self._group.create_task(working)
-        except RuntimeError:  # something of this run broke, and it is just ending
+        except RuntimeError:  # a task of this run broke, and the run is ending
             working.close()
             self.progress.leaves(file_id)
             slot.close()
             return
         self._files[file_id] = task
-        task.add_done_callback(lambda _: self._worked(file_id, slot))  # also where it is cancelled before its first step
+        task.add_done_callback(lambda _: self._worked(file_id, slot))  # also where the task is cancelled before its first step
 
     def _worked(self, file_id: str, slot: ExitStack) -> None:
         del self._files[file_id]
@@ -211,7 +213,7 @@ class Run:
         await self._voice.insist(ending, ids.ended_id(self.run_id), lambda: not self.current)
 
     def _begin(self) -> None:
-        """Fail the files that processors died over, and ask for turns for the others: last for those that may be such."""
+        """Fail the files that processors have died over, and ask for turns for the others: for suspected files last."""
         guilty = culprits(self.state, self._terms.max_fruitless_runs)
         for file in guilty:
             self._spawn(self._settle(failure(self.run_id, file)))
@@ -241,10 +243,10 @@ class Run:
                 await self._settle(outcome)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
-        """What became of the file; None where a later run has it."""
+        """Process the file and return its outcome; None where a later run has taken the file over."""
         job = Job(batch=self.state, run_id=self.run_id, file=file, position=list(self.state.files).index(file.file_id))
         try:
-            with bound_contextvars(batch_id=self.batch_id, file_id=file.file_id):  # in whatever is logged on its way
+            with bound_contextvars(batch_id=self.batch_id, file_id=file.file_id):  # in every log line of the file
                 return await self._pipeline.process(job, self.progress)
         except Fenced:
             log.warning("file fenced", batch_id=self.batch_id, file_id=file.file_id, run_id=self.run_id)
@@ -255,7 +257,7 @@ class Run:
             return FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
 
     async def _in_company(self, file_id: str) -> None:
-        """Wait for other outcomes; the last one of the batch waits for none."""
+        """Wait a moment for other outcomes to be sent with; the last outcome of the batch does not wait."""
         self._settling.add(file_id)
         if self._settling.issuperset(self.state.unsettled()):
             self._linger.flush()

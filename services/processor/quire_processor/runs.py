@@ -1,4 +1,4 @@
-"""The runs of this process, each from its beginning to its end."""
+"""Starts the runs of this process, and ends them."""
 
 import asyncio
 import contextlib
@@ -19,15 +19,17 @@ from quire_schemas.events import Dependency
 from quire_schemas.states import BatchState
 
 _AFTER_A_BREAK = 5.0  # seconds until a batch whose run broke is tried again
-_RELEASE_WITHIN = 2.0  # seconds for all runs to end once they are given up
+_RELEASE_WITHIN = 2.0  # seconds that all runs have to end once they are given up
 _LINGER = 0.05  # seconds that an outcome waits for others at most
-LOOK_EVERY = 0.05  # seconds between looks at what is still in work
+LOOK_EVERY = 0.05  # seconds between looks at whether files are still in work
 log = get_logger(__name__)
 
 
 class Runs:
-    """`open` has those that have not ended, by their batch. `ended(run, broken)` is called when one has, `over(batch_id)` when
-    what it left is cleaned up, and the batch may have another one.
+    """The runs of this process. `open` has the runs that have not ended, by batch id.
+
+    `ended(run, broken)` is called when a run has ended. `over(batch_id)` is called when the run is cleaned up after, and its
+    batch may have another run.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Runs:
             metrics.WAITING.labels(dependency).set_function(partial(self._waiting_for, dependency))
 
     def start(self, state: BatchState, traceparent: str | None, group: asyncio.TaskGroup) -> None:
-        """Begins one, as a task of the group."""
+        """Start a run of the batch, as a task of the group."""
         run = self.open[state.batch_id] = self._make(state, str(uuid4()), traceparent=traceparent)
         metrics.RUNS.labels("takeover" if state.status == "processing" else "fresh").inc()
         task = group.create_task(self._live(run))
@@ -69,11 +71,11 @@ class Runs:
         task.add_done_callback(self._lives.discard)
 
     def starting(self) -> int:
-        """How many are not accepted yet."""
+        """Return how many runs are not accepted yet."""
         return sum(not run.accepted for run in self.open.values())
 
     def give_up_others(self, than: Run) -> bool:
-        """Ends those that are at rest; whether there are any others."""
+        """Give up all runs but `than` that have no file in work. Returns whether there are any other runs."""
         others = [run for run in self.open.values() if run is not than]
         for run in others:
             if run.accepted and not run.finishing:
@@ -81,14 +83,15 @@ class Runs:
         return bool(others)
 
     async def hand_over(self, within: float) -> None:
-        """Finish what is in work, for so many seconds; then give every run up, each with its release, so that the next owner goes
-        on at once.
+        """Finish the files in work, for `within` seconds at most; then give every run up.
+
+        Each run sends its release, so that the next owner goes on at once.
         """
         for run in self.open.values():
             run.let_go()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while any(run.finishing for run in self.open.values()):  # noqa: ASYNC110 -- it ends in many places
+                while any(run.finishing for run in self.open.values()):  # noqa: ASYNC110 -- work ends in many places
                     await asyncio.sleep(LOOK_EVERY)
         for run in list(self.open.values()):
             run.give_up()
@@ -126,5 +129,5 @@ class Runs:
         try:
             async with asyncio.timeout(1.0):
                 await self._cleaning.after_run(run)
-        except Exception as error:  # noqa: BLE001 -- what is left is garbage with a name; `quire sweep` finds it
+        except Exception as error:  # noqa: BLE001 -- `quire sweep` finds what is left
             log.warning("run left garbage", batch_id=run.batch_id, run_id=run.run_id, error=str(error))

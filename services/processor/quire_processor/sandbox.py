@@ -1,4 +1,4 @@
-"""What the processor makes of worker processes that are less confined than they could be: a metric, a warning, or no start."""
+"""Reports worker processes that are not fully confined: by a metric, a warning, or an exception at the start."""
 
 from quire_processor.confine import PARTS, Lacking
 from quire_processor.metrics import SANDBOX
@@ -9,7 +9,7 @@ log = get_logger(__name__)
 
 
 class NotConfined(CannotServe):
-    """QUIRE_SANDBOX=require, and this machine does not confine worker processes."""
+    """QUIRE_SANDBOX is `require`, and this machine does not confine worker processes."""
 
     def __init__(self, lacking: Lacking) -> None:
         super().__init__(
@@ -19,7 +19,7 @@ class NotConfined(CannotServe):
 
 
 def report(lacking: Lacking) -> None:
-    """Tells operators by the metric, and where something is lacking by a warning."""
+    """Sets the metric of each part of the sandbox, and logs a warning where a part is lacking."""
     for part in PARTS:
         SANDBOX.labels(part).set(part not in lacking)
     if lacking:

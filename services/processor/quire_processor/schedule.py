@@ -1,9 +1,9 @@
-"""Which file is worked on next (docs/design.md, "Whose turn it is"). Pure.
+"""Decides which file is worked on next (docs/design.md, "Whose turn it is"). Pure.
 
-The turn goes to the collection that has had the least of the workers. Within a collection, requests go in their order, and files
-of batches that are open before another batch is opened: so batches end one after the other, and few of them are open. One of
-these gives way to a collection that has none open and has had far less of the workers. A file that a processor may have died of
-is worked on alone: everybody else waits for it, and it has waited for everybody before.
+The turn goes to the collection that has had the least time of the workers. Within a collection, requests go in their order, and
+files of open batches go before another batch is opened: so batches end one after the other, and few are open. An open batch
+gives way to a collection that has no open batch and has had far less time of the workers. A file that a processor may have died
+of is worked on alone: the files in flight end before it begins, and no other file begins before it is done.
 """
 
 from bisect import insort
@@ -14,18 +14,19 @@ from typing import NamedTuple
 
 from quire_processor.shares import Shares
 
-_FAR_AHEAD = 15.0  # seconds of a worker; less would start batches anew more often than is worth the events
+_FAR_AHEAD = 15.0  # seconds of a worker; with less, batches would be started anew so often that their events cost too much
 
 
 class Open(NamedTuple):
-    """The batch has to be started before its files can be worked on."""
+    """A turn to start a batch, so that its files can be worked on."""
 
     batch_id: str
 
 
 class Work(NamedTuple):
-    """The file is next; `Schedule.done` is to be called once it needs neither disk nor worker any more. `alone`: until then there
-    are no other turns.
+    """A turn to work on a file. `Schedule.done` has to be called once the file needs neither disk nor worker any more.
+
+    With `alone`, there are no other turns until then.
     """
 
     batch_id: str
@@ -34,7 +35,7 @@ class Work(NamedTuple):
 
 
 class QueuePlace(NamedTuple):
-    """Where a batch stands in the order of its collection."""
+    """The place of a batch in the order of its collection."""
 
     created_at: datetime
     request_id: str
@@ -43,7 +44,10 @@ class QueuePlace(NamedTuple):
 
 @dataclass(slots=True)
 class _Waiting:
-    """A batch in hand. `files` is None until it is started; `starting` while that is under way, or while it gives way."""
+    """A batch that the schedule knows. `files` is None until the batch is started.
+
+    `starting` is True while the batch is being started, or while it gives way.
+    """
 
     collection_id: str
     place: QueuePlace
@@ -54,7 +58,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Collection:
-    """Its batches in hand in their order, those whose files may be worked on, and how many files are on their way."""
+    """A collection. `unopened` and `opened` have its batches in their order; `in_flight` counts its files in work."""
 
     unopened: list[QueuePlace] = field(default_factory=list)
     opened: list[QueuePlace] = field(default_factory=list)
@@ -66,9 +70,11 @@ class _Collection:
 
 
 class Schedule:
-    """Whose turn it is; a turn is handed out once, by `next`. `places` bounds the files in flight; a collection that has none in
-    flight gets one beyond, one that has had far less of the workers gets several, and at most as many again are given so: nobody
-    waits until all that was begun before is done, and a free worker finds a file of whoever is next.
+    """Decides whose turn it is. Each turn is handed out once, by `next`.
+
+    `places` bounds the files in flight. Beyond it, a collection that has no file in flight gets one, and a collection that has
+    had far less time of the workers gets several; these are at most `places` again. So no collection waits until all earlier
+    files are done, and a free worker finds a file of the collection that is next.
     """
 
     def __init__(self, places: int, shares: Shares) -> None:
@@ -84,7 +90,7 @@ class Schedule:
         return len(self._batches)
 
     def offer(self, batch_id: str, collection_id: str, request_id: str, created_at: datetime) -> None:
-        """Take a batch in that needs a run; one that is in already keeps its place."""
+        """Take in a batch that needs a run. A batch that is known already keeps its place."""
         if batch_id in self._batches:
             return
         place = QueuePlace(created_at, request_id, batch_id)
@@ -92,7 +98,7 @@ class Schedule:
         insort(self._collection(collection_id).unopened, place)
 
     def ready(self, batch_id: str, files: tuple[str, ...], alone: frozenset[str] = frozenset()) -> None:
-        """The batch is started: these files may be worked on, in this order; those of `alone` with nothing beside them."""
+        """Take in that the batch is started: these files may be worked on, in this order, and those of `alone` each alone."""
         waiting = self._batches.get(batch_id)
         if waiting is None:
             return
@@ -105,8 +111,10 @@ class Schedule:
         self._drop_if_drained(waiting)
 
     def displace(self) -> str | None:
-        """Take an open batch from the collection that has had the most of the workers, for one that has none open; None where
-        none of these is far behind. The batch gets no more turns until `closed` says that it is not open any more.
+        """Choose an open batch that has to give way, and return its id; None where no batch has to.
+
+        The batch gives way to a collection that has no open batch and is far behind; it is taken from the collection that has
+        had the most time of the workers. The batch gets no more turns until `closed` tells that it is not open any more.
         """
         without = [key for key, one in self._collections.items() if not (one.opened or one.in_flight)]
         ahead = [key for key, one in self._collections.items() if one.opened]
@@ -123,7 +131,7 @@ class Schedule:
         return waiting.place.batch_id
 
     def closed(self, batch_id: str) -> None:
-        """The batch is not open any more, and was not ended: it is opened again in its turn."""
+        """Take in that the batch is not open any more and has not ended: it is opened again in its turn."""
         self._giving_way.discard(batch_id)
         waiting = self._batches.get(batch_id)
         if waiting is None:
@@ -143,14 +151,14 @@ class Schedule:
         self._drop_if_idle(waiting.collection_id)
 
     def done(self, collection_id: str) -> None:
-        """A file of the collection needs no place any more."""
+        """Take in that a file of the collection needs no place any more."""
         self._in_flight -= 1
         self._alone = False
         self._collections[collection_id].in_flight -= 1
         self._drop_if_idle(collection_id)
 
     def next(self, *, may_open: bool) -> Open | Work | None:
-        """Take the next turn; None where nothing can be done now. `may_open` allows starting one more batch."""
+        """Take the next turn and return it; None where there is none now. `may_open` allows starting one more batch."""
         if self._alone:
             return None
         for collection_id in sorted(self._collections, key=self._expected):
@@ -182,12 +190,12 @@ class Schedule:
         return waiting.files is not None and waiting.files[0] in waiting.alone
 
     def _left(self, collection: _Collection) -> int:
-        """Files of its open batches that wait for a place: when they get few, the next batch is opened."""
+        """Return how many files of the collection's open batches wait for a place: when few do, the next batch is opened."""
         return sum(len(self._batches[place.batch_id].files or ()) for place in collection.opened)
 
     def _work(self, collection: _Collection) -> Work:
         waiting = self._batches[collection.opened[0].batch_id]
-        assert waiting.files  # noqa: S101 -- drained ones are dropped
+        assert waiting.files  # noqa: S101 -- batches without files left are dropped
         file_id = waiting.files.popleft()
         collection.in_flight += 1
         self._in_flight += 1
@@ -196,7 +204,7 @@ class Schedule:
         return Work(waiting.place.batch_id, file_id, self._alone)
 
     def _has_place(self, collection_id: str) -> bool:
-        """Whether it may have one more file in flight."""
+        """Return whether the collection may have one more file in flight."""
         if self._in_flight < self._places:
             return True
         in_flight = self._collections[collection_id].in_flight

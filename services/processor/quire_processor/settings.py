@@ -22,7 +22,7 @@ from quire_runtime.settings import (
 
 
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
-    """All that a processor is told from outside."""
+    """All settings of a processor."""
 
     kafka: KafkaSettings
     postgres: PostgresSettings

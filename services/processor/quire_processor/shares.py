@@ -1,7 +1,8 @@
-"""How much of the workers each collection has had, and who is next at a free one (docs/design.md, "Whose turn it is").
+"""Counts the time of workers that each collection has had, and gives a free worker to the collection that is next
+(docs/design.md, "Whose turn it is").
 
-A collection is charged for the seconds that a worker works for it, while they pass: one whose files take long yields to others,
-however few they are.
+A collection is charged for the seconds that a worker works for it, while they pass: a collection whose files take long yields
+to others, however few files it has.
 """
 
 import asyncio
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 
 from quire_runtime.clock import Clock
 
-_FIRST_GUESS = 0.05  # seconds of a file, as long as none of its collection is done
+_FIRST_GUESS = 0.05  # seconds that a file is expected to take, as long as no file of its collection is done
 
 
 @dataclass(slots=True)
 class _Share:
-    """`before` are seconds of files that are done, or a newcomer's beginning; `since` adds up when the running ones began."""
+    """The time of workers that one collection has had, in seconds.
+
+    `before` is the time of files that are done, and what a new collection begins with. `since` is the sum of the times at which
+    the running files began.
+    """
 
     before: float
     done: int = 0
@@ -33,8 +38,10 @@ class _Share:
 
 
 class Shares:
-    """Seconds of workers by collection. A collection that comes begins level with the one that has had the least: what it did
-    not use before is no claim, and what it used is forgotten once it has nothing left to do.
+    """The time of workers that each collection has had, in seconds.
+
+    A new collection begins level with the collection that has had the least: time that it did not use before gives it no claim.
+    What a collection has used is forgotten once it has nothing left to do.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -42,24 +49,27 @@ class Shares:
         self._shares: dict[str, _Share] = {}
 
     def enter(self, collection_id: str) -> None:
-        """It has something to do now."""
+        """Take in that the collection has something to do now."""
         if collection_id not in self._shares:
             now = self._clock.monotonic()
             self._shares[collection_id] = _Share(min((share.used(now) for share in self._shares.values()), default=0.0))
 
     def leave(self, collection_id: str) -> None:
-        """It has nothing left to do."""
+        """Take in that the collection has nothing left to do."""
         if (share := self._shares.get(collection_id)) is not None and not share.running:
             del self._shares[collection_id]
 
     def expected(self, collection_id: str, in_flight: int) -> float:
-        """Seconds that it has had, and will have had with so many files that are on their way to a worker or past it."""
+        """Return the seconds that the collection has had, plus those expected for `in_flight` files, on their way to a worker
+        or past it.
+        """
         share = self._shares[collection_id]
         return share.used(self._clock.monotonic()) + in_flight * share.of_a_file
 
     def far_behind(self, collection_id: str, in_flight: int) -> bool:
-        """Whether each other collection has had more than this one will have had with so many files. False as long as it is not
-        known how long a file of it takes.
+        """Return whether every other collection has had more than this one will have had with its files in flight.
+
+        False as long as it is not known how long a file of the collection takes.
         """
         others = (self.used(other) for other in self._shares if other != collection_id)
         return self._shares[collection_id].done > 0 and self.expected(collection_id, in_flight) < min(others, default=0.0)
@@ -69,7 +79,7 @@ class Shares:
 
     @asynccontextmanager
     async def charged(self, collection_id: str) -> AsyncIterator[None]:
-        """A worker works for it."""
+        """A context in which a worker works for the collection, which is charged for the time."""
         self.enter(collection_id)
         share, began = self._shares[collection_id], self._clock.monotonic()
         share.running += 1
@@ -86,7 +96,7 @@ class Shares:
 
 
 class Turns:
-    """Places at the workers. A free one goes to the collection that has had the least, not to whoever came first."""
+    """Places at the workers. A free place goes to the collection that has had the least, not to the file that came first."""
 
     def __init__(self, workers: int, shares: Shares) -> None:
         self._free = workers
@@ -95,7 +105,7 @@ class Turns:
 
     @asynccontextmanager
     async def of(self, collection_id: str) -> AsyncIterator[None]:
-        """A place, for as long as the block takes; charged to the collection."""
+        """A context with a place at a worker; the collection is charged for the time of the block."""
         await self._wait(collection_id)
         try:
             async with self._shares.charged(collection_id):
@@ -116,7 +126,7 @@ class Turns:
         except asyncio.CancelledError:
             if mine in self._waiting:
                 self._waiting.remove(mine)
-            else:  # it was handed out in the moment that we left
+            else:  # the place was handed out in the moment of the cancellation
                 self._free += 1
                 self._hand_out()
             raise

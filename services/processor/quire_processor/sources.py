@@ -1,6 +1,6 @@
-"""How a file is read: by pdfium where it opens it, by pypdf where it does not.
+"""Opens a file for reading: by pdfium, or by pypdf where pdfium cannot open the file.
 
-Why in this order: docs/design.md, "A file".
+The reasons for this order are in docs/design.md, "A file".
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _FONTS = Fonts()
 
 
 class Source(Protocol):
-    """A file that is open. Text may be an exception of any kind; pages are counted from 0."""
+    """An open file. Pages are counted from 0. `text` and `draw` may raise any exception."""
 
     found: Findings
 
@@ -35,7 +35,7 @@ class Source(Protocol):
 
 @contextmanager
 def source_of(original: File) -> Iterator[Source]:
-    """The open file; raises Refused."""
+    """A context with the open file. Raises Refused."""
     fallback = Fallback(original)
     _FONTS.blank, _FONTS.missed = True, False
     found = opened(original)
@@ -53,7 +53,7 @@ def source_of(original: File) -> Iterator[Source]:
 
 
 class _ByPdfium:
-    """`file` is what `document` is of: the original, or that one mended."""
+    """A file that pdfium has opened. `file` is what `document` was opened from: the original, or its repaired content."""
 
     def __init__(self, original: File, document: pypdfium2.PdfDocument, file: File, fallback: Fallback) -> None:
         self.found = Findings(page_count=len(document))
@@ -68,7 +68,7 @@ class _ByPdfium:
         try:
             return self._document.text(index)
         except Unreadable:
-            if self._fallback.page_count() != self.found.page_count:  # it would be another page
+            if self._fallback.page_count() != self.found.page_count:  # pypdf would read another page
                 raise
             return self._fallback.text(index)
 
@@ -76,7 +76,10 @@ class _ByPdfium:
         return self._document.metadata()
 
     def title(self) -> str:
-        """That of the file's XMP, which is asked for where it may have one: in plain, or packed."""
+        """Return the title in the file's XMP, or an empty string.
+
+        pypdf is asked only where the file may have such a title: in plain bytes, or compressed.
+        """
         if _TITLE not in self._words and (_XMP not in self._words or _PACKET in self._words):
             return ""
         with suppress(Exception):
@@ -84,10 +87,10 @@ class _ByPdfium:
         return ""
 
     def draw(self) -> bytes:
-        """A JPEG file. Raises anything where the first page cannot be drawn."""
+        """Return the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn."""
         if not _FONTS.missed:
             return thumbnail(self._pdfium)
-        _FONTS.blank = False  # it would hide the letters that pdfium's own fonts have
+        _FONTS.blank = False  # the blank font would hide letters that pdfium's own fonts can draw
         with pypdfium2.PdfDocument(self._file) as document:
             document.init_forms()
             return thumbnail(document)
@@ -101,6 +104,8 @@ class _ByPdfium:
 
 
 class _ByPypdf:
+    """A file that pypdf reads, as pdfium cannot open it."""
+
     def __init__(self, fallback: Fallback, page_count: int) -> None:
         self.found = Findings(page_count=page_count)
         self._fallback = fallback
@@ -121,7 +126,7 @@ class _ByPypdf:
 
 
 def _page_count(fallback: Fallback, refused: Refused, least: int = 1) -> int:
-    """By pypdf; raises `refused` where it does not open the file either, or finds fewer pages than `least`."""
+    """Return pypdf's count of pages. Raises `refused` where pypdf cannot open the file, or finds fewer pages than `least`."""
     try:
         count = fallback.page_count()
     except (Refused, MemoryError):

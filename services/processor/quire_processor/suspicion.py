@@ -1,7 +1,7 @@
-"""Which files of a batch may be what processors died of, and which one it was. Pure.
+"""Finds the files of a batch that processors may have died of. Pure.
 
-A processor that is killed for memory takes along whatever it has in work. The log tells which files those were. They are worked
-on last, each with nothing beside it: if it happens again, it was the one.
+When a processor is killed for lack of memory, the log tells which files it had in work: these are suspected. Suspected files
+are worked on last, each alone: if a processor dies again, it died of that file.
 """
 
 from quire_schemas.events import FileFailed
@@ -11,18 +11,21 @@ _UNTOLD_DEATHS = 2
 
 
 def suspects(state: BatchState) -> frozenset[str]:
-    """The unsettled files to be worked on alone. Where runs in a row died before they told what they had in work: all."""
+    """Return the ids of the unsettled files that have to be worked on alone.
+
+    Every unsettled file has to where _UNTOLD_DEATHS runs in a row have died before they reported which files they had in work.
+    """
     everyone = state.fruitless >= _UNTOLD_DEATHS and not state.most_suspected()
     return frozenset(file_id for file_id in state.unsettled() if everyone or state.files[file_id].suspected)
 
 
 def culprits(state: BatchState, most: int) -> tuple[FileState, ...]:
-    """The unsettled files that `most` processors have died over."""
+    """Return the unsettled files that `most` processors, or more, have died over."""
     return tuple(file for file in state.files.values() if not file.settled and file.suspected >= most)
 
 
 def failure(run_id: str, file: FileState) -> FileFailed:
-    """How a culprit fails."""
+    """Return the outcome for a file that processors have died over."""
     message = (
         f"{file.suspected} processors died while this file was in work. Most likely it needs more memory than they have: "
         "split the file, or give processors more memory, then retry."

@@ -1,20 +1,20 @@
-"""The picture of a file's first page."""
+"""Draws the picture of a file's first page."""
 
 import ctypes
 import io
 
 import pypdfium2
-from PIL import Image, JpegImagePlugin  # noqa: F401 -- else the first picture waits until all plugins are there
+from PIL import Image, JpegImagePlugin  # noqa: F401 -- without it, saving the first picture would load all plugins
 
 SIZE = (320, 452)  # pixels: an A4 page that fills a card
 _MEMORY = (ctypes.c_ubyte * (4 * (SIZE[0] + 1) * (SIZE[1] + 1)))()
-"""Of a picture: to get so much anew, and to clear it, takes a tenth of the CPU of a one-page file."""
+"""The memory of all pictures, kept: to allocate and clear so much for each takes a tenth of the CPU of a one-page file."""
 
 
 def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
-    """A JPEG file of the first page; raises anything where that does not work.
+    """Return the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn.
 
-    Of a page of text it is 12 kB. WebP makes 7 kB of it, and takes ten times the CPU: more than reading the text does.
+    The picture of a page of text takes 12 kB. As WebP it would take 7 kB and ten times the CPU, more than reading the text.
     """
     page = document[0]
     try:
@@ -28,6 +28,6 @@ def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
         page.close()
 
 
-def _bitmap(width: int, height: int, *, format: int, rev_byteorder: bool) -> pypdfium2.PdfBitmap:  # noqa: A002 -- as it is called
-    """In the memory of the pictures before: pdfium fills it with white first."""
+def _bitmap(width: int, height: int, *, format: int, rev_byteorder: bool) -> pypdfium2.PdfBitmap:  # noqa: A002 -- pypdfium2's names
+    """Return a bitmap in the memory that all pictures use. pdfium fills it with white first."""
     return pypdfium2.PdfBitmap.new_native(width, height, format, rev_byteorder, buffer=_MEMORY)

@@ -1,4 +1,4 @@
-"""Calls that come while one is under way are made together, by one call for all of them."""
+"""Groups calls: items that come while a call is under way are handled together, by one call for all of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,8 +9,9 @@ Result = TypeVar("Result")
 
 
 class Together(Generic[Item, Result]):
-    """`call` takes up to `most` items and gives a result for each. Where it fails for several, each is tried alone: what is wrong
-    with one costs no other.
+    """Groups items into calls. `call` takes up to `most` items and returns a result for each.
+
+    Where a call of several items fails, each item is tried alone: so a faulty item does not fail the others.
     """
 
     def __init__(self, call: Callable[[list[Item]], Awaitable[list[Result]]], most: int) -> None:
@@ -20,7 +21,10 @@ class Together(Generic[Item, Result]):
         self._calling: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """The result for the item. Raises what the call does. Cancelling this takes the item back if its turn has not come."""
+        """Return the result for the item.
+
+        Raises the exception of the call. Cancelling takes back an item whose call has not begun.
+        """
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, result))
         if self._calling is None or self._calling.done():
@@ -28,7 +32,7 @@ class Together(Generic[Item, Result]):
         return await result
 
     async def aclose(self) -> None:
-        """Ends the call that is under way, and whoever waits."""
+        """Cancel the call that is under way, and all items that wait."""
         if self._calling is not None:
             self._calling.cancel()
             await asyncio.wait([self._calling])
@@ -47,7 +51,7 @@ class Together(Generic[Item, Result]):
             for _, result in wanted:
                 result.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 -- it is theirs who wait
+        except Exception as error:  # noqa: BLE001 -- raised in the callers of `do`
             if len(wanted) > 1:
                 for one in wanted:
                     await self._make([one])

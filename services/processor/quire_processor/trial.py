@@ -1,7 +1,7 @@
-"""Reads a page of our own as it would a stranger's, before the first batch.
+"""Reads a page of our own before the first batch, in the same way as a stranger's file.
 
-What keeps worker processes from reading on this machine (another C library, a call that the sandbox does not know) would else be
-held against every file.
+Where worker processes cannot read on this machine (another C library, a system call that the sandbox does not know), every file
+would fail otherwise.
 """
 
 from pathlib import Path
@@ -35,8 +35,9 @@ class CannotRead(CannotServe):
 
 
 async def read_a_page(workers: WorkerPool, directory: Path) -> None:
-    """Raises CannotRead where text or picture do not come out. It is read twice: from the disk, as large files are, and from
-    memory. `directory` is where files lie while they are worked on.
+    """Read the page twice: from the disk, as large files are read, and from memory.
+
+    Raises CannotRead where text or picture are missing. `directory` is where files lie while they are worked on.
     """
     async with Workplace(directory) as place:
         original = place.path("original.pdf")

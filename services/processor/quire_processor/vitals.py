@@ -1,6 +1,6 @@
-"""What this machine tells of a worker process: how much it computes, how much memory it has taken, and who ended it.
+"""Reads from /proc how much a worker process computes, how much memory it takes, and whether lack of memory ended it.
 
-It is read from /proc, and is None or 0 where there is none.
+Where the machine has no /proc, the functions return None or 0.
 """
 
 import os
@@ -13,12 +13,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _OOM_KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 _PEAK = re.compile(r"^VmPeak:\s+(\d+) kB$", re.MULTILINE)
-_ABORTED_AT = 0.25  # of the limit: what asks for more memory at once asks for twice as much as it has
-_BROKE_AT = 0.5  # of the limit: where a library goes on without what it was not given
+_ABORTED_AT = 0.25  # part of the limit: a library that fails to get memory may ask for twice as much as it has, and abort
+_BROKE_AT = 0.5  # part of the limit: a library may go on without the memory that it did not get, and crash
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """CPU seconds of the process since its start."""
+    """Return the CPU seconds of the process since its start."""
     try:
         fields = (_PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -27,12 +27,12 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most address space that the process has had."""
+    """Return the largest address space that the process has had, in bytes."""
     return 1024 * _number(_PEAK, _PROC / f"{pid}/status")
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that the process has now; what it shares with others counts in full."""
+    """Return the memory of the process now, in bytes. Memory that it shares with others counts in full."""
     try:
         return int((_PROC / f"{pid}/statm").read_bytes().split()[1]) * _PAGE
     except (OSError, IndexError):
@@ -40,14 +40,15 @@ def resident_bytes(pid: int) -> int:
 
 
 def oom_kills() -> int:
-    """How many processes the kernel has killed for memory, in whatever container."""
+    """Return how many processes the kernel has killed for lack of memory, in any container."""
     return _number(_OOM_KILLS, _PROC / "vmstat")
 
 
 def ended_by_memory(exit_code: int | None, *, peak: int, limit: int, kernel_killed: bool) -> bool:
-    """Whether the lack of memory ended a process: by the kernel, or by a library that met its limit and gave up.
+    """Return whether lack of memory ended a process: the kernel killed it, or a library met the limit and gave up.
 
-    `kernel_killed`: the kernel has killed for memory meanwhile; `peak` and `limit` of address space, in bytes.
+    `kernel_killed` says that the kernel has killed a process for lack of memory meanwhile. `peak` and `limit` are of address
+    space, in bytes.
     """
     if exit_code == -signal.SIGKILL:
         return kernel_killed

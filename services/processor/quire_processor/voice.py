@@ -1,4 +1,4 @@
-"""What a run says in the log: again and again, with the same event id, until it has been folded (docs/design.md, "Runs")."""
+"""Sends the events of a run to the log, again with the same event id until they have been folded (docs/design.md, "Runs")."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,12 @@ from quire_runtime.retry import retrying
 from quire_schemas.events import Event, EventData, event_of
 from quire_schemas.states import BatchState
 
-RESEND_AFTER = 10.0  # seconds without seeing an acknowledged event in the log
+RESEND_AFTER = 10.0  # seconds after which an acknowledged event that has not been folded is sent again
 log = get_logger(__name__)
 
 
 class Voice:
-    """Speaks for one run of a batch. `state` is the batch as it was folded last."""
+    """Sends the events of one run of a batch. `state` is the batch's state, as folded last."""
 
     def __init__(
         self, state: BatchState, run_id: str, *, worker: str, publisher: Publisher, clock: Clock, traceparent: str | None
@@ -24,7 +24,7 @@ class Voice:
         self.state = state
         self.run_id = run_id
         self.unheard: set[str] = set()
-        """Ids of events that wait for the log, which is away."""
+        """Ids of events that wait because the log is away."""
         self._worker = worker
         self._publisher = publisher
         self._clock = clock
@@ -32,17 +32,17 @@ class Voice:
         self._changed = asyncio.Event()
 
     def observe(self, state: BatchState) -> None:
-        """Take in what was folded."""
+        """Take in a folded state."""
         self.state = state
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     async def changed(self) -> None:
-        """Returns when something more was folded."""
+        """Wait until the next state is folded."""
         await self._changed.wait()
 
     async def insist(self, data: EventData, event_id: str, folded: Callable[[], bool]) -> None:
-        """Say it until it has been folded; an end of the run cancels this."""
+        """Send an event until it has been folded. The end of the run cancels this."""
         event = self._event(data, event_id)
         await self.until(folded, lambda: self._publish(event))
 
@@ -57,11 +57,11 @@ class Voice:
                 log.warning("event said again", batch_id=self.state.batch_id, run_id=self.run_id)
 
     async def say(self, data: EventData, event_id: str) -> None:
-        """Once; returns when the log has it, however long it is away."""
+        """Send an event once. Returns when the log has it, however long the log is away."""
         await self._publish(self._event(data, event_id))
 
     async def try_to_say(self, data: EventData, event_id: str, seconds: float) -> None:
-        """Once, within so many seconds, or not at all."""
+        """Send an event once. Gives up after `seconds`, or where the log is away."""
         try:
             async with asyncio.timeout(seconds):
                 await self._publisher.publish(self._event(data, event_id))

@@ -1,4 +1,4 @@
-"""Looks at a worker process from time to time while it has a file: whether it is to be stopped, and what it died of."""
+"""Watches a worker process while it has a file: whether it has to be stopped, and whether it died for lack of memory."""
 
 import asyncio
 from types import TracebackType
@@ -9,14 +9,14 @@ from quire_processor.limits import Limits
 from quire_processor.patience import LOOK_EVERY, Overtime, Patience
 from quire_processor.reading import Reading
 
-_LOOK_CLOSELY = 0.02  # seconds between two looks where a worker has died of the file before
+_LOOK_CLOSELY = 0.02  # seconds between two looks at a worker whose file has killed a worker before
 
 
 class Watch:
-    """A context in which TimeoutError is raised once the worker is to be stopped: `overtime` says why.
+    """A context in which TimeoutError is raised once the worker has to be stopped. `overtime` tells why.
 
-    Whoever asks the worker puts here what it is told: the last `page`, and the `reading` once the text is there. `closely`: the
-    memory is looked at, too.
+    The code that asks the worker sets `page` to the last page that is read, and `reading` once the text is there. With
+    `closely`, the worker's memory is watched, too.
     """
 
     def __init__(self, pid: int, limits: Limits, *, closely: bool) -> None:
@@ -42,7 +42,7 @@ class Watch:
         await self._timer.__aexit__(kind, error, trace)
 
     def died_for_memory(self, exit_code: int | None) -> bool:
-        """Whether a worker that ended so did for lack of memory. It is known where it was looked at closely."""
+        """Return whether a worker with this exit code died for lack of memory. The answer is reliable only with `closely`."""
         killed = self._closely and vitals.oom_kills() > self._oom_kills
         return vitals.ended_by_memory(exit_code, peak=self._peak, limit=self._limits.memory_bytes, kernel_killed=killed)
 

@@ -1,7 +1,7 @@
-"""The directory of one worker process, for what is too large for its pipe: the file that it reads, and the text of its pages.
+"""The directory of one worker process, for data that is too large for its pipe: the original, and the text of its pages.
 
-The parent makes the file of the text, so that a worker needs no right to make or remove any. It puts the original there and takes
-it away. It copies the text: what it has checked, no worker can change any more.
+The parent makes the file for the text, so that a worker needs no right to make or remove files. The parent also puts the
+original there and takes it away. It checks a copy of the text, which no worker can change.
 """
 
 import contextlib
@@ -17,17 +17,19 @@ from quire_processor.workplace import directory_below
 
 
 class RowsLost(Exception):
-    """A worker did away with the file of its text."""
+    """A worker has removed or replaced the file for its text."""
 
 
 class WrittenRows(NamedTuple):
-    """The file of the text, opened. `size` in bytes."""
+    """The open file with the text. `size` is in bytes."""
 
     file: BinaryIO
     size: int
 
 
 class Workbench:
+    """The directory of one worker. `original` is the path of the file that the worker reads, `rows` that of its text."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.original = directory / "original.pdf"
@@ -35,14 +37,14 @@ class Workbench:
 
     @classmethod
     def make(cls, parent: Path) -> Self:
-        """A new one below `parent`. Raises OSError."""
+        """Makes a new workbench below `parent`. Raises OSError."""
         bench = cls(directory_below(parent, "worker-"))
         bench.rows.touch(mode=0o600)
         return bench
 
     @contextlib.contextmanager
     def holding(self, source: Path) -> Iterator[None]:
-        """Meanwhile `source` is the original. Raises OSError where the directory is gone."""
+        """A context in which the file `source` is moved here as the original. Raises OSError where the directory is gone."""
         source.rename(self.original)
         try:
             yield
@@ -52,7 +54,10 @@ class Workbench:
 
     @contextlib.contextmanager
     def written(self) -> Iterator[WrittenRows]:
-        """The text. No link is followed, nor the other end of a pipe waited for. Raises RowsLost."""
+        """A context with the open file of the text. Raises RowsLost where that is missing or no plain file.
+
+        No symbolic link is followed, and the other end of a pipe is not waited for.
+        """
         try:
             descriptor = os.open(self.rows, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -67,7 +72,7 @@ class Workbench:
             yield WrittenRows(file, state.st_size)
 
     def clear(self) -> None:
-        """The next file begins without the text of this one. Raises RowsLost."""
+        """Empties the file for the text, so that the next text begins anew. Raises RowsLost."""
         try:
             if not (state := os.lstat(self.rows)).st_size:
                 return
@@ -78,5 +83,5 @@ class Workbench:
             raise RowsLost(f"it left no {self.rows.name}: {error}") from error
 
     def remove(self) -> None:
-        """Removes the directory and what is in it, as far as it can."""
+        """Removes the directory and its files, and ignores errors."""
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,6 +1,7 @@
-"""The child's side of the pipe. Only worker processes, and the one that forks them, import it: it brings the PDF libraries.
+"""Serves requests in a worker process. Only workers, and the process that forks them, import this: it loads the PDF libraries.
 
-One request in; out: how far it is, what was read, and one answer, which is about the picture where something was read.
+For each request, the worker sends reports of progress (Page), the reading once the text is there (Read), and one last answer:
+Done, with the picture, or Failed.
 """
 
 import errno
@@ -25,21 +26,21 @@ from quire_processor.rows import SpilledRows
 from quire_processor.workbench import Workbench
 
 _PROGRESS_EVERY = 0.5  # seconds
-_TRACEBACK = 4000  # characters of its end
+_TRACEBACK = 4000  # characters of a traceback's end that are sent
 
 
 class BornWithCredentials(Exception):
-    """This process has the environment of the processor: it takes no file."""
+    """This process has the environment of the processor, with its credentials: it takes no file."""
 
 
 def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox) -> None:
-    """Serve requests until the pipe is closed; `directory` is this worker's own."""
+    """Serve requests until the pipe is closed. `directory` is this worker's own."""
     number, bench = 0, Workbench(directory)
     try:
         _check_birth()
         libraries.load()
         _send(pipe, Confined(confine(limits, bench, pipe.fileno(), sandbox)))
-        logging.disable()  # what the libraries grumble about a file is of no use to an operator
+        logging.disable()  # warnings of the libraries about a file are of no use to an operator
         while (frame := _receive(pipe)) is not None:
             request = msgspec.json.decode(frame, type=Request)
             number = request.number
@@ -52,7 +53,10 @@ def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox)
 
 
 def _check_birth() -> None:
-    """Raises BornWithCredentials. The forking process looks first, but `multiprocessing` skips a module that it cannot import."""
+    """Check that this process has no credentials. Raises BornWithCredentials.
+
+    The forking process checks first, but `multiprocessing` skips a module that it cannot import.
+    """
     if has_credentials():
         raise BornWithCredentials
 
@@ -60,7 +64,7 @@ def _check_birth() -> None:
 def _answer(
     pipe: socket.socket, number: int, original: File, rows: SpilledRows, limits: Limits
 ) -> tuple[Done | Failed, bytes | None]:
-    """And what follows the answer."""
+    """Read a file. Returns the last answer, and the picture that follows it."""
     told = time.monotonic()
 
     def on_page(page: int, pages: int) -> None:

@@ -1,6 +1,6 @@
-"""One worker process: started confined, asked about one file at a time over its pipe, killed.
+"""One worker process, as the processor sees it: started, asked about one file at a time over its pipe, and killed.
 
-Nothing big crosses the pipe, and no answer is believed unseen.
+No large file or text crosses the pipe, and every answer is checked before it is believed.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from quire_processor.watch import Watch
 from quire_processor.workbench import RowsLost, Workbench
 from quire_processor.workplace import Workplace
 
-_START_WITHIN = 15.0  # seconds for a worker process to be there
+_START_WITHIN = 15.0  # seconds for a worker process to start
 _REAP_WITHIN = 2.0  # seconds for a killed process to be gone
 
 
@@ -33,7 +33,10 @@ class CannotStart(OSError):
 
 
 class WorkerDied(Exception):
-    """The worker is `gone`, or not to be believed any more. `for_memory`: it went for lack of memory, as far as can be told."""
+    """The worker is `gone`, or cannot be believed any more.
+
+    `for_memory` says that it died for lack of memory, as far as this can be known.
+    """
 
     def __init__(self, message: str, *, gone: bool = False) -> None:
         super().__init__(message)
@@ -42,7 +45,7 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """A worker, its pipe and its workbench. `served`: how many files it was given."""
+    """A worker, its pipe and its workbench. `served` is the number of files that it was given."""
 
     def __init__(
         self,
@@ -68,7 +71,7 @@ class WorkerProcess:
     async def start(
         cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path, sandbox: Sandbox
     ) -> "WorkerProcess":
-        """A process that is confined and waits for its first file; raises CannotStart or NotConfined."""
+        """Start a process that is confined and waits for its first file. Raises CannotStart or NotConfined."""
         try:
             bench = Workbench.make(directory)
         except OSError as error:
@@ -79,7 +82,7 @@ class WorkerProcess:
             spawning.ensure_forkserver()
             async with asyncio.timeout(_START_WITHIN):
                 await asyncio.get_running_loop().run_in_executor(starts, process.start)
-        except (OSError, EOFError) as error:  # no memory, no files; or the process that forks them has just ended
+        except (OSError, EOFError) as error:  # no memory or descriptors are left, or the forking process has just ended
             ours.close()
             bench.remove()
             raise CannotStart(f"no worker process can be started: {error!r}") from error
@@ -113,8 +116,9 @@ class WorkerProcess:
         return self._process.pid or 0
 
     async def ask(self, source: bytes | Path, on_page: OnPage, watch: Watch) -> answers.Done | answers.Failed:
-        """The answer to one file, and meanwhile what is told to the watch. Raises WorkerDied where it is not a proper one, and
-        OSError where the disk is full.
+        """Have a file read and return the last answer. `watch` is told the progress meanwhile.
+
+        Raises WorkerDied where there is no proper answer, and OSError where the disk is full.
         """
         self.served += 1
         self._text, self._picture = None, b""
@@ -132,8 +136,9 @@ class WorkerProcess:
             raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
 
     async def results(self, reading: Reading, place: Workplace) -> tuple[tuple[str, ...] | Path, bytes | Path, bytes | None]:
-        """The pages, the text and the picture of the last file, out of the worker's reach. Raises WorkerDied where they cannot be
-        believed, and OSError where the disk is full.
+        """Return the pages, `text.json` and the picture of the last file, in copies that the worker cannot reach.
+
+        Raises WorkerDied where they cannot be believed, and OSError where the disk is full.
         """
         try:
             pages, text = await results.pages_and_text(self._text, self._bench, reading, place)
@@ -190,12 +195,12 @@ class WorkerProcess:
         return await self._reader.readexactly(length)
 
     async def exit_code(self) -> int | None:
-        """How the process ended, if it did: the negative number of a signal that ended it. None where it still runs."""
+        """Return the exit code of the process: minus the signal's number where a signal ended it, None where it still runs."""
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         return self._process.exitcode
 
     async def kill(self) -> None:
-        """End and reap the process, close the pipe; once."""
+        """Kill and reap the process, close the pipe, and remove the workbench. Does nothing the second time."""
         if self._ended:
             return
         self._ended = True

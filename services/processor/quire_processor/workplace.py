@@ -1,4 +1,4 @@
-"""Where one file lies while it is worked on: small things in memory, others in a directory that is made for the first of them."""
+"""The place of one file's data while it is worked on: small data in memory, large data in a directory."""
 
 import asyncio
 import shutil
@@ -8,30 +8,30 @@ from types import TracebackType
 from typing import Self
 
 SMALL = 1024 * 1024
-"""Bytes of an original, or of its text, that stay in memory."""
+"""Bytes of an original, or of its text, that stay in memory, at most."""
 
 
 def directory_below(parent: Path, prefix: str | None = None) -> Path:
-    """A new directory for this user alone. Raises OSError."""
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever tidies up temporary files may have taken it away
+    """Make a new directory below `parent` that only this user can open. Raises OSError."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a program that tidies up temporary files may have removed it
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
 class Workplace:
-    """`parent` is where the directory is made. A context that removes it in the end."""
+    """The place of one file's data: a context that removes its directory in the end. The directory is made below `parent`."""
 
     def __init__(self, parent: Path) -> None:
         self._parent = parent
         self._directory: Path | None = None
 
     def path(self, name: str) -> Path:
-        """Of a file of this name. Raises OSError."""
+        """Return the path of the file `name` in the directory, which is made if there is none. Raises OSError."""
         if self._directory is None:
             self._directory = directory_below(self._parent)
         return self._directory / name
 
     async def clear(self) -> None:
-        """Removes the directory, where there is one; the next file makes another."""
+        """Remove the directory, if there is one. The next call of `path` makes another."""
         directory, self._directory = self._directory, None
         if directory is not None:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
