@@ -33,7 +33,8 @@ DRAIN_SECONDS = 5.0
 
 class Publisher:
     """One idempotent producer, replaced after an error that it cannot recover from. Events that are published concurrently are
-    sent in batches: concurrent sends reached 95,000 events a second, sends one by one 140 (docs/design.md, "Kafka as its client behaves").
+    sent in batches: concurrent sends reached 95,000 events a second, sends one by one 140. The reasons: docs/design.md,
+    "Kafka as its client behaves".
     """
 
     def __init__(self, settings: KafkaSettings, client: str) -> None:
