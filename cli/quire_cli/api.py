@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -54,16 +54,15 @@ class ProblemBody(Struct, frozen=True):
 
 
 class Answered(CliError):
-    """Quire answered with an error status."""
+    """Quire answered with an error status. `running` has the ids of batches that run although the upload was refused, `perhaps`
+    those of batches of which it is not known whether they run.
+    """
 
-    running: Sequence[str] = ()
-    """Ids of batches that run although the upload was refused."""
-    perhaps: Sequence[str] = ()
-    """Ids of batches of which it is not known whether they run."""
-
-    def __init__(self, status: int, code: str | None, detail: str, retry_after: float | None = None) -> None:
+    def __init__(self, status: int, body: ProblemBody, detail: str, retry_after: float | None) -> None:
         super().__init__(detail)
-        self.status, self.code, self.retry_after = status, code, retry_after
+        self.status, self.code, self.retry_after = status, body.code, retry_after
+        self.running = [each.batch_id for each in body.batches]
+        self.perhaps = [each.batch_id for each in body.unknown]
         self.exit_code = NOT_ALL if status in {404, 409, 422} else USAGE
 
 
@@ -209,9 +208,7 @@ def refusal(response: httpx.Response) -> Answered:
     if response.status_code == 401:
         detail = f"{detail} (set QUIRE_TOKEN to a token for this Quire)"
     wait = response.headers.get("retry-after", "")
-    answered = Answered(response.status_code, body.code, detail, float(wait) if wait.isdecimal() else None)
-    answered.running, answered.perhaps = [each.batch_id for each in body.batches], [each.batch_id for each in body.unknown]
-    return answered
+    return Answered(response.status_code, body, detail, float(wait) if wait.isdecimal() else None)
 
 
 def _not_quires(response: httpx.Response) -> str:
