@@ -106,7 +106,6 @@ class Run:
 
     @property
     def state(self) -> BatchState:
-        """The batch's state, as folded last."""
         return self._voice.state
 
     @property

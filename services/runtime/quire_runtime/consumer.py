@@ -104,15 +104,11 @@ class LogConsumer:
         return self._assignment.partitions
 
     def position(self, partition: int) -> int | None:
-        """Returns the offset after the last handled record, or None until `Handler.positions` has been answered for this
-        assignment.
-        """
+        """Returns the offset after the last handled record, or None until `Handler.positions` has answered."""
         return self._assignment.position(partition)
 
     def seek(self, partition: int, offset: int) -> None:
-        """Goes on from `offset`, which is first checked against the log's range. Does nothing for a partition that is not
-        assigned to us.
-        """
+        """Goes on from `offset`, once it is found to be in the log's range. Does nothing for a partition that is not ours."""
         if partition in self.assignment:
             self._connected().pause({partition})
             self._assignment.seek(partition, offset)
@@ -227,9 +223,7 @@ class LogConsumer:
                 self._start_at(partition, offset)
 
     async def _positions(self, partitions: frozenset[int]) -> dict[int, int]:
-        """Returns the sought positions and the handler's answers for the others. Raises OffsetOutOfRange unless all are in the
-        log's range.
-        """
+        """Returns where each partition goes on: where it was sought, or where the handler says. Raises OffsetOutOfRange."""
         positions = self._assignment.sought()
         if asked := partitions - positions.keys():
             answer = await self._handler.positions(asked)
@@ -274,9 +268,7 @@ class LogConsumer:
                 self.seek(partition, offset)
 
     def _lag(self) -> float:
-        """Returns the number of records of the assigned partitions that are not handled yet, or NOT_KNOWN while not
-        connected or while a partition has no position.
-        """
+        """Returns how many records of our partitions are not handled yet, or NOT_KNOWN without a connection or a position."""
         if self._member is None or not self._is_connected() or not self._assignment.known:
             return metrics.NOT_KNOWN
         return self._assignment.lag(self._member.highwater(self.assignment))
@@ -288,9 +280,7 @@ class LogConsumer:
         self._ask_later(error)
 
     async def _check_continuity(self, records: list[ConsumerRecord]) -> None:
-        """Raises OffsetOutOfRange when aiokafka has jumped to the oldest record, as it does silently after an offset out of
-        range.
-        """
+        """Raises OffsetOutOfRange when aiokafka has jumped to the oldest record, as it does without a word."""
         for partition, offset, wanted in self._assignment.gaps(records):  # a rebalance may happen during the requests
             begin = (await self.begin_offsets([partition]))[partition]
             if offset < wanted or begin > wanted:

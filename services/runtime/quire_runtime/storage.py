@@ -117,9 +117,7 @@ class ObjectStore:
 
     @asynccontextmanager
     async def multipart(self, key: str, content_type: str = "application/octet-stream") -> AsyncIterator[MultipartUpload]:
-        """Writes an object of any size. It is completed when the block ends, and aborted when the
-        block raises or is cancelled.
-        """
+        """Writes an object of any size. The end of the block completes it; an exception or a cancellation aborts it."""
         with self._span("MultipartUpload", key):
             with translated(key):
                 answer = await self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)

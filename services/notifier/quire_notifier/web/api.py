@@ -2,8 +2,7 @@
 modules.
 """
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import NamedTuple, get_args
 
@@ -12,15 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from quire_notifier import metrics
-from quire_notifier.projecting.epochs import passes
 from quire_notifier.projecting.rows import FileRow
 from quire_notifier.pushing.feed import Feed
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.web.access import readable, reader, scope
-from quire_notifier.web.contents import RETRY_AFTER, Contents
+from quire_notifier.web.contents import Contents
 from quire_notifier.web.exports import Exports
 from quire_notifier.web.links import SignedLinks
+from quire_notifier.web.operations import Operation, guarded, observed
 from quire_notifier.web.paging import ORDERS, feed_page, file_place_of, onward_of, place_of
 from quire_notifier.web.parameters import (
     MAX_SEQ,
@@ -39,24 +37,18 @@ from quire_notifier.web.requests import RequestRow, Requests
 from quire_notifier.web.row_views import file_view, state_view
 from quire_notifier.web.search import Search
 from quire_notifier.web.sse import Streams
-from quire_runtime import tracing
 from quire_runtime.auth import Authenticator, Principal
-from quire_runtime.http import Problem, answered, json_response, request_span
-from quire_runtime.logs import get_logger
+from quire_runtime.http import Problem, json_response
 from quire_schemas.events import STANDINGS, STATUSES, FileCode
 from quire_schemas.states import BatchState
 from quire_schemas.stored import encode_state
 from quire_schemas.views import Config, Page
-
-log = get_logger(__name__)
 
 KINDS = ("original", "text", "thumbnail")
 SOUGHT_IN = ("name", "text")
 CODES: tuple[FileCode, ...] = get_args(FileCode)
 MOST_STATES = 100
 """States in one answer at most; each takes about 10 KB."""
-
-Operation = Callable[[Request, Principal], Awaitable[Response]]
 
 
 class Sources(NamedTuple):
@@ -104,7 +96,7 @@ class Api:
         }
         return [
             Route("/api/config", self._get_config),
-            *(Route(path, self._guarded(path, operation)) for path, operation in table.items()),
+            *(Route(path, guarded(self._authenticator, path, operation)) for path, operation in table.items()),
             Route("/api/files/{file_id}/{kind}", self._content),
             Route("/api/export", self._export),
         ]
@@ -172,8 +164,10 @@ class Api:
             return await self._contents.answer(request, await self._found(request, principal), kind)
 
         if self._links.allows(request.scope["path"], request.query_params):
-            return await _observed(request, f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
-        return await self._guarded(f"/api/files/{{file_id}}/{kind}", lambda request, who: answer(request, reader(who)))(request)
+            return await observed(request, f"/api/files/{{file_id}}/{kind}", lambda: answer(request, None))
+        return await guarded(
+            self._authenticator, f"/api/files/{{file_id}}/{kind}", lambda request, who: answer(request, reader(who))
+        )(request)
 
     async def _found(self, request: Request, principal: Principal | None) -> FileRow:
         file = await self._queries.file(uuid_of(request.path_params["file_id"], "file"))
@@ -230,8 +224,8 @@ class Api:
         """Answers with an export, by a signed link or with a token."""
         who = self._exports.signed(request)
         if who is not None:
-            return await _observed(request, "/api/export", lambda: self._exports.answer(request, who))
-        return await self._guarded("/api/export", self._exports.answer)(request)
+            return await observed(request, "/api/export", lambda: self._exports.answer(request, who))
+        return await guarded(self._authenticator, "/api/export", self._exports.answer)(request)
 
     async def _stuck(self, request: Request, principal: Principal) -> Response:
         where = scope(reader(principal), request.query_params.get("collection_id"))
@@ -270,46 +264,9 @@ class Api:
             raise Problem(410, "resync_required", "The feed was rebuilt. Begin again, without after.", epoch=stretch.epoch)
         return json_response(feed_page(stretch, limit))
 
-    def _guarded(self, name: str, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
-        """Returns an endpoint that authenticates the caller, measures the request, and answers 503 when Postgres is away."""
-
-        async def endpoint(request: Request) -> Response:
-            async def answer() -> Response:
-                return await operation(request, await self._authenticator.of_headers(request.headers))
-
-            return await _observed(request, name, answer)
-
-        return endpoint
-
 
 async def _listed(texts: Sequence[bytes]) -> AsyncIterator[bytes]:
     for position, text in enumerate(texts):
         yield b"," if position else b"["
         yield text
     yield b"]"
-
-
-async def _observed(request: Request, name: str, answer: Callable[[], Awaitable[Response]]) -> Response:
-    """Runs an operation, measures it, and answers 503 when Postgres is away. It has a span only if the caller's trace is
-    recorded.
-    """
-    started, status = time.monotonic(), 500
-    span = request_span(request, name) if tracing.sampled(request.headers.get("traceparent")) else tracing.OFF
-    try:
-        response = await answer()
-        status = response.status_code
-    except Problem as problem:
-        status = problem.status
-        raise
-    except Exception as error:
-        if not passes(error):
-            raise
-        status = 503
-        log.warning("postgres does not answer", operation=name, error=repr(error))
-        detail = "The database does not answer, or its tables are lost or being made again. Try again in a while."
-        raise Problem(503, "database_unavailable", detail, headers=RETRY_AFTER) from error
-    finally:
-        metrics.REQUESTS.labels(name, str(status)).observe(time.monotonic() - started)
-        answered(span, status)
-        span.end()
-    return response
