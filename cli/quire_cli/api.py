@@ -125,6 +125,9 @@ class Api:
     async def stuck(self, older_than: float) -> list[BatchView]:
         return (await self._get("/api/stuck", Page[BatchView], older_than=older_than)).items
 
+    async def oldest_queued(self) -> BatchView | None:
+        return next(iter((await self._get("/api/waiting", Page[BatchView], limit=1)).items), None)
+
     async def cancel(self, batch_id: str, reason: str | None) -> CommandAccepted:
         return await self._command(f"batches/{path_safe(batch_id)}/cancel", _because(reason), CommandAccepted)
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from quire_cli import options, tables
-from quire_cli.api import connect
+from quire_cli import options, tables, words
+from quire_cli.api import Api, connect
 from quire_cli.console import json_line, output, say, tell_all
 from quire_cli.errors import NOT_ALL
 from quire_cli.ids import whole
@@ -64,15 +64,23 @@ def stuck(
 ) -> None:
     """List batches that are processing without a sign of life; exit code 1 when there are some."""
 
-    async def ask(target: Target) -> list[BatchView]:
+    async def ask(target: Target) -> tuple[list[BatchView], str]:
         async with connect(target) as api:
-            return await api.stuck(older_than)
+            found = await api.stuck(older_than)
+            return found, "" if found or as_json else await _none_is_stuck(api, older_than)
 
-    found = options.run(lambda: ask(options.here(url)))
-    tell_all(
-        found,
-        partial(tables.listing, now=datetime.now(UTC), stuck=True),
-        as_json=as_json,
-        nothing=f"Every batch that is processing gave a sign of life in the last {older_than:g} s.",
-    )
+    found, nothing = options.run(lambda: ask(options.here(url)))
+    tell_all(found, partial(tables.listing, now=datetime.now(UTC), stuck=True), as_json=as_json, nothing=nothing)
     raise typer.Exit(NOT_ALL if found else 0)
+
+
+async def _none_is_stuck(api: Api, older_than: float) -> str:
+    """Returns what there is instead: where no processor runs, no batch is stuck, and all of them wait."""
+    working, queued = await api.batches(limit=1, status="processing"), await api.oldest_queued()
+    said = (
+        f"Every batch that is processing gave a sign of life in the last {older_than:g} s."
+        if working
+        else "No batch is processing."
+    )
+    waiting = "" if queued is None else f" The oldest that is queued has waited for {words.age(queued.created_at)}."
+    return said + waiting

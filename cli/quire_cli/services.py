@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import re
@@ -19,10 +18,9 @@ from quire_cli import options
 from quire_cli.console import json_line, say, warn
 from quire_cli.errors import INTERRUPTED, CliError
 from quire_cli.target import DATA, read_stack
+from quire_schemas.setting_names import unknown_settings
 
 SERVICES = ("ingest", "processor", "notifier")
-OWN = ("QUIRE_URL", "QUIRE_TOKEN", "QUIRE_NOTIFIER_URL", "QUIRE_INGEST_URL", "QUIRE_CACHE_DIR")
-"""Environment variables that the `quire` command itself reads."""
 
 Data = Annotated[Path, typer.Option(help="Data directory of the `quire up` that is meant, where the environment names none.")]
 
@@ -47,7 +45,7 @@ def check_config(
     if not chosen:
         raise CliError("No service of Quire is installed here: pip install quire-ingest, quire-processor or quire-notifier.")
     further = [*given("--connect", connect), *given("--json", as_json)]
-    checked = [check(name, *further) for name in chosen]
+    checked = [check(name, "--any-names", *further) for name in chosen]
     if not service:
         tell_unknown("".join(text for _, text in checked))
     raise typer.Exit(max(code for code, _ in checked))
@@ -55,16 +53,8 @@ def check_config(
 
 def tell_unknown(known: str) -> None:
     """Warns of environment variables that begin with QUIRE_ and are neither in the text `known` nor read by this command."""
-    names = {*re.findall(r"QUIRE_[A-Z0-9_]+", known), *OWN}
-    for name in sorted(os.environ):
-        plain = name.removesuffix("_FILE")
-        if not name.startswith("QUIRE_") or name in names or plain in names:
-            continue
-        if now := {f"{plain}_SECONDS", f"{plain}ECONDS", f"{plain}ECOND"} & names:
-            warn(f"{plain}: it is called {now.pop()} now. The former name is still understood.")
-        else:
-            near = difflib.get_close_matches(name, names, 1)
-            warn(f"{name}: there is no such setting. {f'Is {near[0]} meant?' if near else 'Nothing is called like it.'}")
+    for sentence in unknown_settings(os.environ, set(re.findall(r"QUIRE_[A-Z0-9_]+", known))):
+        warn(sentence)
 
 
 def rebuild(
@@ -139,7 +129,10 @@ def delegate(data: Path, service: str, *arguments: str) -> int:
     Raises CliError when the service is not installed, or when neither a stack nor the environment names Kafka.
     """
     if not is_installed(service):
-        raise CliError(f"This needs the {service}, which is not installed here: pip install quire-{service}.")
+        there = f"python -m quire_{service} {arguments[0]}"
+        raise CliError(
+            f"This needs the {service}, which is not installed here. Run `{there}` where it is, or pip install quire-{service}."
+        )
     stack = read_stack(data)
     if stack is None and "QUIRE_KAFKA_BOOTSTRAP" not in os.environ:
         raise CliError(

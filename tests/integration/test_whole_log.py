@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -111,6 +112,23 @@ async def test_nothing_is_swept_while_nobody_says_which_batches_there_are(client
     finally:
         await client.quire.start("notifier")
     assert (code, "does not say which batches there are" in said) == (2, True), said
+
+
+async def test_a_rebuild_from_a_log_without_its_newest_records_changes_nothing_unless_forced(client: Client) -> None:
+    """As Kafka is after a disk that lost what it had not written yet: the tables know more than the log."""
+    connection = await asyncpg.connect(client.quire.backing.postgres)
+    try:
+        moved = "UPDATE notifier.projection SET next_offset = next_offset + $1 WHERE next_offset > 0 RETURNING partition"
+        await client.quire.stop("notifier")
+        [partition] = [row["partition"] for row in await connection.fetch(moved, 1)]
+        code, said = ran(client, "quire_notifier", "rebuild")
+        assert (code, f"partition {partition} of this log ends at" in said) == (2, True), said
+        code, said = ran(client, "quire_notifier", "rebuild", "--force")
+        assert code == 0, said
+    finally:
+        await connection.close()
+        await client.quire.start("notifier")
+    assert len((await client.get("/api/batches"))["items"]) == 1
 
 
 async def test_a_rebuild_that_would_lose_batches_changes_nothing_unless_forced(cut: Client) -> None:

@@ -33,6 +33,7 @@ from quire_schemas.states import BatchState
 from quire_schemas.views import FilePosition
 
 COLLECTION = story.COLLECTION
+MOST_BATCHES = snapshots.MOST_BATCHES
 
 
 class Projected:
@@ -186,6 +187,19 @@ async def test_a_snapshot_has_so_many_batches_at_most_says_how_many_there_are_an
     assert (sizes, totals) == ([3, 3, 1], [7, 7, 7])
     at = FilePosition(file_id=story.uid("c"), stage="extracting", page=4, pages=9, filename="c.pdf", started_at=story.START)
     assert position == [at]
+
+
+async def test_a_snapshot_has_500_batches_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "MOST_BATCHES", MOST_BATCHES)
+    feed = Projected()
+    for batch in range(501):
+        feed.take(structs.replace(story.created("a"), batch_id=story.uid(f"{batch}"), time=story.at(batch)), batch)
+    parts = told(await read_snapshot(feed, COLLECTION, None))  # type: ignore[arg-type]
+    assert [part.snapshot.total for part in parts if part.snapshot] == [501] * len(parts)
+    assert sum(len(part.snapshot.batches) for part in parts if part.snapshot) == 500
+    [rest] = told(await read_snapshot(feed, COLLECTION, cursor_of(parts)))  # type: ignore[arg-type]
+    assert rest.snapshot
+    assert [view.batch_id for view in rest.snapshot.batches] == [story.uid("500")]
 
 
 class Counting(MemoryFeed):

@@ -1,8 +1,11 @@
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import pytest
 
 SERVICE = """
 import asyncio, sys
@@ -79,3 +82,19 @@ def test_help_names_the_commands():
 def test_a_command_of_the_service_gets_its_arguments_and_gives_the_exit_code():
     with service("seven", "--now") as process:
         assert process.wait(timeout=20) == 7
+
+
+def test_a_setting_that_the_service_does_not_have_is_named_and_no_fault(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("QUIRE_OPS_PROT", "1")
+    monkeypatch.setenv("QUIRE_TOKEN_FILE", "/run/secrets/token")
+    with service("check-config") as process:
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, "QUIRE_OPS_PORT  0" in out) == (0, True)
+        assert "QUIRE_OPS_PROT: there is no such setting. Is QUIRE_OPS_PORT meant?\n" in err
+        assert "QUIRE_TOKEN" not in err
+    with service("check-config", "--json") as process:
+        out, err = process.communicate(timeout=20)
+        assert any(sentence.startswith("QUIRE_OPS_PROT: ") for sentence in json.loads(out)["unknown"])
+    with service("check-config", "--json", "--any-names") as process:
+        out, err = process.communicate(timeout=20)
+        assert (sorted(json.loads(out)), err) == (["problems", "settings"], "")

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import jwt
 import pytest
 
-from quire_schemas.tokens import UnfitToken, token_of
+from quire_schemas.tokens import UnfitToken, collections_of, token_of
 
 BROKEN = "c2VjcmV0\nc2VjcmV0"
 
@@ -31,3 +32,16 @@ def test_what_will_not_do_is_told_without_being_shown(environ: dict[str, str], s
         token_of(environ)
     assert sentence in str(refusal.value)
     assert "c2VjcmV0" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("claims", "collections"),
+    [({"collections": ["a", "b-*"]}, ["a", "b-*"]), ({"collections": "a b-*"}, ["a", "b-*"]), ({"sub": "me"}, [])],
+)
+def test_the_collections_of_a_jwt_are_read_without_its_key(claims: dict[str, object], collections: list[str]) -> None:
+    assert collections_of(jwt.encode(claims, "k" * 32)) == collections
+
+
+@pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.!.c", "a.e30.c.d", f"a.{'é'}.c"])
+def test_another_kind_of_token_names_none(token: str) -> None:
+    assert collections_of(token) in (None, [])

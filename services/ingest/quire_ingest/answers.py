@@ -19,7 +19,7 @@ def no_files() -> Problem:
 
 
 def all_rejected(record: RequestRecord) -> Problem:
-    """Return the problem that no file of a request is accepted, with the fields of a 202's body."""
+    """Returns the problem that no file of a request is accepted, with the fields of a 202's body."""
     answer = record.answer()
     return Problem(
         422,
@@ -38,7 +38,7 @@ def conflict() -> Problem:
 
 
 def away(error: StorageUnavailable | LogUnavailable) -> Problem:
-    """Return the problem that the log or the object store is away, or that the object store refuses a request.
+    """Returns the problem that the log or the object store is away, or that the object store refuses a request.
 
     A refusal is logged: its cause is for the operator, not for the client.
     """
@@ -65,7 +65,7 @@ def disk_full(error: OSError) -> Problem:
 
 
 def with_batches(problem: Problem, request_id: str, acknowledged: Iterable[Manifest], unknown: Iterable[Manifest]) -> Problem:
-    """Return the problem, with the batches of the request that the log has or may have.
+    """Returns the problem, with the batches of the request that the log has or may have.
 
     Batches that are `acknowledged` run (field `batches`). Batches that are `unknown` may run: they were sent without an
     acknowledgement.

@@ -61,7 +61,7 @@ class Api:
         self._open: set[asyncio.Task[object]] = set()
 
     async def idle(self, seconds: float) -> None:
-        """Wait until no operation is under way, for `seconds` at most: a cancelled one still deletes what it has stored."""
+        """Waits until no operation is under way, for `seconds` at most: a cancelled one still deletes what it has stored."""
         if self._open:
             await asyncio.wait(self._open, timeout=seconds)
 
@@ -140,7 +140,7 @@ class Api:
         return json_response(accepted, 202)
 
     def _route(self, path: str, name: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
-        """Return the route of an operation, with the parts that all operations share: check of the origin, trace, metrics."""
+        """Returns the route of an operation, with the parts that all operations share: check of the origin, trace, metrics."""
 
         async def operation(request: Request) -> Response:
             with _observed(name) as observed, self._counted(), request_span(request, path) as span:
@@ -171,7 +171,7 @@ class Api:
             self._open.discard(task)
 
     def _refuse_origin(self, request: Request) -> None:
-        """Refuse requests of pages whose origin is not allowed. Raises Problem 403.
+        """Refuses requests of pages whose origin is not allowed. Raises Problem 403.
 
         CORS alone keeps such a page from reading the answer, but not from sending an upload that needs no token.
         """
@@ -220,7 +220,7 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _name(request: Request) -> str | None:
-    """Return the name that the client gives to the upload; None where it gives none: then the first file gives the name."""
+    """Returns the name that the client gives to the upload; None where it gives none: then the first file gives the name."""
     name = undeceptive(scrub(request.query_params.get("name", ""))).strip()
     return shorten(name, MAX_FILENAME_BYTES) if name else None
 
@@ -234,7 +234,7 @@ def _id(request: Request, name: str) -> str:
 
 
 async def _body(request: Request, kind: type[B], seconds: float) -> B:
-    """Return the decoded JSON body of a command; an empty body counts as an empty object.
+    """Returns the decoded JSON body of a command; an empty body counts as an empty object.
 
     Raises Problem 408 where the body is not whole within `seconds`, 413 where it is too large, 422 where it is not as expected.
     """
@@ -254,7 +254,7 @@ async def _body(request: Request, kind: type[B], seconds: float) -> B:
 
 
 def _without_surrogates(data: bytes) -> bytes:
-    """Return the JSON without unpaired surrogates.
+    """Returns the JSON without unpaired surrogates.
 
     JavaScript may write them as escapes, UTF-8 cannot encode them, and the standard library reads them.
     """

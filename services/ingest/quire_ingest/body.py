@@ -46,7 +46,7 @@ class ClientLeft(Exception):
 
 
 def boundary_of(content_type: str | None) -> str:
-    """Return the multipart boundary.
+    """Returns the multipart boundary.
 
     Raises Problem 415 where the body is not multipart/form-data, 400 without a usable boundary.
     """
@@ -60,13 +60,13 @@ def boundary_of(content_type: str | None) -> str:
 
 
 def refuse_length(content_length: str | None, limits: BodyLimits) -> None:
-    """Refuse a body whose announced length is too large, before a byte of it is read. Raises Problem 413."""
+    """Refuses a body whose announced length is too large, before a byte of it is read. Raises Problem 413."""
     if content_length is not None and content_length.isdecimal() and int(content_length) > limits.request_bytes:
         raise _too_large(limits)
 
 
 async def file_events(receive: Receive, boundary: str, limits: BodyLimits) -> AsyncGenerator[FileStarts | bytes | None, None]:
-    """Yield for each file a FileStarts, its bytes in pieces, and None. Raises Problem and ClientLeft."""
+    """Yields for each file a FileStarts, its bytes in pieces, and None. Raises Problem and ClientLeft."""
     parser = PushMultipartParser(
         boundary,
         max_header_size=MAX_HEADER_BYTES,
@@ -107,7 +107,7 @@ class _Pace:
         self._got = 0
 
     async def next(self, receive: Receive) -> Message:
-        """Receive the next message. Raises Problem 408 where the client is too slow."""
+        """Receives the next message. Raises Problem 408 where the client is too slow."""
         seconds, loop = self._limits.idle_seconds, asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -170,7 +170,7 @@ def _too_large(limits: BodyLimits) -> Problem:
 
 
 def _is_file(segment: MultipartSegment) -> bool:
-    """Return whether a part is a file: it has a filename, or a media type other than text (some clients send no filename)."""
+    """Returns whether a part is a file: it has a filename, or a media type other than text (some clients send no filename)."""
     if parameters(segment.header("Content-Disposition")).keys() & {"filename", "filename*"}:
         return True
     return segment.content_type is not None and not segment.content_type.startswith("text/")

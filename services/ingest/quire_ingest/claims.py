@@ -27,25 +27,25 @@ class Claims:
         self._patience = patience
 
     async def manifest(self, mine: Manifest) -> Manifest:
-        """Write the manifest of a batch.
+        """Writes the manifest of a batch.
 
         Returns the one that counts: `mine`, or an earlier request's. Raises StorageUnavailable.
         """
         return await self._first(mine.key, mine, Manifest)
 
     async def record(self, mine: RequestRecord) -> RequestRecord:
-        """Write the record of a request. Returns the one that counts: `mine`, or an earlier one. Raises StorageUnavailable."""
+        """Writes the record of a request. Returns the one that counts: `mine`, or an earlier one. Raises StorageUnavailable."""
         return await self._first(record_key(mine.request_id), mine, RequestRecord)
 
     async def known_record(self, request_id: str) -> RequestRecord | None:
-        """Return the record of a request; None where there is none. Raises StorageUnavailable."""
+        """Returns the record of a request; None where there is none. Raises StorageUnavailable."""
         try:
             return await self._patiently(lambda: self._read(record_key(request_id), RequestRecord))
         except ObjectMissing:
             return None
 
     async def delete(self, keys: list[str]) -> None:
-        """Delete objects. Raises StorageUnavailable."""
+        """Deletes objects. Raises StorageUnavailable."""
         await self._patiently(lambda: self._store.delete_many(keys))
 
     async def _first(self, key: str, mine: T, kind: type[T]) -> T:

@@ -49,7 +49,7 @@ class Commands:
         return await self.cancel_known(await self._state(batch_id, caller), caller, body)
 
     async def cancel_known(self, state: BatchState, caller: Caller, body: Cancel) -> CommandAccepted:
-        """Cancel a batch whose collection the caller may write to."""
+        """Cancels a batch whose collection the caller may write to."""
         event_id = cancel_id(state.batch_id, state.generation)
         await self._append(state, caller, event_id, cancel_requested(state, caller.name, body))
         return CommandAccepted(batch_id=state.batch_id, event_id=event_id, generation=state.generation)
@@ -58,7 +58,7 @@ class Commands:
         return await self.retry_known(await self._state(batch_id, caller), caller, body)
 
     async def retry_known(self, state: BatchState, caller: Caller, body: Retry) -> CommandAccepted:
-        """Retry a batch whose collection the caller may write to."""
+        """Retries a batch whose collection the caller may write to."""
         wanted = retry_wanted(state, caller.name, body)
         event_id = retry_id(state.batch_id, state.generation, force=wanted.force, file_ids=wanted.file_ids)
         await self._append(state, caller, event_id, wanted)
@@ -89,7 +89,7 @@ class Commands:
 
 
 def cancel_requested(state: BatchState, by: str, body: Cancel) -> BatchCancelRequested:
-    """Return the event of a cancel. Raises Problem 409 where the batch has ended."""
+    """Returns the event of a cancel. Raises Problem 409 where the batch has ended."""
     if state.terminal:
         raise _refused(state, "batch_ended", f"The batch has ended: it is {state.status}.")
     reason = shorten(scrub(body.reason, keep_lines=True), MAX_REASON_BYTES) if body.reason else None
@@ -97,7 +97,7 @@ def cancel_requested(state: BatchState, by: str, body: Cancel) -> BatchCancelReq
 
 
 def retry_wanted(state: BatchState, by: str, body: Retry) -> BatchRetryRequested:
-    """Return the event of a retry. Raises Problem 409 where the batch is in no state for it, 422 where it has no such files."""
+    """Returns the event of a retry. Raises Problem 409 where the batch is in no state for it, 422 where it has no such files."""
     named = None if body.file_ids is None else tuple(file_id.lower() for file_id in body.file_ids)
     strangers = [file_id for file_id in named or () if file_id not in state.files]
     if strangers:

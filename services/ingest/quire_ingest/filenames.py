@@ -18,13 +18,13 @@ _CHARSETS = {"utf-8", "iso-8859-1"}
 
 
 def clean(name: str | None) -> str:
-    """Return the last path component without control and direction marks, in NFC, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
+    """Returns the last path component without control and direction marks, in NFC, at most 255 UTF-8 bytes; or `unnamed.pdf`."""
     text = _component(_SEPARATORS.split(name or "")[-1])
     return shorten_filename(text) if text else UNNAMED
 
 
 def relative_path(name: str | None) -> str | None:
-    """Return the path of a file within the folder that is uploaded; None where the name has no folder.
+    """Returns the path of a file within the folder that is uploaded; None where the name has no folder.
 
     Each component is cleaned as by `clean`. The path takes at most 1,024 UTF-8 bytes: a longer one loses its outer folders.
     """
@@ -36,13 +36,13 @@ def relative_path(name: str | None) -> str | None:
 
 
 def _component(text: str) -> str:
-    """Return a path component, cleaned; empty where it is a drive, `.` or `..`."""
+    """Returns a path component, cleaned; empty where it is a drive, `.` or `..`."""
     cleaned = unicodedata.normalize("NFC", undeceptive(scrub(text))).strip()
     return "" if cleaned in {".", ".."} or _DRIVE.fullmatch(cleaned) else cleaned
 
 
 def parameters(disposition: str) -> dict[str, str]:
-    """Return the parameters of a Content-Disposition, by their names in lower case.
+    """Returns the parameters of a Content-Disposition, by their names in lower case.
 
     Values are as written, without their quotes.
     """
@@ -50,7 +50,7 @@ def parameters(disposition: str) -> dict[str, str]:
 
 
 def extended(value: str) -> str | None:
-    """Return the name in the value of `filename*` (`UTF-8''…`), or None.
+    """Returns the name in the value of `filename*` (`UTF-8''…`), or None.
 
     RFC 7578 forbids this parameter, but some clients send it.
     """
@@ -64,7 +64,7 @@ def extended(value: str) -> str | None:
 
 
 def undo_latin1(text: str) -> str:
-    """Return a text whose bytes were read as Latin-1, read as UTF-8 where they are UTF-8; else return it unchanged."""
+    """Returns a text whose bytes were read as Latin-1, read as UTF-8 where they are UTF-8; else return it unchanged."""
     try:
         return text.encode("latin-1").decode()
     except UnicodeDecodeError:

@@ -16,7 +16,7 @@ class Gatherer:
         self._bytes = 0
 
     def add(self, file: FileSpec) -> tuple[FileSpec, ...]:
-        """Add a file. Returns the files of the batch that it closes; an empty tuple where it closes none.
+        """Adds a file. Returns the files of the batch that it closes; an empty tuple where it closes none.
 
         The file closes a batch as its last file, or because it does not fit in; in that case it begins the next batch.
         """
@@ -26,6 +26,6 @@ class Gatherer:
         return self.rest() if len(self._files) == self._size else closed
 
     def rest(self) -> tuple[FileSpec, ...]:
-        """Return the files of the batch that is begun, and begin a new one; an empty tuple where none is begun."""
+        """Returns the files of the batch that is begun, and begins a new one; an empty tuple where none is begun."""
         files, self._files, self._bytes = tuple(self._files), [], 0
         return files

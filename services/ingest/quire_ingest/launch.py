@@ -40,14 +40,14 @@ class Launch:
         return [self._sent[batch_id] for batch_id in self._planned if batch_id in self._sent.keys() - self._acknowledged]
 
     async def all(self, manifests: Sequence[Manifest]) -> None:
-        """Publish batches whose files are stored, all at once."""
+        """Publishes batches whose files are stored, all at once."""
         self._planned += [manifest.batch_id for manifest in manifests]
         async with asyncio.TaskGroup() as group:
             for manifest in manifests:
                 group.create_task(self._publish(manifest))
 
     async def when_stored(self, mine: Manifest, files: Sequence[asyncio.Task[None]]) -> None:
-        """Publish a batch once its files are stored, as the first request with this batch described it."""
+        """Publishes a batch once its files are stored, as the first request with this batch described it."""
         self._planned.append(mine.batch_id)
         if files:
             await asyncio.wait(files)

@@ -33,7 +33,7 @@ NOTIFIER_SECONDS = 5.0
 
 
 async def serve(settings: IngestSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Requests under way then have `shutdown_seconds` to end."""
+    """Serves until SIGTERM or SIGINT. Requests under way then have `shutdown_seconds` to end."""
     return_large_blocks()
     logs.setup(settings.log, "ingest")
     files.raise_limit()
@@ -66,7 +66,7 @@ async def serve(settings: IngestSettings) -> None:
 
 
 async def _prepare(settings: IngestSettings, store: ObjectStore, publisher: Publisher, ops: OpsServer) -> None:
-    """Wait for the topic and the bucket; ingest is not ready before."""
+    """Waits for the topic and the bucket; ingest is not ready before."""
     await prepared(settings, store)
     ops.checks = {"log": publisher.check, "storage": store.check}
 

@@ -13,7 +13,7 @@ _LARGE = 1024 * 1024
 
 
 def return_large_blocks() -> None:
-    """Make blocks of 1 MiB and more go back to the system when they are freed, from now on. Does nothing without glibc."""
+    """Makes blocks of 1 MiB and more go back to the system when they are freed, from now on. Does nothing without glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)

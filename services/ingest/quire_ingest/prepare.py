@@ -10,7 +10,7 @@ from quire_schemas.object_keys import ORIGINALS
 
 
 async def prepared(settings: IngestSettings, store: ObjectStore, give_up_after: float | None = None) -> None:
-    """Make the topic and the bucket, or wait for them, as `QUIRE_PREPARE` says.
+    """Makes the topic and the bucket, or waits for them, as `QUIRE_PREPARE` says.
 
     Servers that are away are waited for, `give_up_after` seconds at most; None: for ever.
     """
@@ -20,13 +20,13 @@ async def prepared(settings: IngestSettings, store: ObjectStore, give_up_after: 
 
 
 async def prepare(settings: IngestSettings, give_up_after: float) -> None:
-    """Carry out the command `prepare`."""
+    """Carries out the command `prepare`."""
     async with ObjectStore(settings.s3) as store:
         await prepared(settings, store, give_up_after)
 
 
 async def connect(settings: IngestSettings) -> list[TriedConnection]:
-    """Try the connections to all servers, for `check-config --connect`."""
+    """Tries the connections to all servers, for `check-config --connect`."""
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),

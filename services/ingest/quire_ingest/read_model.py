@@ -1,7 +1,4 @@
-"""Reads the list of batches from the notifier.
-
-A log that lacks a listed batch was cut or made anew, or is another one.
-"""
+"""Reads the list of batches from the notifier. A log that lacks one of them was cut or made anew, or is another one."""
 
 from collections.abc import Mapping
 
@@ -19,9 +16,10 @@ class NotifierSilent(CannotServe):
 
 
 class _Batch(Struct):
-    """A batch in the notifier's answer, with the only field that is needed here."""
+    """A batch in the notifier's answer, with the fields that are needed here."""
 
     batch_id: str
+    generation: int
 
 
 class _Page(Struct):
@@ -29,17 +27,17 @@ class _Page(Struct):
     next_cursor: str | None
 
 
-async def listed_batches(client: httpx.AsyncClient, token: str | None) -> set[str]:
-    """Return the ids of all batches; with jwt authentication, of the batches that the token may read.
+async def listed_batches(client: httpx.AsyncClient, token: str | None) -> dict[str, int]:
+    """Returns the generation of every batch by its id; with jwt authentication, of the batches that the token may read.
 
     `client` has the notifier as its base URL. Raises NotifierSilent.
     """
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    found: set[str] = set()
+    found: dict[str, int] = {}
     cursor: str | None = ""
     while cursor is not None:
         page = await _page(client, {"limit": str(AT_ONCE)} | ({"cursor": cursor} if cursor else {}), headers)
-        found.update(batch.batch_id for batch in page.items)
+        found.update((batch.batch_id, batch.generation) for batch in page.items)
         cursor = page.next_cursor
     return found
 

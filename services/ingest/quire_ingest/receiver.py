@@ -40,7 +40,7 @@ class Receiver:
         self._large: LargeUpload | None = None
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises OSError where the disk that stands in for memory is full."""
+        """Takes the next bytes. Raises OSError where the disk that stands in for memory is full."""
         self._size += len(chunk)
         self._digest.update(chunk)
         metrics.RECEIVED_BYTES.inc(len(chunk))
@@ -63,7 +63,7 @@ class Receiver:
         return Received(self._filename, self._path, self._size, self._digest.hexdigest(), rejection, self._key, stored)
 
     async def abandon(self) -> None:
-        """Forget the bytes of the file, and abort its upload if it is a large one. May be called twice."""
+        """Forgets the bytes of the file, and aborts its upload if it is a large one. May be called twice."""
         if self._uploads is not None and self._segment is not None:
             self._uploads.discard(self._segment)
             self._segment = None

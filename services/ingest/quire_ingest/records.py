@@ -41,7 +41,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return frozenset(file.object_key for file in self.created.files)
 
     def says_the_same(self, other: "Manifest") -> bool:
-        """Return whether both manifests have the same files (by name, size and sha256) and the same policy."""
+        """Returns whether both manifests have the same files (by name, size and sha256) and the same policy."""
         return _content(self.created) == _content(other.created)
 
     def view(self) -> CreatedBatch:
@@ -68,7 +68,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     batches: tuple[CreatedBatch, ...]
 
     def is_repeated_by(self, policy: Policy, parts: Sequence[ReceivedFile]) -> bool:
-        """Return whether a request with these parts repeats this one.
+        """Returns whether a request with these parts repeats this one.
 
         The rules for accepting files may have changed since; the answer of this record stands.
         """
@@ -90,7 +90,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 
 
 def request_id_of(subject: str, collection_id: str, key: str) -> str:
-    """Return the id of every request that this principal sends to this collection under this Idempotency-Key."""
+    """Returns the id of every request that this principal sends to this collection under this Idempotency-Key."""
     return derived("request", subject, collection_id, key)
 
 

@@ -21,7 +21,7 @@ class Rejection(Struct, frozen=True):
 
 
 def looks_like_pdf(head: bytes) -> bool:
-    """Return whether a PDF reader would try to read a file with these first bytes.
+    """Returns whether a PDF reader would try to read a file with these first bytes.
 
     A reader tries a file that has the header or, where that is malformed or missing, an object of a PDF.
     """
@@ -29,7 +29,7 @@ def looks_like_pdf(head: bytes) -> bool:
 
 
 def rejection_of(head: bytes, size: int, limit: int) -> Rejection | None:
-    """Return why a file with these first bytes and of this size is not accepted, or None. `size` and `limit` are in bytes."""
+    """Returns why a file with these first bytes and of this size is not accepted, or None. `size` and `limit` are in bytes."""
     if size == 0:
         return Rejection("empty", "The file is empty.")
     if not looks_like_pdf(head):

@@ -21,7 +21,7 @@ Ask = Callable[[BatchState], Awaitable[CommandAccepted]]
 
 
 def _wanted(body: RetryFiles, state: BatchState, named: Collection[str]) -> tuple[str, ...] | None:
-    """Return the ids of the batch's files that the retry asks for; None for all files."""
+    """Returns the ids of the batch's files that the retry asks for; None for all files."""
     if body.file_ids is None and body.codes is None:
         return None
     return tuple(
@@ -94,7 +94,7 @@ _WHY = {
 
 
 def _refused(request_id: str, answers: Collection[BatchAnswer]) -> Problem:
-    """Return the problem that most of the batches have answered. `answers` is empty where the command is about no batch."""
+    """Returns the problem that most of the batches have answered. `answers` is empty where the command is about no batch."""
     codes = [str(answer.code) for answer in answers] or ["nothing_to_retry"]
     code = max(sorted(set(codes)), key=codes.count)
     status = max((answer.status for answer in answers if answer.code == code), default=409)

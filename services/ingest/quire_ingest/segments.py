@@ -22,7 +22,7 @@ class Memory:
         metrics.BUFFERED.labels("memory").set_function(lambda: self.taken)
 
     def take(self, size: int) -> bool:
-        """Take `size` more bytes if there is room for them. Returns whether there was."""
+        """Takes `size` more bytes if there is room for them. Returns whether there was."""
         if self.taken + size > self.limit:
             return False
         self.taken += size
@@ -44,7 +44,7 @@ class Segment:
         self._on_disk = False
 
     async def write(self, data: bytes | memoryview) -> None:
-        """Append bytes. Raises OSError where they cannot be written to the disk."""
+        """Appends bytes. Raises OSError where they cannot be written to the disk."""
         if not self._on_disk and not self._memory.take(len(data)):
             self._file = await asyncio.to_thread(self._moved, self._file)
             self._release()
@@ -58,12 +58,12 @@ class Segment:
         self.size += len(data)
 
     def body(self) -> IO[bytes]:
-        """Return the bytes as an open file, at its beginning, for one attempt to store them."""
+        """Returns the bytes as an open file, at its beginning, for one attempt to store them."""
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
-        """Forget the bytes. May be called twice."""
+        """Forgets the bytes. May be called twice."""
         self._release()
         self._file.close()
 

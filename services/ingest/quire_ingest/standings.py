@@ -54,7 +54,7 @@ class Standings:
         self._commands: OrderedDict[tuple[str, str], _Command] = OrderedDict()
 
     async def of(self, batch_id: str, subject: str, authorization: str | None) -> BatchState:
-        """Return the state of a batch. Raises Problem: the notifier's own 401, 403 or 404; 503 where it does not answer."""
+        """Returns the state of a batch. Raises Problem: the notifier's own 401, 403 or 404; 503 where it does not answer."""
         after = self._last_offset(batch_id, subject)
         deadline = self._clock.monotonic() + LAG_SECONDS
         while True:
@@ -67,7 +67,7 @@ class Standings:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def of_request(self, request_id: str, subject: str, authorization: str | None) -> AsyncIterator[list[BatchState]]:
-        """Yield the states of a request's batches that the notifier knows, some at a time. Raises Problem, as `of` does."""
+        """Yields the states of a request's batches that the notifier knows, some at a time. Raises Problem, as `of` does."""
         cursor: str | None = None
         deadline = self._clock.monotonic() + LAG_SECONDS
         while True:
@@ -88,14 +88,14 @@ class Standings:
                 return
 
     def appended(self, batch_id: str, subject: str, offset: int) -> None:
-        """Remember the caller's last command to this batch."""
+        """Remembers the caller's last command to this batch."""
         self._commands[batch_id, subject] = _Command(offset, self._clock.monotonic())
         self._commands.move_to_end((batch_id, subject))
         while len(self._commands) > REMEMBERED:
             self._commands.popitem(last=False)
 
     def _last_offset(self, batch_id: str, subject: str) -> int:
-        """Return the offset of the caller's last command, if it is so recent that the projection may lack it; else -1.
+        """Returns the offset of the caller's last command, if it is so recent that the projection may lack it; else -1.
 
         An older command is not waited for: a command that the fold did not accept leaves no trace in the state.
         """
@@ -119,7 +119,7 @@ class Standings:
             raise _away() from error
 
     async def _answer(self, path: str, params: dict[str, str], authorization: str | None) -> httpx.Response:
-        """Return the notifier's answer if it is a 200, 401, 403 or 404. Raises Problem 503 for any other."""
+        """Returns the notifier's answer if it is a 200, 401, 403 or 404. Raises Problem 503 for any other."""
         headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}  # the bytes as they came
         try:
             answer = await self._get(path, params, headers)
@@ -130,7 +130,7 @@ class Standings:
         return answer
 
     async def _get(self, path: str, params: dict[str, str], headers: dict[bytes, bytes]) -> httpx.Response:
-        """Send a GET to the notifier, as a span in the trace of the caller's request."""
+        """Sends a GET to the notifier, as a span in the trace of the caller's request."""
         address = self._client.base_url
         attributes: tracing.Attributes = {
             "http.request.method": "GET",
@@ -148,7 +148,7 @@ class Standings:
 
 
 def _passed_on(answer: httpx.Response) -> Problem:
-    """Return a refusal of the notifier as a problem, with the notifier's code and detail where it gives them."""
+    """Returns a refusal of the notifier as a problem, with the notifier's code and detail where it gives them."""
     try:
         body = msgspec.json.decode(answer.content, type=dict)
     except msgspec.DecodeError:

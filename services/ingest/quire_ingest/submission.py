@@ -75,7 +75,7 @@ class Submission:
         self._name = ask.name
 
     async def take(self, events: Events) -> Accepted:
-        """Receive the files and return the body of a 202: then every batch is in the log.
+        """Receives the files and returns the body of a 202: then every batch is in the log.
 
         Raises Problem for every other answer, and ClientLeft.
         """
@@ -99,7 +99,7 @@ class Submission:
         return record.answer()
 
     async def _known(self, events: Events) -> RequestRecord | None:
-        """Return the record of this request if it was answered before, else None.
+        """Returns the record of this request if it was answered before, else None.
 
         The files are then compared with the record, and not stored again. Raises Problem where they differ.
         """
@@ -219,7 +219,7 @@ class Submission:
         return with_batches(problem, self._ask.request_id, self._launch.acknowledged, self._launch.unknown)
 
     async def _clean_up(self) -> None:
-        """Delete the objects that this request has stored and no event names. A failure does not change the answer."""
+        """Deletes the objects that this request has stored and no event names. A failure does not change the answer."""
         keys = [key for key in self._uploads.keys if key not in self._launch.named] if self._uploads is not None else []
         if not keys:
             return
@@ -234,7 +234,7 @@ class Submission:
 
 
 def _name_of(file: FileSpec) -> str:
-    """Return the name of a request whose first file this is: that of its outermost folder, else its filename."""
+    """Returns the name of a request whose first file this is: that of its outermost folder, else its filename."""
     return file.path.partition("/")[0] if file.path else file.filename
 
 

@@ -1,14 +1,14 @@
 """`quire sweep`: removes objects that no event names (docs/design.md, "Cleaning up"). Safe while all services run.
 
 The log alone decides which objects stay, so it must be whole. A log that was cut or made anew, or another log, is refused: it
-begins after offset 0, lacks a batch that the notifier lists, or lacks a batch that has artefacts (which are made only after the
-batch is in the log). An object that is younger than the grace period is left alone: it may belong to an upload whose event is
-still to come. An old manifest without an event is removed first, and the originals that it names by the next sweep: so a
-repeated request that is just being answered from the manifest loses nothing.
+begins after offset 0, lacks a batch that the notifier lists, or a retry of one, or lacks a batch that has artefacts (which are
+made only after the batch is in the log). An object that is younger than the grace period is left alone: it may belong to an
+upload whose event is still to come. An old manifest without an event is removed first, and the originals that it names by the
+next sweep: so a repeated request that is just being answered from the manifest loses nothing.
 """
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -63,7 +63,7 @@ class Named:
         self._ended: dict[str, bytes] = {}  # compressed, as a million states have to fit
 
     def take(self, event: Event, offset: int) -> None:
-        """Take in the next event of a batch."""
+        """Takes in the next event of a batch."""
         before = self.state(event.batch_id)
         after = evolve(before, event, offset)
         if after is None or after is before:
@@ -85,7 +85,7 @@ class Named:
         return batch_id in self._open or batch_id in self._ended
 
     def artefacts(self, batch_id: str) -> frozenset[str] | None:
-        """Return the keys of artefacts that an ended batch names; None while the batch is open, as a run may be writing more.
+        """Returns the keys of artefacts that an ended batch names; None while the batch is open, as a run may be writing more.
 
         A batch that the log does not know names none.
         """
@@ -95,17 +95,16 @@ class Named:
         return state.artefact_keys()
 
 
-async def sweep(store: ObjectStore, scan: LogScan, listed: set[str] | None, grace: timedelta, *, dry: bool) -> Swept:
-    """Remove the objects that are older than `grace` and that nothing names. With `dry`, objects are only counted.
+async def sweep(store: ObjectStore, scan: LogScan, listed: Mapping[str, int] | None, grace: timedelta, *, dry: bool) -> Swept:
+    """Removes the objects that are older than `grace` and that nothing names. With `dry`, objects are only counted.
 
-    `listed` has the ids of the batches that the read model had before the log is read; where it is None, the log is taken as it
-    is, even if it is not whole. Raises LogNotWhole, LogUnavailable and StorageUnavailable.
+    `listed` has the batches that the read model had before the log is read, with their generations; where it is None, the log is
+    taken as it is, even if it is not whole. Raises LogNotWhole, LogUnavailable and StorageUnavailable.
     """
     before = datetime.now(UTC) - max(grace, CLOCKS_DIFFER)
     swept = Swept()
     named = await _named(scan, whole=listed is not None)
-    if unknown := [batch_id for batch_id in listed or () if not named.knows(batch_id)]:
-        raise LogNotWhole(f"the notifier lists the batch {unknown[0]}, and the log does not know it")
+    _require_listed(named, listed or {})
     async for some in _old(store, ARTEFACTS, before, swept):
         if listed is not None:
             _require_known(named, some)
@@ -129,6 +128,14 @@ async def _named(scan: LogScan, *, whole: bool) -> Named:
     return named
 
 
+def _require_listed(named: Named, listed: Mapping[str, int]) -> None:
+    for batch_id, generation in listed.items():
+        if not named.knows(batch_id):
+            raise LogNotWhole(f"the notifier lists the batch {batch_id}, and the log does not know it")
+        if generation and ((state := named.state(batch_id)) is None or state.generation < generation):
+            raise LogNotWhole(f"the notifier lists a retry of the batch {batch_id}, and the log does not know it")
+
+
 def _require_known(named: Named, some: Sequence[ObjectInfo]) -> None:
     unknown = {batch_id for item in some if not named.knows(batch_id := batch_of_artefact(item.key))}
     if unknown:
@@ -136,7 +143,7 @@ def _require_known(named: Named, some: Sequence[ObjectInfo]) -> None:
 
 
 def _is_garbage(key: str, named: Named) -> bool:
-    """Return whether an artefact may be removed.
+    """Returns whether an artefact may be removed.
 
     Where the log is taken as it is, artefacts of a batch that it does not know may be removed, too.
     """
@@ -145,7 +152,7 @@ def _is_garbage(key: str, named: Named) -> bool:
 
 
 async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: Swept, *, dry: bool) -> frozenset[str]:
-    """Remove old manifests whose batch is not in the log.
+    """Removes old manifests whose batch is not in the log.
 
     Returns the keys of the originals that are named by manifests without an event, old or not.
     """
@@ -164,7 +171,7 @@ async def _manifests(store: ObjectStore, named: Named, before: datetime, swept: 
 
 
 async def _old(store: ObjectStore, prefix: str, before: datetime, swept: Swept) -> AsyncIterator[list[ObjectInfo]]:
-    """Yield the objects that were modified before `before`, some at a time."""
+    """Yields the objects that were modified before `before`, some at a time."""
     some: list[ObjectInfo] = []
     async for item in store.list(prefix):
         swept.looked_at += 1

@@ -18,7 +18,7 @@ from quire_runtime.errors import CannotServe
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.scan import LogScan
 from quire_runtime.storage import ObjectStore, StorageRefuses, StorageUnavailable
-from quire_schemas.tokens import UnfitToken, token_of
+from quire_schemas.tokens import UnfitToken, collections_of, token_of
 
 _DAY_SECONDS, _HOUR_SECONDS = 86_400.0, 3_600.0
 _MOST_SECONDS = 100 * 365 * _DAY_SECONDS
@@ -27,7 +27,7 @@ _GRACE = "leave younger objects alone (default: a day, longer than any upload ta
 
 
 async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
-    """Carry out the command. Returns exit code 0 where the sweep is done, 2 where the log or the store did not answer.
+    """Carries out the command. Returns exit code 0 where the sweep is done, 2 where the log or the store did not answer.
 
     Raises CannotServe, which becomes exit code 2, where the options, the log or the notifier do not allow a sweep.
     """
@@ -53,7 +53,7 @@ async def sweep_command(settings: IngestSettings, argv: Sequence[str]) -> int:
     notifier = httpx.AsyncClient(base_url=settings.notifier_url, timeout=_NOTIFIER_SECONDS, trust_env=False)
     try:
         async with ObjectStore(settings.s3) as store, LogScan(settings.kafka, "sweep") as scan, notifier:
-            listed = None if options.partial_log else await listed_batches(notifier, _token())
+            listed = None if options.partial_log else await listed_batches(notifier, _token_for_all())
             swept = await sweep(store, scan, listed, timedelta(seconds=options.older_than), dry=options.dry_run)
     except StorageRefuses:
         raise
@@ -79,8 +79,18 @@ def _age(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} will not do; give 0 to {_MOST_SECONDS:.0f}")
 
 
-def _token() -> str | None:
+def _token_for_all() -> str | None:
+    """Returns the token that is given, if any. Raises CannotServe where it does not let read all collections: the notifier would
+    list only the batches of some, and a log that lacks others would pass for whole.
+    """
     try:
-        return token_of(os.environ)
+        token = token_of(os.environ)
     except UnfitToken as error:
         raise CannotServe(str(error)) from None
+    some = None if token is None else collections_of(token)
+    if some is not None and "*" not in some:
+        raise CannotServe(
+            f"QUIRE_TOKEN is for {', '.join(some) or 'no collection'} only, so nobody can tell whether the log has the batches "
+            "of the others. Give a token for all collections (*)"
+        )
+    return token

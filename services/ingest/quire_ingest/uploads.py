@@ -40,7 +40,7 @@ class LargeUpload:
         self.stored: asyncio.Task[None]
 
     def refuse_abandoned(self) -> None:
-        """Raise _Abandoned where the file is rejected after all. Inside a multipart upload, the exception aborts the upload."""
+        """Raises _Abandoned where the file is rejected after all. Inside a multipart upload, the exception aborts the upload."""
         if self.abandoned:
             raise _Abandoned
 
@@ -57,7 +57,7 @@ class Uploads:
         self._open: set[Segment] = set()
 
     def segment(self) -> Segment:
-        """Return an empty segment, which is closed at the end of the request at the latest."""
+        """Returns an empty segment, which is closed at the end of the request at the latest."""
         segment = Segment(self._terms.memory, self._terms.directory)
         self._open.add(segment)
         return segment
@@ -71,11 +71,11 @@ class Uploads:
             self.discard(segment)
 
     async def small(self, key: str, segment: Segment) -> asyncio.Task[None]:
-        """Begin to store a whole file, once a place is free. The task is done when the file is stored."""
+        """Begins to store a whole file, once a place is free. The task is done when the file is stored."""
         return await self._begin(key, lambda: self._put(key, segment))
 
     async def large(self, key: str) -> LargeUpload:
-        """Begin to store a file whose end is not received yet, once a place is free."""
+        """Begins to store a file whose end is not received yet, once a place is free."""
         upload = LargeUpload()
         upload.stored = await self._begin(key, lambda: self._send_parts(key, upload))
         return upload

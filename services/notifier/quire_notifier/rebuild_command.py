@@ -1,4 +1,4 @@
-"""`python -m quire_notifier rebuild`."""
+"""`python -m quire_notifier rebuild`. It makes tables, so it needs an owner's rights, whatever QUIRE_PREPARE says."""
 
 import sys
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ import asyncpg
 import msgspec
 
 from quire_notifier.prepare import migrated
-from quire_notifier.projecting.rebuild import Busy, rebuild
+from quire_notifier.projecting.rebuild import AS_OWNER, Busy, rebuild
 from quire_notifier.settings import NotifierSettings
 from quire_runtime import logs
 from quire_runtime.kafka import LogUnavailable
-from quire_runtime.migrations import NotPrepared
+from quire_runtime.postgres import DatabaseRefuses
+from quire_runtime.preparing import making
 from quire_runtime.scan import LogScan
 
 _PATIENCE_SECONDS = 10.0
@@ -24,10 +25,12 @@ async def rebuild_command(settings: NotifierSettings, argv: Sequence[str]) -> in
         return _said(f"unknown arguments {' '.join(sorted(unknown))!r}. rebuild takes --force and --json only", 2)
     logs.setup(msgspec.structs.replace(settings.log, level="critical"), "notifier")
     try:
-        await migrated(settings, give_up_after=_PATIENCE_SECONDS)
+        await migrated(making(settings), give_up_after=_PATIENCE_SECONDS)
         connection = await asyncpg.connect(settings.postgres.dsn, server_settings=_SESSION)
-    except NotPrepared as error:
-        return _said(f"quire rebuild: {error}", 2)
+    except DatabaseRefuses as error:
+        if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+            raise
+        return _said(f"quire rebuild: {error.__cause__}. {AS_OWNER}", 2)
     except (OSError, asyncpg.PostgresError) as error:
         return _said(f"quire rebuild: Postgres does not let us in: {error}. Look at QUIRE_POSTGRES_DSN", 2)
     try:

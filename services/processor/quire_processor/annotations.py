@@ -19,7 +19,7 @@ class Annotations(NamedTuple):
 
 
 def annotations(page: Any) -> Annotations:
-    """Return the annotations of a loaded page."""
+    """Returns the annotations of a loaded page."""
     found = Annotations([], [])
     for index in range(pdfium_c.FPDFPage_GetAnnotCount(page)):
         if annotation := pdfium_c.FPDFPage_GetAnnot(page, index):
@@ -29,12 +29,12 @@ def annotations(page: Any) -> Annotations:
 
 
 def flatten(page: Any) -> None:
-    """Make the annotations a part of the page. The page has to be loaded again to show them."""
+    """Makes the annotations a part of the page. The page has to be loaded again to show them."""
     pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
 
 
 def name_of(attachment: Any) -> str:
-    """Return the name of an attached file; an empty string where the file has none."""
+    """Returns the name of an attached file; an empty string where the file has none."""
     size = pdfium_c.FPDFAttachment_GetName(attachment, None, 0)
     buffer = (ctypes.c_ushort * (size // 2 + 1))()
     pdfium_c.FPDFAttachment_GetName(attachment, buffer, size)

@@ -44,7 +44,7 @@ _OPENED = (_without(2, os.O_TRUNC),), (_with(2, os.O_WRONLY),), (_with(2, os.O_R
 
 
 def allowed(pid: int) -> tuple[Call, ...]:
-    """Return the system calls that the process `pid` may make, in each group the most frequent first."""
+    """Returns the system calls that the process `pid` may make, in each group the most frequent first."""
     return (
         # Files: open, read, write and inspect them. No call changes a name, an owner, a mode, a time or a lock.
         Call("read", 0, 63),

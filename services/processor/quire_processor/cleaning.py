@@ -24,12 +24,12 @@ class Cleaning:
         self._documents = documents
 
     async def rows_after_batch(self, ended: BatchState) -> None:
-        """Delete the rows of all files of an ended batch that are not processed."""
+        """Deletes the rows of all files of an ended batch that are not processed."""
         if without := _without_result(ended):
             await self._documents.delete(without, ended.attempt)
 
     async def artefacts_after_batch(self, ended: BatchState, runs: Iterable[str], own: Run | None) -> None:
-        """Delete all artefacts of an ended batch that its state does not name.
+        """Deletes all artefacts of an ended batch that its state does not name.
 
         `runs` are all runs of this generation. `own` is the run that has just ended in this process, if there was one.
         """
@@ -43,7 +43,7 @@ class Cleaning:
                 await self._store.delete_many(garbage)
 
     async def after_run(self, run: Run) -> None:
-        """Delete the rows and artefacts of files for which a run that was given up has sent no outcome."""
+        """Deletes the rows and artefacts of files for which a run that was given up has sent no outcome."""
         if not run.progress.unsaid:
             return
         await self._documents.delete(run.progress.unsaid, run.attempt)

@@ -52,13 +52,13 @@ class Closing:
         self._wake = asyncio.Event()
 
     def note(self, entry: Entry) -> None:
-        """Take in that a batch has ended."""
+        """Takes in that a batch has ended."""
         if (state := entry.state) is not None:
             self._endings[state.batch_id] = Ending(state, entry.runs)
             self._wake.set()
 
     def run_ended(self, run: Run) -> None:
-        """Take in that a run has ended.
+        """Takes in that a run has ended.
 
         Its artefacts need no look-up in storage if they are all named when the batch is closed.
         """
@@ -67,12 +67,12 @@ class Closing:
         self._wake.set()
 
     def lost(self, batch_id: str) -> None:
-        """Forget a batch that is another processor's now: that processor closes it."""
+        """Forgets a batch that is another processor's now: that processor closes it."""
         self._endings.pop(batch_id, None)
         self._last_runs.pop(batch_id, None)
 
     async def run(self) -> None:
-        """Close batches until cancelled."""
+        """Closes batches until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._wake.wait()

@@ -22,7 +22,7 @@ class RowRange(NamedTuple):
 
 
 def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[RowRange]:
-    """Yield the ranges of lines that might be rows of two columns. `gaps` has the only wide gap of each line, or None."""
+    """Yields the ranges of lines that might be rows of two columns. `gaps` has the only wide gap of each line, or None."""
     first = 0
     while first < len(gaps):
         end, left, right = first, float("-inf"), float("inf")
@@ -34,12 +34,12 @@ def woven(gaps: Sequence[tuple[float, float] | None]) -> Iterator[RowRange]:
 
 
 def filled(boxes: Sequence[Box]) -> bool:
-    """Return whether the lines of a column are placed like running text, and not like the cells of a table."""
+    """Returns whether the lines of a column are placed like running text, and not like the cells of a table."""
     aligned = max(box.left for box in boxes) - min(box.left for box in boxes) < 2 * max(box.height for box in boxes)
     downwards = all(upper.bottom > lower.bottom for upper, lower in pairwise(boxes))
     return aligned and downwards and fmean(box.width for box in boxes) >= _FILLED * union(boxes).width
 
 
 def running(texts: Iterable[str]) -> bool:
-    """Return whether the lines of a column have enough words for running text."""
+    """Returns whether the lines of a column have enough words for running text."""
     return fmean(len(text.split()) for text in texts) >= _WORDS

@@ -10,7 +10,7 @@ _OWN = Path("/proc/self/cgroup")
 
 
 def usable(root: Path = _ROOT, own: Path = _OWN) -> int:
-    """Return the number of cores that this process may use, at least 1. A part of a core counts as one.
+    """Returns the number of cores that this process may use, at least 1. A part of a core counts as one.
 
     `root` and `own` are the kernel's files about cgroups.
     """
@@ -23,7 +23,7 @@ def _allowed() -> int:
 
 
 def _quotas(root: Path, own: Path) -> Iterator[float]:
-    """Yield the quota in cores of each cgroup around this process that has one. A container sees its own cgroup at the root."""
+    """Yields the quota in cores of each cgroup around this process that has one. A container sees its own cgroup at the root."""
     for line in _read(own).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):

@@ -31,7 +31,7 @@ class Document:
             found.attached(name_of(pdfium_c.FPDFDoc_GetAttachment(document, index)))
 
     def text(self, index: int) -> str:
-        """Return the text of a page, with the text of forms and notes. Raises Unreadable."""
+        """Returns the text of a page, with the text of forms and notes. Raises Unreadable."""
         with self._page(index) as page:
             notes = annotations(page)
             for name in notes.attached:
@@ -43,7 +43,7 @@ class Document:
             return self._text(page, notes.drawn)
 
     def metadata(self) -> dict[str, str]:
-        """Return the metadata as the file has it, without bytes that are not Unicode."""
+        """Returns the metadata as the file has it, without bytes that are not Unicode."""
         return {key: self._metadata(key) for key in pypdfium2.PdfDocument.METADATA_KEYS}
 
     def _text(self, page: Any, drawn: list[tuple[float, float, float, float]]) -> str:

@@ -61,14 +61,14 @@ class Documents:
         self._short: Together[Short, bool] = Together(self._insert_short, _MOST_TOGETHER)
 
     async def check(self) -> None:
-        """Raise an exception unless Postgres answers now."""
+        """Raises an exception unless Postgres answers now."""
         await postgres.check(self._pool)
 
     async def aclose(self) -> None:
         await self._short.aclose()
 
     async def insert(self, file: FileState, batch: BatchState, run_id: str, extracted: Extracted, now: datetime) -> None:
-        """Write the rows of a file in one transaction. Raises Fenced where a later attempt has written them."""
+        """Writes the rows of a file in one transaction. Raises Fenced where a later attempt has written them."""
         row = Row(
             file_id=file.file_id,
             batch_id=batch.batch_id,
@@ -106,11 +106,11 @@ class Documents:
             )
 
     async def delete(self, file_ids: Iterable[str], attempt: int) -> None:
-        """Delete the rows of these files that are of this attempt or an earlier one."""
+        """Deletes the rows of these files that are of this attempt or an earlier one."""
         await self._pool.execute(_SQL["delete"], list(file_ids), attempt)
 
     async def remember(self, ended: list[BatchState]) -> None:
-        """Write the final states of batches that have ended."""
+        """Writes the final states of batches that have ended."""
         await self._pool.execute(
             _SQL["remember"],
             [state.batch_id for state in ended],
@@ -121,14 +121,14 @@ class Documents:
         )
 
     async def recall(self, batch_ids: Iterable[str]) -> dict[str, BatchState]:
-        """Return the final state of each of these batches that has ended, by id. A batch that has not ended is left out."""
+        """Returns the final state of each of these batches that has ended, by id. A batch that has not ended is left out."""
         rows = await self._pool.fetch(_SQL["recall"], list(batch_ids))
         states = (decode_state(row["state"]) for row in rows)
         return {state.batch_id: state for state in states}
 
 
 async def _written(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, files: list[Short]) -> list[bool]:
-    """Write the rows of these files in one statement.
+    """Writes the rows of these files in one statement.
 
     Returns for each file True where it was written, False where it is fenced.
     """
@@ -143,7 +143,7 @@ async def _written(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy, 
 
 
 async def _rows(pages: Path, prefix: bytes) -> AsyncIterator[bytes]:
-    """Yield the lines of `pages.tsv`, each with `prefix` before it, in chunks of bounded size."""
+    """Yields the lines of `pages.tsv`, each with `prefix` before it, in chunks of bounded size."""
     with pages.open("rb") as file:
         while lines := file.readlines(_CHUNK):
             yield b"".join(prefix + line for line in lines)

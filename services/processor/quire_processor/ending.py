@@ -5,7 +5,7 @@ from quire_schemas.states import BatchState
 
 
 def ending_of(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchCompleted | BatchFailed | None:
-    """Return the terminal event that the run has to send now; None while work is left."""
+    """Returns the terminal event that the run has to send now; None while work is left."""
     if _exhausted(state, max_fruitless_runs):
         message = f"{state.fruitless} runs in a row ended without finishing a file. Look at the processors' logs, then retry."
         return BatchFailed(run_id=run_id, code="attempts_exhausted", message=message)
@@ -20,7 +20,7 @@ def ending_of(state: BatchState, run_id: str, max_fruitless_runs: int) -> BatchC
 
 
 def _exhausted(state: BatchState, max_fruitless_runs: int) -> bool:
-    """Return whether too many runs in a row have died without settling a file.
+    """Returns whether too many runs in a row have died without settling a file.
 
     Where files are suspected, the limit is doubled: one of them will be found guilty before.
     """

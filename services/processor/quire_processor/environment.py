@@ -30,5 +30,5 @@ def without_credentials() -> Iterator[None]:
 
 
 def has_credentials() -> bool:
-    """Return whether this process may have been started with credentials in its environment."""
+    """Returns whether this process may have been started with credentials in its environment."""
     return _MARK not in os.environ

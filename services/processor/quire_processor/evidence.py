@@ -16,7 +16,7 @@ _HIDDEN = re.compile(rb"/OFF\s*\[\s*\d|/OFF\s+\d|/BaseState\s*/OFF")
 
 
 def mentioned(source: File, words: Iterable[bytes]) -> frozenset[bytes]:
-    """Return the words that stand in the file outside of its compressed parts."""
+    """Returns the words that stand in the file outside of its compressed parts."""
     sought, found, kept = set(words), set[bytes](), b""
     overlap = max(map(len, sought))
     for chunk in _chunks(source):
@@ -27,7 +27,7 @@ def mentioned(source: File, words: Iterable[bytes]) -> frozenset[bytes]:
 
 
 def may_hide_layers(source: File, *, packed: bool) -> bool:
-    """Return whether the file may have layers that are off when it is opened.
+    """Returns whether the file may have layers that are off when it is opened.
 
     `packed` says that objects may be in object streams.
     """
@@ -39,7 +39,7 @@ def may_hide_layers(source: File, *, packed: bool) -> bool:
 
 
 def _unpacked(content: bytes) -> Iterator[bytes | None]:
-    """Yield the content of each object stream; None for a stream that cannot be decompressed."""
+    """Yields the content of each object stream; None for a stream that cannot be decompressed."""
     view = memoryview(content)
     for match in _OBJECT_STREAM.finditer(content):
         try:

@@ -38,7 +38,7 @@ class Rows(Protocol):
 
 
 def extract(source: Path, target: Path, limits: Limits, on_page: OnPage, on_text: OnText | None = None) -> Reading:
-    """Write `pages.tsv` and, where drawing works, `thumbnail.jpg` to the directory `target`. Raises Refused."""
+    """Writes `pages.tsv` and, where drawing works, `thumbnail.jpg` to the directory `target`. Raises Refused."""
     with (target / "pages.tsv").open("w", encoding="utf-8", newline="") as rows:
 
         def written(reading: Reading) -> None:
@@ -53,7 +53,7 @@ def extract(source: Path, target: Path, limits: Limits, on_page: OnPage, on_text
 
 
 def read(source: File, rows: Rows, limits: Limits, on_page: OnPage, on_text: OnText) -> tuple[Reading, bytes | None]:
-    """Return the reading of the file, and its picture as a JPEG file, or None. Raises Refused."""
+    """Returns the reading of the file, and its picture as a JPEG file, or None. Raises Refused."""
     deadline = time.process_time() + limits.cpu_seconds
     with source_of(source) as opened:
         _write_pages(opened, rows, limits, deadline, on_page)
@@ -81,7 +81,7 @@ def _write_pages(source: Source, rows: Rows, limits: Limits, deadline: float, on
 
 
 def _text(source: Source, number: int) -> str:
-    """Return the text of a page. A page that cannot be read is noted and has an empty text; other pages are not affected."""
+    """Returns the text of a page. A page that cannot be read is noted and has an empty text; other pages are not affected."""
     try:
         text = source.text(number - 1)
     except MemoryError:

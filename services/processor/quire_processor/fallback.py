@@ -24,20 +24,20 @@ class Fallback:
         return len(self._opened().pages)
 
     def text(self, index: int) -> str:
-        """Return the text of a page. Pages are counted from 0."""
+        """Returns the text of a page. Pages are counted from 0."""
         return self._opened().pages[index].extract_text()
 
     def metadata(self) -> dict[str, str]:
         return {key.removeprefix("/"): str(value) for key, value in (self._opened().metadata or {}).items()}
 
     def title(self) -> str:
-        """Return the title in the file's XMP, in the default language; an empty string where there is none."""
+        """Returns the title in the file's XMP, in the default language; an empty string where there is none."""
         xmp = self._opened().xmp_metadata
         titles = (xmp.dc_title if xmp is not None else None) or {}
         return str(titles.get("x-default") or next(iter(titles.values()), ""))
 
     def hidden_layers(self) -> frozenset[str]:
-        """Return the names of the layers that are off when the file is opened.
+        """Returns the names of the layers that are off when the file is opened.
 
         A name that a visible layer has, too, is left out.
         """
@@ -69,5 +69,5 @@ def _open(source: File) -> PdfReader:
 
 
 def _references(array: Any) -> set[Any]:
-    """Return the references in the array, or an empty set. pypdf's IndirectObject is hashable by number and generation."""
+    """Returns the references in the array, or an empty set. pypdf's IndirectObject is hashable by number and generation."""
     return set(array.get_object()) if array is not None else set()

@@ -49,7 +49,7 @@ class TextPage:
         self._left, self._bottom, self._right, self._top = (ctypes.c_double() for _ in range(4))
 
     def spans(self) -> list[Span]:
-        """Return the lines of the page, and decide how boxes are turned from then on."""
+        """Returns the lines of the page, and decide how boxes are turned from then on."""
         spans, first = [], 0
         for text in self.text.split("\r\n"):
             count = len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -61,14 +61,14 @@ class TextPage:
         return spans
 
     def span(self, first: int, end: int) -> Span:
-        """Return the span of the units from `first` to before `end`."""
+        """Returns the span of the units from `first` to before `end`."""
         return Span(first, end - first, bytes(memoryview(self._units)[first:end]).decode("utf-16-le", "surrogatepass"))
 
     def unit(self, index: int) -> int:
         return int(self._units[index])
 
     def rectangles(self, span: Span) -> Iterator[tuple[float, float, float, float]]:
-        """Yield the rectangles (left, bottom, right, top) of a span's pieces of text.
+        """Yields the rectangles (left, bottom, right, top) of a span's pieces of text.
 
         A piece is text that the file draws at once. Of a span with very many pieces, only some are looked at.
         """
@@ -84,7 +84,7 @@ class TextPage:
                 yield left.value, bottom.value, right.value, top.value
 
     def shown(self, span: Span, within: Box) -> str:
-        """Return the text of the span's glyphs that touch the box `within`."""
+        """Returns the text of the span's glyphs that touch the box `within`."""
         left, bottom, right, top = self._left, self._bottom, self._right, self._top
         get, handle, kept = pdfium_c.FPDFText_GetCharBox, self._handle, array("H")
         for unit in range(span.first, span.first + span.length):
@@ -98,14 +98,14 @@ class TextPage:
         return kept.tobytes().decode("utf-16-le", "surrogatepass")
 
     def box(self, unit: int) -> Box | None:
-        """Return the box of one glyph; None for a space or line break that pdfium has put in."""
+        """Returns the box of one glyph; None for a space or line break that pdfium has put in."""
         left, bottom, right, top = self._left, self._bottom, self._right, self._top
         pdfium_c.FPDFText_GetCharBox(self._handle, self._character(unit), left, right, bottom, top)
         box = self.turn(left.value, bottom.value, right.value, top.value)
         return box if box.width > 0 or box.height > 0 else None
 
     def turn(self, left: float, bottom: float, right: float, top: float) -> Box:
-        """Return a rectangle of the page as a box, turned as all boxes are."""
+        """Returns a rectangle of the page as a box, turned as all boxes are."""
         match self._turned:
             case 0:
                 return Box(left, bottom, right, top)
@@ -117,13 +117,13 @@ class TextPage:
                 return Box(-top, left, -bottom, right)
 
     def _character(self, unit: int) -> int:
-        """Return pdfium's index of the character at a unit. pdfium also counts characters that have no place in the text."""
+        """Returns pdfium's index of the character at a unit. pdfium also counts characters that have no place in the text."""
         if self._even or unit >= self._length:
             return unit if self._even else pdfium_c.FPDFText_CountChars(self._handle)
         return int(pdfium_c.FPDFText_GetCharIndexFromTextIndex(self._handle, unit))
 
     def _mark_unmapped(self, count: int) -> int:
-        """Return how many glyphs do not say which character they are.
+        """Returns how many glyphs do not say which character they are.
 
         Glyphs that would be control characters are marked in the text.
         """
@@ -151,5 +151,5 @@ def text_page(page: Any) -> Iterator[TextPage]:
 
 
 def plain(text: str) -> str:
-    """Return the text of a line without the marks of hyphens."""
+    """Returns the text of a line without the marks of hyphens."""
     return text.replace(HYPHEN, "")

@@ -9,7 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(function: str, *arguments: Argument) -> int:
-    """Return the result of the C library's `function`. `syscall` makes any system call: its number is the first argument."""
+    """Returns the result of the C library's `function`. `syscall` makes any system call: its number is the first argument."""
     result = int(getattr(_libc, function)(*(ctypes.c_long(value) if isinstance(value, int) else value for value in arguments)))
     if result < 0:
         error = ctypes.get_errno()

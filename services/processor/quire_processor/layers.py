@@ -10,7 +10,7 @@ _DEEPEST = 5  # levels of forms within forms that are searched
 
 
 def hide(page: Any, names: frozenset[str]) -> None:
-    """Take all objects that belong to the layers of these names out of a loaded page."""
+    """Takes all objects that belong to the layers of these names out of a loaded page."""
     for item in _objects(page, pdfium_c.FPDFPage_CountObjects, pdfium_c.FPDFPage_GetObject, 0):
         if any(layer in names for layer in _layers(item)):
             pdfium_c.FPDFPageObj_SetIsActive(item, False)  # noqa: FBT003 -- pdfium's order of arguments
@@ -25,7 +25,7 @@ def _objects(holder: Any, count: Callable[[Any], int], get: Callable[[Any, int],
 
 
 def _layers(item: Any) -> Iterator[str]:
-    """Yield the names of the layers that an object is marked as belonging to."""
+    """Yields the names of the layers that an object is marked as belonging to."""
     for index in range(pdfium_c.FPDFPageObj_CountMarks(item)):
         mark = pdfium_c.FPDFPageObj_GetMark(item, index)
         if _string(pdfium_c.FPDFPageObjMark_GetName, mark) == "OC":

@@ -41,7 +41,7 @@ _CLOSE_SECONDS = 2.0
 
 
 def worker_name(settings: ProcessorSettings) -> str:
-    """Return the name of this process in events and logs."""
+    """Returns the name of this process in events and logs."""
     return settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -66,14 +66,14 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 
 def _clear(left: Path) -> None:
-    """Remove a directory that a processor has left. Raises OSError where that processor still runs."""
+    """Removes a directory that a processor has left. Raises OSError where that processor still runs."""
     with (left / "lock").open("rb") as lock:
         flock(lock, LOCK_EX | LOCK_NB)
         shutil.rmtree(left, ignore_errors=True)
 
 
 async def serve(settings: ProcessorSettings) -> None:
-    """Run a processor until SIGTERM or SIGINT."""
+    """Runs a processor until SIGTERM or SIGINT."""
     name = worker_name(settings)
     logs.setup(settings.log, "processor")
     structlog.contextvars.bind_contextvars(worker=name)
@@ -102,7 +102,7 @@ async def serve(settings: ProcessorSettings) -> None:
 async def _begun(
     settings: ProcessorSettings, stack: contextlib.AsyncExitStack, workers: WorkerPool, store: ObjectStore, directory: Path
 ) -> asyncpg.Pool:
-    """Return the connection pool of the database, once all servers are prepared and a worker has read a page.
+    """Returns the connection pool of the database, once all servers are prepared and a worker has read a page.
 
     Servers and worker are waited for at the same time, as each spends half a second waiting for other programs. Raises
     CannotServe.
@@ -166,7 +166,7 @@ async def _run(
 
 
 async def _close(pool: asyncpg.Pool) -> None:
-    """Close the pool; after _CLOSE_SECONDS, drop its connections: a server that is away must not keep the process alive."""
+    """Closes the pool; after _CLOSE_SECONDS, drops its connections: a server that is away must not keep the process alive."""
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await pool.close()

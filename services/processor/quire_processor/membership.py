@@ -26,7 +26,7 @@ class Membership:
         self._proved = float("-inf")
 
     async def holds(self, *, afresh: bool) -> bool:
-        """Return whether the group confirms that our partitions are still ours.
+        """Returns whether the group confirms that our partitions are still ours.
 
         A processor that has lost its partitions must not start runs. A confirmation holds for PROOF_HOLDS seconds; with
         `afresh` the group is asked in any case.
@@ -42,7 +42,7 @@ class Membership:
         return True
 
     async def committing(self) -> None:
-        """Commit the marks once a second where they have changed, until cancelled."""
+        """Commits the marks once a second where they have changed, until cancelled."""
         committed: Mapping[int, int] = {}
         while True:
             await asyncio.sleep(_COMMIT_EVERY)
@@ -51,7 +51,7 @@ class Membership:
                 committed = marks
 
     async def commit(self) -> None:
-        """Commit the marks once, now."""
+        """Commits the marks once, now."""
         await self._commit(self._marks())
 
     async def _commit(self, marks: Mapping[int, int]) -> bool:

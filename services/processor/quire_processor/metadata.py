@@ -11,7 +11,7 @@ MAX_VALUE_BYTES = 1024
 
 
 def tidy(metadata: Mapping[str, object]) -> dict[str, str]:
-    """Return the metadata without control characters and blank values: at most MAX_KEYS pairs, each shortened."""
+    """Returns the metadata without control characters and blank values: at most MAX_KEYS pairs, each shortened."""
     pairs = (
         (shorten(scrub(str(key)), MAX_KEY_BYTES), shorten(scrub(str(value)), MAX_VALUE_BYTES)) for key, value in metadata.items()
     )
@@ -19,5 +19,5 @@ def tidy(metadata: Mapping[str, object]) -> dict[str, str]:
 
 
 def title(text: str) -> str | None:
-    """Return the title as it is shown, cleaned and shortened; None where it is blank."""
+    """Returns the title as it is shown, cleaned and shortened; None where it is blank."""
     return shorten(scrub(text).strip(), MAX_TITLE_BYTES) or None

@@ -36,7 +36,7 @@ CORRUPT = Refused("corrupt", "The file is damaged and cannot be read. Open it in
 
 
 def opened(source: File) -> tuple[pypdfium2.PdfDocument, File] | Refused:
-    """Return the document and the file that was opened, or the reason why pdfium cannot open it.
+    """Returns the document and the file that was opened, or the reason why pdfium cannot open it.
 
     The file is `source` or its repaired content. The document may have no pages.
     """
@@ -56,7 +56,7 @@ def opened(source: File) -> tuple[pypdfium2.PdfDocument, File] | Refused:
 
 
 def load(file: File) -> tuple[pypdfium2.PdfDocument | None, int]:
-    """Return the document and 0, or None and pdfium's error code.
+    """Returns the document and 0, or None and pdfium's error code.
 
     pypdfium2's own function is not used: it takes a document without pages for an error.
     """
@@ -75,7 +75,7 @@ def _head(source: File) -> bytes:
 
 
 def _mended(source: File) -> bytes | None:
-    """Return the file's content with a header before it and a trailer after it, or None where it is too large.
+    """Returns the file's content with a header before it and a trailer after it, or None where it is too large.
 
     pdfium finds the objects in it. The content has to be kept while the document is open.
     """
@@ -89,7 +89,7 @@ def _mended(source: File) -> bytes | None:
 
 
 def _trailer(content: bytes) -> bytes:
-    """Return a trailer that names the last catalogue of the file; nothing where no catalogue is found."""
+    """Returns a trailer that names the last catalogue of the file; nothing where no catalogue is found."""
     at = max(content.rfind(b"/Catalog"), 0)
     catalogs = list(_OBJECT.finditer(content, max(0, at - _CATALOG_WITHIN), at))
     return b"".join(b"\ntrailer\n<< /Root %b %b R >>\nstartxref\n0\n%%%%EOF\n" % match.groups() for match in catalogs[-1:])

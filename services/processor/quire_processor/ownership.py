@@ -64,7 +64,7 @@ class Ownership:
         self._unconfirmed: set[str] = set()
 
     def retain(self, partitions: frozenset[int]) -> tuple[str, ...]:
-        """Forget every partition but these. Returns the ids of the batches of the forgotten partitions."""
+        """Forgets every partition but these. Returns the ids of the batches of the forgotten partitions."""
         lost = [batch_id for number, view in self._views.items() if number not in partitions for batch_id in view.batches]
         self._views = {number: view for number, view in self._views.items() if number in partitions}
         for batch_id in lost:
@@ -72,11 +72,11 @@ class Ownership:
         return tuple(lost)
 
     def begin(self, partition: int, position: int) -> None:
-        """Start to fold a partition that is new to us."""
+        """Starts to fold a partition that is new to us."""
         self._views[partition] = PartitionView(position, position)
 
     def catch_up(self, high_watermarks: Mapping[int, int]) -> None:
-        """Set new high watermarks: a partition is live only once it is folded up to its own.
+        """Sets new high watermarks: a partition is live only once it is folded up to its own.
 
         Other processors may have written while a partition was not ours.
         """
@@ -84,7 +84,7 @@ class Ownership:
             self._views[number].high_watermark = high_watermark
 
     def position(self, partition: int) -> int | None:
-        """Return the next offset to fold; None where the partition is new."""
+        """Returns the next offset to fold; None where the partition is new."""
         view = self._views.get(partition)
         return None if view is None else view.position
 
@@ -93,7 +93,7 @@ class Ownership:
         return view is not None and view.live
 
     def fold(self, partition: int, offset: int, event: Event | None) -> str | None:
-        """Fold one record. Returns the batch's id where its state has changed.
+        """Folds one record. Returns the batch's id where its state has changed.
 
         `event` is None for a record that is not our event.
         """
@@ -114,11 +114,11 @@ class Ownership:
         return event.batch_id if _apply(entry, offset, event) else None
 
     def unconfirmed(self) -> tuple[str, ...]:
-        """Return the ids of the batches that are unconfirmed: whether and how they ended before has to be looked up."""
+        """Returns the ids of the batches that are unconfirmed: whether and how they ended before has to be looked up."""
         return tuple(self._unconfirmed)
 
     def confirm(self, remembered: Mapping[str, BatchState | None]) -> tuple[str, ...]:
-        """Fold the waiting records of these batches onto their remembered ends. Returns the ids of the batches that go on.
+        """Folds the waiting records of these batches onto their remembered ends. Returns the ids of the batches that go on.
 
         `remembered` has None for a batch that has never ended. A batch whose records change nothing is dropped.
         """
@@ -149,12 +149,12 @@ class Ownership:
         return None if entry is None else entry.state
 
     def batches(self, partition: int) -> Iterator[str]:
-        """Return the ids of the confirmed batches of a partition."""
+        """Returns the ids of the confirmed batches of a partition."""
         view = self._views.get(partition)
         return iter(()) if view is None else (key for key, entry in view.batches.items() if entry.waiting is None)
 
     def remembered(self, ended: BatchState) -> None:
-        """Take in that this end of a batch is written to Postgres: the records that led to it need not be read again.
+        """Takes in that this end of a batch is written to Postgres: the records that led to it need not be read again.
 
         Where nothing has followed the end, the batch is forgotten here.
         """
@@ -167,14 +167,14 @@ class Ownership:
             entry.start, entry.reopened = state.start_offset, None
 
     def drop(self, batch_id: str) -> None:
-        """Forget a batch that has ended and whose end is written to Postgres."""
+        """Forgets a batch that has ended and whose end is written to Postgres."""
         view = self._where.get(batch_id)
         if view is not None:
             del view.batches[batch_id]
             self._forget(batch_id)
 
     def marks(self) -> dict[int, int]:
-        """Return the offset that may be committed for each live partition.
+        """Returns the offset that may be committed for each live partition.
 
         This offset is the lowest `start` of the batches that are not forgotten; without such batches, the position.
         """
@@ -195,7 +195,7 @@ class Ownership:
 
 
 def _outdated(ended: BatchState | None, first: Event) -> bool:
-    """Return whether a retry describes a later end than the remembered one: then the retry's description is used."""
+    """Returns whether a retry describes a later end than the remembered one: then the retry's description is used."""
     return ended is not None and isinstance(first.data, BatchRetryRequested) and first.data.generation > ended.generation
 
 

@@ -14,13 +14,13 @@ _FAST = 1
 
 
 def pack_state(state: BatchState) -> bytes:
-    """Return the state, compressed."""
+    """Returns the state, compressed."""
     return zlib.compress(encode_state(state), _FAST)
 
 
 @lru_cache(maxsize=16)  # the same state is asked for several times in a row
 def unpack_state(packed: bytes) -> BatchState:
-    """Return the state that was packed, as an equal object."""
+    """Returns the state that was packed, as an equal object."""
     return decode_state(zlib.decompress(packed))
 
 
@@ -32,7 +32,7 @@ class PackedEvent(NamedTuple):
 
 
 def pack_event(event: Event) -> Event | PackedEvent:
-    """Return the event with its data compressed if it describes every file of a batch; any other event as it is."""
+    """Returns the event with its data compressed if it describes every file of a batch; any other event as it is."""
     if not isinstance(event.data, BatchCreated | BatchRetryRequested):
         return event
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "data"}
@@ -40,7 +40,7 @@ def pack_event(event: Event) -> Event | PackedEvent:
 
 
 def unpack_event(packed: Event | PackedEvent) -> Event:
-    """Return the event that was packed."""
+    """Returns the event that was packed."""
     if isinstance(packed, Event):
         return packed
     data = msgspec.json.decode(zlib.decompress(packed.data), type=TYPES[str(packed.fields["type"])])

@@ -37,7 +37,7 @@ class _Placed(NamedTuple):
 
 
 def page_text(page: Any, drawn: Sequence[Rectangle] = ()) -> PageText:
-    """Return the text of a loaded page, with a line feed between lines. Raises Unreadable.
+    """Returns the text of a loaded page, with a line feed between lines. Raises Unreadable.
 
     `drawn` has the rectangles of annotations.
     """
@@ -53,7 +53,7 @@ def _read(page: TextPage, visible: Rectangle, drawn: Sequence[Rectangle]) -> str
 
 
 def _placed(page: TextPage, span: Span) -> _Placed:
-    """Return where a line stands. Written for speed, as it goes through every piece of text of every page."""
+    """Returns where a line stands. Written for speed, as it goes through every piece of text of every page."""
     rows: list[Box] = []
     gaps: list[tuple[float, float]] = []
     left = bottom = right = top = end = 0.0
@@ -77,7 +77,7 @@ def _placed(page: TextPage, span: Span) -> _Placed:
 
 
 def _are_lines(rows: list[Box], hyphens: int) -> bool:
-    """Return whether each row of a line is to be a line of its own.
+    """Returns whether each row of a line is to be a line of its own.
 
     Rows that pdfium has joined at hyphenated words stay one line, and rightly; so do single glyphs that stand one above the
     other, as such text runs another way.
@@ -86,7 +86,7 @@ def _are_lines(rows: list[Box], hyphens: int) -> bool:
 
 
 def _columns(page: TextPage, placed: list[_Placed], within: Box) -> Iterator[Line]:
-    """Yield the lines. Two columns that the file has woven into each other come one after the other."""
+    """Yields the lines. Two columns that the file has woven into each other come one after the other."""
     done = 0
     for rows in woven([one.gap for one in placed]):
         if unwoven := _unwoven(page, placed[rows.first : rows.end], rows.gutter, within):
@@ -97,7 +97,7 @@ def _columns(page: TextPage, placed: list[_Placed], within: Box) -> Iterator[Lin
 
 
 def _unwoven(page: TextPage, placed: list[_Placed], gutter: float, within: Box) -> list[Line]:
-    """Return the lines of the left column, then those of the right column; no lines where they are rows of a table."""
+    """Returns the lines of the left column, then those of the right column; no lines where they are rows of a table."""
     sides = [
         [row._replace(right=gap[0]) for _, (row,), gap in placed if gap],
         [row._replace(left=gap[1]) for _, (row,), gap in placed if gap],
@@ -129,7 +129,7 @@ def _lines(page: TextPage, placed: list[_Placed], within: Box) -> Iterator[Line]
 
 
 def _parts(page: TextPage, span: Span, rows: list[Box]) -> Iterator[tuple[Span, Box]]:
-    """Yield a line for each row of a line. Rows that a hyphenated word connects stay one line."""
+    """Yields a line for each row of a line. Rows that a hyphenated word connects stay one line."""
     first = end = span.first
     begun, last = 0, span.first + span.length
     for row in range(1, len(rows)):
@@ -144,7 +144,7 @@ def _parts(page: TextPage, span: Span, rows: list[Box]) -> Iterator[tuple[Span, 
 
 
 def _end_of_row(page: TextPage, first: int, end: int, row: Box) -> int:
-    """Return the first unit from `first` on whose glyph does not stand in the row.
+    """Returns the first unit from `first` on whose glyph does not stand in the row.
 
     The unit is found by bisection, as rows follow each other.
     """
@@ -169,7 +169,7 @@ def _touches(box: Box, other: Box) -> bool:
 
 
 def _visible(page: Any) -> Rectangle:
-    """Return the visible rectangle of the page: its crop box, within its media box."""
+    """Returns the visible rectangle of the page: its crop box, within its media box."""
     rectangle = pdfium_c.FS_RECTF()
     pdfium_c.FPDF_GetPageBoundingBox(page, rectangle)
     return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top

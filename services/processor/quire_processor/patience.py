@@ -27,7 +27,7 @@ class Patience:
         self._text_took: float | None = None
 
     def look(self, cpu: float | None, page: int, now: float, *, text_read: bool) -> Overtime | None:
-        """Return why the worker is to be stopped; None while it may go on.
+        """Returns why the worker is to be stopped; None while it may go on.
 
         `cpu` is the CPU time of the worker since its start; None where this machine does not tell it: then the clock is used.
         `page` is the last page that the worker has reported as read.

@@ -88,7 +88,7 @@ class Pipeline:
         self._outage_limit = outage_limit
 
     async def process(self, job: Job, watcher: Watcher) -> FileProcessed | FileFailed:
-        """Process the file and return its outcome. Raises Fenced where a later run has taken the file over."""
+        """Processes the file and returns its outcome. Raises Fenced where a later run has taken the file over."""
         started = self._clock.monotonic()
         try:
             async with Workplace(self._directory) as place:
@@ -131,11 +131,11 @@ class Pipeline:
         )
 
     def _since(self, started: float) -> int:
-        """Return the milliseconds since `started`."""
+        """Returns the milliseconds since `started`."""
         return round((self._clock.monotonic() - started) * 1000)
 
     async def _fetch(self, job: Job, watcher: Watcher, place: Workplace) -> bytes | Path:
-        """Return the original: its content where it is small, else its path. Raises FileError."""
+        """Returns the original: its content where it is small, else its path. Raises FileError."""
 
         async def fetch() -> tuple[bytes | Path, str]:
             if job.file.size <= SMALL:
@@ -202,7 +202,7 @@ class Pipeline:
         return text, thumbnail
 
     async def _patiently(self, step: Callable[[], Awaitable[T]], job: Job, watcher: Watcher, on: Dependency) -> T:
-        """Repeat the step while something that it needs is away, and tell the watcher.
+        """Repeats the step while something that it needs is away, and tells the watcher.
 
         Raises FileError once the outage limit has passed, or REFUSED_SECONDS after storage has begun to refuse.
         """
@@ -248,7 +248,7 @@ _OUTAGES: dict[Dependency, tuple[FileCode, str]] = {
 
 
 def _lacking(error: Exception, on: Dependency) -> Dependency | None:
-    """Return what is away according to the error of a step that needs `on`; None where nothing is."""
+    """Returns what is away according to the error of a step that needs `on`; None where nothing is."""
     if isinstance(error, StorageUnavailable):
         return "storage"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

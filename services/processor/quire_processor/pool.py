@@ -55,7 +55,7 @@ class WorkerPool:
         WORKERS_LIMIT.set(size)
 
     async def __aenter__(self) -> Self:
-        """Start a first worker, to see how it is confined. Raises NotConfined."""
+        """Starts a first worker, to see how it is confined. Raises NotConfined."""
         one = await self._started()
         self._idle.append(one)
         report(one.lacking)
@@ -65,7 +65,7 @@ class WorkerPool:
         await self.aclose()
 
     async def extract(self, source: bytes | Path, place: Workplace, on_page: OnPage | None = None) -> Extracted:
-        """Return the result of reading `source`.
+        """Returns the result of reading `source`.
 
         Large parts of it go to `place`. Raises ExtractionFailed. Cancelling kills the worker.
         """
@@ -82,7 +82,7 @@ class WorkerPool:
                 raise ExtractionFailed(code, _TOO_MUCH_MEMORY if error.for_memory else _CRASHED) from error
 
     async def aclose(self) -> None:
-        """Kill and reap every worker."""
+        """Kills and reaps every worker."""
         workers, self._idle = [*self._idle, *self._busy], []
         await asyncio.gather(*(one.kill() for one in workers))
         self._starts.shutdown(wait=False, cancel_futures=True)
@@ -109,7 +109,7 @@ class WorkerPool:
                 await asyncio.shield(one.kill())
 
     def _goes_on(self, one: WorkerProcess) -> bool:
-        """Return whether the worker gets another file."""
+        """Returns whether the worker gets another file."""
         return one.served < self._limits.files_per_worker and vitals.resident_bytes(one.pid) <= self._limits.kept_bytes
 
     async def _take(self, *, fresh: bool) -> WorkerProcess:
@@ -122,7 +122,7 @@ class WorkerPool:
         return await self._started(NotConfined)
 
     async def _started(self, *also: type[Exception]) -> WorkerProcess:
-        """Start a worker. A start that raises CannotStart or one of `also` is tried again for `patience` seconds."""
+        """Starts a worker. A start that raises CannotStart or one of `also` is tried again for `patience` seconds."""
         return await retrying(
             lambda: WorkerProcess.start(self._context, self._starts, self._limits, self._directory, self._sandbox),
             transient=lambda error: isinstance(error, (CannotStart, *also)),
@@ -133,7 +133,7 @@ class WorkerPool:
     async def _answer(
         self, one: WorkerProcess, source: bytes | Path, place: Workplace, on_page: OnPage | None, *, again: bool
     ) -> tuple[Extracted, bool]:
-        """Return the result of the file, and whether the worker is fit for another one.
+        """Returns the result of the file, and whether the worker is fit for another one.
 
         Once the text is there, any failure costs the picture only.
         """
@@ -170,7 +170,7 @@ class WorkerPool:
     async def _extracted(
         self, one: WorkerProcess, reading: Reading, place: Workplace, no_picture: str | None = None
     ) -> Extracted:
-        """Return the result of the file. Raises WorkerDied where the worker's text cannot be believed."""
+        """Returns the result of the file. Raises WorkerDied where the worker's text cannot be believed."""
         pages, text, picture = await one.results(reading, place)
         if reading.thumbnail and picture is None:
             no_picture = "it cannot be drawn"
@@ -189,4 +189,4 @@ class WorkerPool:
 
 
 def _nobody(_page: int, _pages: int) -> None:
-    """Ignore the progress of a file."""
+    """Ignores the progress of a file."""

@@ -15,7 +15,7 @@ SCHEMA = "processor"
 
 
 async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_after: float | None = None) -> asyncpg.Pool:
-    """Make the topic, the bucket and the tables, or wait for them, as `QUIRE_PREPARE` says. Returns the connection pool.
+    """Makes the topic, the bucket and the tables, or waits for them, as `QUIRE_PREPARE` says. Returns the connection pool.
 
     Servers that are away are waited for, `give_up_after` seconds at most; None: for ever.
     """
@@ -28,14 +28,14 @@ async def prepared(settings: ProcessorSettings, store: ObjectStore, give_up_afte
 
 
 async def prepare(settings: ProcessorSettings, give_up_after: float) -> None:
-    """Carry out the command `prepare`."""
+    """Carries out the command `prepare`."""
     async with ObjectStore(settings.s3) as store:
         pool = await prepared(settings, store, give_up_after)
         await pool.close()
 
 
 async def connect(settings: ProcessorSettings) -> list[TriedConnection]:
-    """Try the connections to all servers, for `check-config --connect`."""
+    """Tries the connections to all servers, for `check-config --connect`."""
     return await connecting.connected(
         {
             "Kafka": connecting.kafka(settings.kafka, settings.prepare),

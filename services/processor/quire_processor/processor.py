@@ -88,7 +88,7 @@ class Processor(Handler):
         metrics.BATCHES_WAITING.set_function(lambda: len(self._schedule))
 
     async def run(self, consumer: LogConsumer, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then hand over and leave the group."""
+        """Works until `stop` is set, then hands over and leaves the group."""
         self._log = consumer
         self._membership = Membership(consumer, self._clock, self._ownership.marks)
         async with asyncio.TaskGroup() as group:
@@ -109,7 +109,7 @@ class Processor(Handler):
             await polling
 
     async def positions(self, partitions: frozenset[int]) -> Mapping[int, int]:
-        """Return the offsets to read on from.
+        """Returns the offsets to read on from.
 
         This is the fold's position for a partition that came back, and the committed offset for a new one. Raises NotAMember
         where a rebalance came meanwhile.
@@ -130,7 +130,7 @@ class Processor(Handler):
         return {number: position for number in partitions if (position := self._ownership.position(number)) is not None}
 
     def revoked(self, partitions: frozenset[int]) -> None:
-        """Change nothing: the next assignment tells which partitions are lost."""
+        """Changes nothing: the next assignment tells which partitions are lost."""
 
     def assigned(self, partitions: frozenset[int]) -> None:
         for batch_id in self._ownership.retain(partitions):
@@ -168,7 +168,7 @@ class Processor(Handler):
             self._consider(batch_id)
 
     def _consider(self, batch_id: str) -> None:
-        """Offer a batch to the schedule if it needs a run; withdraw it if it has ended or is not known."""
+        """Offers a batch to the schedule if it needs a run; withdraws it if it has ended or is not known."""
         entry = self._ownership.entry(batch_id)
         if batch_id in self._runs.open or self._stopping:
             return
@@ -182,7 +182,7 @@ class Processor(Handler):
         self._schedule.offer(state.batch_id, state.collection_id, state.request_id, state.created_at)
 
     async def _confirming(self) -> None:
-        """Look up which of the unconfirmed batches have ended before, whenever there are any."""
+        """Looks up which of the unconfirmed batches have ended before, whenever there are any."""
         while True:
             await self._ask.wait()
             self._ask.clear()
@@ -195,7 +195,7 @@ class Processor(Handler):
         return await retrying(lambda: self._documents.recall(batch_ids), transient=is_transient, give_up_after=None)
 
     async def _dispatching(self) -> None:
-        """Hand out turns. Batches are opened in tasks, so that a rebalance or a broker that is away does not hold up files."""
+        """Hands out turns. Batches are opened in tasks, so that a rebalance or a broker that is away does not hold up files."""
         async with asyncio.TaskGroup() as opening:
             while True:
                 turn = await self._turn()
@@ -214,7 +214,7 @@ class Processor(Handler):
         run.work(turn.file_id, partial(self._file_done, run.state.collection_id))
 
     async def _left_alone(self, run: Run) -> None:
-        """Give up all other runs, once their files in work are settled: if this process dies, they are not blamed for it."""
+        """Gives up all other runs, once their files in work are settled: if this process dies, they are not blamed for it."""
         while self._runs.give_up_others(run) or self._opening:  # noqa: ASYNC110 -- runs end in many places
             await asyncio.sleep(LOOK_EVERY)
 
@@ -233,7 +233,7 @@ class Processor(Handler):
             await self._wake.wait()
 
     def _may_open(self) -> bool:
-        """Return whether one more batch may be opened: few are opened at a time, and only while there is room."""
+        """Returns whether one more batch may be opened: few are opened at a time, and only while there is room."""
         return self._opening + self._runs.starting() < _MOST_STARTING and not self._full
 
     @property
@@ -249,7 +249,7 @@ class Processor(Handler):
             self._wake.set()
 
     async def _start(self, batch_id: str) -> None:
-        """Start a run, if the partition is still ours. For a batch that another processor runs, the group is asked afresh."""
+        """Starts a run, if the partition is still ours. For a batch that another processor runs, the group is asked afresh."""
         state = self._ownership.state(batch_id)
         ours = state is not None and await self._membership.holds(afresh=state.status == "processing")
         if batch_id in self._runs.open:  # the batch was lost, came back and was opened while we asked

@@ -58,14 +58,14 @@ class Progress:
         self._reach(self._milestones.uploaded(file_id))
 
     def processed(self, file_id: str) -> None:
-        """Note that the file is processed and its outcome is about to be sent."""
+        """Notes that the file is processed and its outcome is about to be sent."""
         self.unsaid.discard(file_id)
 
     def failed(self, file_id: str) -> None:
         self._reach(self._milestones.failed(file_id))
 
     def leaves(self, file_id: str) -> None:
-        """Note that the file needs neither disk nor worker any more."""
+        """Notes that the file needs neither disk nor worker any more."""
         del self._positions[file_id]
 
     # Progress of all files.
@@ -78,20 +78,20 @@ class Progress:
         return self._positions[file_id].stage
 
     def waiting_count(self, dependency: Dependency) -> int:
-        """Return the number of files and events that wait for `dependency`."""
+        """Returns the number of files and events that wait for `dependency`."""
         return sum(one == dependency for one in self._waiting.values()) + (len(self._voice.unheard) if dependency == "log" else 0)
 
     def told(self, file_id: str) -> bool:
-        """Return whether the log has the file as in work."""
+        """Returns whether the log has the file as in work."""
         return self._voice.state.files[file_id].standing != "queued"
 
     async def open(self) -> None:
-        """Report the first files before work on them begins: if this process dies of one, the log has their names."""
+        """Reports the first files before work on them begins: if this process dies of one, the log has their names."""
         await self._begun.wait()
         await self.say("started")
 
     async def beat(self) -> None:
-        """Report the files in work: at each heartbeat, soon after files were begun, and when positions have changed."""
+        """Reports the files in work: at each heartbeat, soon after files were begun, and when positions have changed."""
         told, due = dict(self._positions), self._clock.monotonic() + self._heartbeat
         while True:
             try:

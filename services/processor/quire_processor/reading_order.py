@@ -50,7 +50,7 @@ def union(boxes: Sequence[Box]) -> Box:
 
 
 def in_reading_order(lines: list[Line], drawn: Sequence[Box] = ()) -> list[Line]:
-    """Return the lines in reading order.
+    """Returns the lines in reading order.
 
     A block that stands below a later one, or above an earlier one, is moved to its place. Every line within one of the boxes
     `drawn` is moved to its place, too, wherever the file has it.
@@ -79,7 +79,7 @@ def _with_values(lines: list[Line], drawn: Sequence[Box]) -> list[Line]:
 
 
 def _blocks(lines: list[Line]) -> list[list[Line]]:
-    """Return the lines in blocks: lines that follow one another closely."""
+    """Returns the lines in blocks: lines that follow one another closely."""
     blocks: list[list[Line]] = []
     for line in lines:
         last = blocks[-1][-1].box if blocks else None
@@ -91,7 +91,7 @@ def _blocks(lines: list[Line]) -> list[list[Line]]:
 
 
 def _strays(boxes: list[Box]) -> set[int]:
-    """Return the indices of a few boxes in wrong places: of the other boxes, none comes before a box that stands above it.
+    """Returns the indices of a few boxes in wrong places: of the other boxes, none comes before a box that stands above it.
 
     Boxes at the top or bottom of the page are taken first.
     """
@@ -109,7 +109,7 @@ def _strays(boxes: list[Box]) -> set[int]:
 
 
 def _wrong_pairs(boxes: list[Box]) -> dict[int, set[int]]:
-    """Return for each box in a wrong order the boxes that stand above it and come later, or below it and come earlier."""
+    """Returns for each box in a wrong order the boxes that stand above it and come later, or below it and come earlier."""
     wrong: dict[int, set[int]] = defaultdict(set)
     bottoms = [box.bottom for box in boxes]
     for first, before in enumerate(boxes):
@@ -122,7 +122,7 @@ def _wrong_pairs(boxes: list[Box]) -> dict[int, set[int]]:
 
 
 def _inserted(order: list[int], others: Iterable[int], boxes: list[Box]) -> list[int]:
-    """Return the order with the others put into it, beginning with the topmost one.
+    """Returns the order with the others put into it, beginning with the topmost one.
 
     A box at the top or bottom of the page comes first or last; any other comes after the last box above it or left of it.
     """
@@ -143,7 +143,7 @@ def _place(box: Box, placed: list[Box]) -> int:
 
 
 def _end_of_page(box: Box, boxes: list[Box]) -> bool:
-    """Return whether all other boxes stand above the box, or all below it."""
+    """Returns whether all other boxes stand above the box, or all below it."""
     above = sum(other.bottom >= box.top - 1 for other in boxes)
     return above == len(boxes) - 1 or sum(other.top <= box.bottom + 1 for other in boxes) == len(boxes) - 1
 
@@ -154,7 +154,7 @@ def _within(inner: Box, outer: Box) -> bool:
 
 
 def _above(upper: Box, lower: Box) -> bool:
-    """Return whether `upper` stands above `lower`, in the same column."""
+    """Returns whether `upper` stands above `lower`, in the same column."""
     left, bottom, right, top = lower
     if upper.bottom < top - 0.3 * min(upper.top - upper.bottom, top - bottom):
         return False
@@ -163,13 +163,13 @@ def _above(upper: Box, lower: Box) -> bool:
 
 
 def _follows(line: Box, following: Box) -> bool:
-    """Return whether the second line goes on below the first one, and does not begin far to its left."""
+    """Returns whether the second line goes on below the first one, and does not begin far to its left."""
     near = line.bottom - following.top < 1.2 * following.height
     return near and _above(line, following) and line.left - following.left <= 0.4 * following.width
 
 
 def _left_of(left: Box, right: Box) -> bool:
-    """Return whether `left` stands left of `right`, in the same row."""
+    """Returns whether `left` stands left of `right`, in the same row."""
     if left.right > right.left + 1:
         return False
     shared = min(left.top, right.top) - max(left.bottom, right.bottom)

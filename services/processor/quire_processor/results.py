@@ -29,7 +29,7 @@ class Lie(Exception):
 
 
 def check(reading: Reading, limits: Limits) -> None:
-    """Check what the types of Reading cannot express. Raises Lie."""
+    """Checks what the types of Reading cannot express. Raises Lie."""
     texts = [*reading.metadata, *reading.metadata.values(), reading.title or ""]
     texts += [text for notice in reading.notices for text in (notice.message, *notice.names)]
     if not all(map(is_clean, texts)) or len((reading.title or "").encode()) > MAX_TITLE_BYTES:
@@ -43,7 +43,7 @@ def check(reading: Reading, limits: Limits) -> None:
 
 
 def check_message(message: str) -> None:
-    """Check the message of a failure. Raises Lie where it has control characters or is too long."""
+    """Checks the message of a failure. Raises Lie where it has control characters or is too long."""
     if not is_clean(message) or len(message.encode()) > MAX_REASON_BYTES:
         raise Lie("its message is not clean")
 
@@ -51,7 +51,7 @@ def check_message(message: str) -> None:
 async def pages_and_text(
     text: bytes | None, bench: Workbench, reading: Reading, place: Workplace
 ) -> tuple[tuple[str, ...] | Path, bytes | Path]:
-    """Return the text of each page (or the path of `pages.tsv`, where the text is long), and `text.json`, which is made of it.
+    """Returns the text of each page (or the path of `pages.tsv`, where the text is long), and `text.json`, which is made of it.
 
     `text` is the content of `pages.tsv`; None where that lies on the bench. Raises RowsLost, Lie, and OSError (disk full).
     """
@@ -66,7 +66,7 @@ async def pages_and_text(
 
 
 def picture(image: bytes) -> bytes | None:
-    """Return the image if it is a JPEG file; None if it is not."""
+    """Returns the image if it is a JPEG file; None if it is not."""
     return image if image.startswith(b"\xff\xd8\xff") else None
 
 
@@ -90,7 +90,7 @@ def _in_files(written: WrittenRows, reading: Reading, place: Workplace) -> tuple
 
 
 def _json(texts: Iterable[str], reading: Reading) -> Iterator[bytes]:
-    """Yield `text.json`, piece by piece. `missing` in it tells why a page has no text, or not all of it."""
+    """Yields `text.json`, piece by piece. `missing` in it tells why a page has no text, or not all of it."""
     head = {
         "page_count": reading.page_count,
         "truncated": reading.truncated,
@@ -112,7 +112,7 @@ def _json(texts: Iterable[str], reading: Reading) -> Iterator[bytes]:
 
 
 def _texts(rows: IO[bytes], reading: Reading) -> Iterator[str]:
-    """Yield the text of each page. Raises Lie."""
+    """Yields the text of each page. Raises Lie."""
     characters = number = 0
     for number, line in enumerate(rows, start=1):
         text = _text(line, number)
@@ -123,7 +123,7 @@ def _texts(rows: IO[bytes], reading: Reading) -> Iterator[str]:
 
 
 def _text(line: bytes, number: int) -> str:
-    """Return the text of a line of `pages.tsv`. Raises Lie where it has not the format that Postgres' COPY reads."""
+    """Returns the text of a line of `pages.tsv`. Raises Lie where it has not the format that Postgres' COPY reads."""
     head, _, rest = line.partition(b"\t")
     if head != b"%d" % number or not rest.endswith(b"\n") or any(byte in rest for byte in (b"\t", b"\r", b"\0")):
         raise Lie(f"line {number} is no row")

@@ -29,7 +29,7 @@ class SpilledRows:
         (self._lines.append if self._file is None else self._file.write)(encoded)
 
     def taken(self) -> bytes | None:
-        """Return all lines; None where they are in the file, which is closed then."""
+        """Returns all lines; None where they are in the file, which is closed then."""
         if self._file is None:
             return b"".join(self._lines)
         self._file.close()

@@ -123,31 +123,31 @@ class Run:
         return self.progress.any_in_work or (self.current and self.state.all_settled)
 
     def observe(self, state: BatchState) -> None:
-        """Take in a folded state. Called for each change, in the order of the log."""
+        """Takes in a folded state. Called for each change, in the order of the log."""
         self._voice.observe(state)
         self.accepted = self.accepted or self.current
         if not self.current and (self.accepted or self._superseded()):
             self._over.set()
 
     def let_go(self) -> None:
-        """Stop work on the files that have not come to a worker yet."""
+        """Stops work on the files that have not come to a worker yet."""
         for file_id, task in self._files.items():
             if self.progress.stage(file_id) == "fetching":
                 task.cancel()
 
     def give_way(self) -> None:
-        """Give the run up once its files in work are done."""
+        """Gives the run up once its files in work are done."""
         self._leaving = self._leaving if self.given_up else Leaving.WHEN_IDLE
         self.let_go()
         self._give_up_when_idle()
 
     def give_up(self) -> None:
-        """End the run before its batch has ended: its partition went to another processor, or this processor has to end it."""
+        """Ends the run before its batch has ended: its partition went to another processor, or this processor has to end it."""
         self._leaving = Leaving.NOW
         self._over.set()
 
     async def live(self) -> None:
-        """Run the batch until it ends, is taken over, or is given up."""
+        """Runs the batch until it ends, is taken over, or is given up."""
         with tracing.span("run", self._attributes(), kind="consumer", parent=self._parent) as self._span:
             await self._live()
             self._span.set({"quire.batch.status": self.state.status})
@@ -169,7 +169,7 @@ class Run:
             await self._voice.try_to_say(BatchReleased(run_id=self.run_id), ids.released_id(self.run_id), _RELEASE_WITHIN)
 
     def work(self, file_id: str, done: Callable[[], None]) -> None:
-        """Start to work on a file. `done` is called once the file needs neither disk nor worker process any more."""
+        """Starts to work on a file. `done` is called once the file needs neither disk nor worker process any more."""
         if self._group is None or self._over.is_set() or self.state.files[file_id].settled:
             done()
             return
@@ -212,7 +212,7 @@ class Run:
         await self._voice.insist(ending, ids.ended_id(self.run_id), lambda: not self.current)
 
     def _begin(self) -> None:
-        """Fail the files that processors have died over, and ask for turns for the others: for suspected files last."""
+        """Fails the files that processors have died over, and asks for turns for the others: for suspected files last."""
         guilty = culprits(self.state, self._terms.max_fruitless_runs)
         for file in guilty:
             self._spawn(self._settle(failure(self.run_id, file)))
@@ -242,7 +242,7 @@ class Run:
                 await self._settle(outcome)
 
     async def _outcome(self, file: FileState) -> FileProcessed | FileFailed | None:
-        """Process the file and return its outcome; None where a later run has taken the file over."""
+        """Processes the file and returns its outcome; None where a later run has taken the file over."""
         job = Job(batch=self.state, run_id=self.run_id, file=file, position=list(self.state.files).index(file.file_id))
         try:
             with bound_contextvars(batch_id=self.batch_id, file_id=file.file_id):  # in every log line of the file
@@ -256,7 +256,7 @@ class Run:
             return FileFailed(run_id=self.run_id, file_id=file.file_id, code="internal", message=message)
 
     async def _in_company(self, file_id: str) -> None:
-        """Wait a moment for other outcomes to be sent with; the last outcome of the batch does not wait."""
+        """Waits a moment for other outcomes to be sent with; the last outcome of the batch does not wait."""
         self._settling.add(file_id)
         if self._settling.issuperset(self.state.unsettled()):
             self._linger.flush()

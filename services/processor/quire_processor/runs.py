@@ -63,7 +63,7 @@ class Runs:
             metrics.WAITING.labels(dependency).set_function(partial(self._waiting_for, dependency))
 
     def start(self, state: BatchState, traceparent: str | None, group: asyncio.TaskGroup) -> None:
-        """Start a run of the batch, as a task of the group."""
+        """Starts a run of the batch, as a task of the group."""
         run = self.open[state.batch_id] = self._make(state, str(uuid4()), traceparent=traceparent)
         metrics.RUNS.labels("takeover" if state.status == "processing" else "fresh").inc()
         task = group.create_task(self._live(run))
@@ -71,11 +71,11 @@ class Runs:
         task.add_done_callback(self._lives.discard)
 
     def starting(self) -> int:
-        """Return how many runs are not accepted yet."""
+        """Returns how many runs are not accepted yet."""
         return sum(not run.accepted for run in self.open.values())
 
     def give_up_others(self, than: Run) -> bool:
-        """Give up all runs but `than` that have no file in work. Returns whether there are any other runs."""
+        """Gives up all runs but `than` that have no file in work. Returns whether there are any other runs."""
         others = [run for run in self.open.values() if run is not than]
         for run in others:
             if run.accepted and not run.finishing:
@@ -83,7 +83,7 @@ class Runs:
         return bool(others)
 
     async def hand_over(self, within: float) -> None:
-        """Finish the files in work, for `within` seconds at most; then give every run up.
+        """Finishes the files in work, for `within` seconds at most; then gives every run up.
 
         Each run sends its release, so that the next owner goes on at once.
         """

@@ -90,7 +90,7 @@ class Schedule:
         return len(self._batches)
 
     def offer(self, batch_id: str, collection_id: str, request_id: str, created_at: datetime) -> None:
-        """Take in a batch that needs a run. A batch that is known already keeps its place."""
+        """Takes in a batch that needs a run. A batch that is known already keeps its place."""
         if batch_id in self._batches:
             return
         place = QueuePlace(created_at, request_id, batch_id)
@@ -98,7 +98,7 @@ class Schedule:
         insort(self._collection(collection_id).unopened, place)
 
     def ready(self, batch_id: str, files: tuple[str, ...], alone: frozenset[str] = frozenset()) -> None:
-        """Take in that the batch is started: these files may be worked on, in this order, and those of `alone` each alone."""
+        """Takes in that the batch is started: these files may be worked on, in this order, and those of `alone` each alone."""
         waiting = self._batches.get(batch_id)
         if waiting is None:
             return
@@ -111,7 +111,7 @@ class Schedule:
         self._drop_if_drained(waiting)
 
     def displace(self) -> str | None:
-        """Choose an open batch that has to give way, and return its id; None where no batch has to.
+        """Chooses an open batch that has to give way, and returns its id; None where no batch has to.
 
         The batch gives way to a collection that has no open batch and is far behind; it is taken from the collection that has
         had the most time of the workers. The batch gets no more turns until `closed` tells that it is not open any more.
@@ -131,7 +131,7 @@ class Schedule:
         return waiting.place.batch_id
 
     def closed(self, batch_id: str) -> None:
-        """Take in that the batch is not open any more and has not ended: it is opened again in its turn."""
+        """Takes in that the batch is not open any more and has not ended: it is opened again in its turn."""
         self._giving_way.discard(batch_id)
         waiting = self._batches.get(batch_id)
         if waiting is None:
@@ -141,7 +141,7 @@ class Schedule:
         waiting.starting = False
 
     def withdraw(self, batch_id: str) -> None:
-        """Forget the batch."""
+        """Forgets the batch."""
         self._giving_way.discard(batch_id)
         waiting = self._batches.pop(batch_id, None)
         if waiting is None:
@@ -151,14 +151,14 @@ class Schedule:
         self._drop_if_idle(waiting.collection_id)
 
     def done(self, collection_id: str) -> None:
-        """Take in that a file of the collection needs no place any more."""
+        """Takes in that a file of the collection needs no place any more."""
         self._in_flight -= 1
         self._alone = False
         self._collections[collection_id].in_flight -= 1
         self._drop_if_idle(collection_id)
 
     def next(self, *, may_open: bool) -> Open | Work | None:
-        """Take the next turn and return it; None where there is none now. `may_open` allows starting one more batch."""
+        """Takes the next turn and returns it; None where there is none now. `may_open` allows starting one more batch."""
         if self._alone:
             return None
         for collection_id in sorted(self._collections, key=self._expected):
@@ -190,7 +190,7 @@ class Schedule:
         return waiting.files is not None and waiting.files[0] in waiting.alone
 
     def _left(self, collection: _Collection) -> int:
-        """Return how many files of the collection's open batches wait for a place: when few do, the next batch is opened."""
+        """Returns how many files of the collection's open batches wait for a place: when few do, the next batch is opened."""
         return sum(len(self._batches[place.batch_id].files or ()) for place in collection.opened)
 
     def _work(self, collection: _Collection) -> Work:
@@ -204,7 +204,7 @@ class Schedule:
         return Work(waiting.place.batch_id, file_id, self._alone)
 
     def _has_place(self, collection_id: str) -> bool:
-        """Return whether the collection may have one more file in flight."""
+        """Returns whether the collection may have one more file in flight."""
         if self._in_flight < self._places:
             return True
         in_flight = self._collections[collection_id].in_flight

@@ -49,25 +49,25 @@ class Shares:
         self._shares: dict[str, _Share] = {}
 
     def enter(self, collection_id: str) -> None:
-        """Take in that the collection has something to do now."""
+        """Takes in that the collection has something to do now."""
         if collection_id not in self._shares:
             now = self._clock.monotonic()
             self._shares[collection_id] = _Share(min((share.used(now) for share in self._shares.values()), default=0.0))
 
     def leave(self, collection_id: str) -> None:
-        """Take in that the collection has nothing left to do."""
+        """Takes in that the collection has nothing left to do."""
         if (share := self._shares.get(collection_id)) is not None and not share.running:
             del self._shares[collection_id]
 
     def expected(self, collection_id: str, in_flight: int) -> float:
-        """Return the seconds that the collection has had, plus those expected for `in_flight` files, on their way to a worker
+        """Returns the seconds that the collection has had, plus those expected for `in_flight` files, on their way to a worker
         or past it.
         """
         share = self._shares[collection_id]
         return share.used(self._clock.monotonic()) + in_flight * share.of_a_file
 
     def far_behind(self, collection_id: str, in_flight: int) -> bool:
-        """Return whether every other collection has had more than this one will have had with its files in flight.
+        """Returns whether every other collection has had more than this one will have had with its files in flight.
 
         False as long as it is not known how long a file of the collection takes.
         """

@@ -76,7 +76,7 @@ class _ByPdfium:
         return self._document.metadata()
 
     def title(self) -> str:
-        """Return the title in the file's XMP, or an empty string.
+        """Returns the title in the file's XMP, or an empty string.
 
         pypdf is asked only where the file may have such a title: in plain bytes, or compressed.
         """
@@ -87,7 +87,7 @@ class _ByPdfium:
         return ""
 
     def draw(self) -> bytes:
-        """Return the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn."""
+        """Returns the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn."""
         if not _FONTS.missed:
             return thumbnail(self._pdfium)
         _FONTS.blank = False  # the blank font would hide letters that pdfium's own fonts can draw
@@ -126,7 +126,7 @@ class _ByPypdf:
 
 
 def _page_count(fallback: Fallback, refused: Refused, least: int = 1) -> int:
-    """Return pypdf's count of pages. Raises `refused` where pypdf cannot open the file, or finds fewer pages than `least`."""
+    """Returns pypdf's count of pages. Raises `refused` where pypdf cannot open the file, or finds fewer pages than `least`."""
     try:
         count = fallback.page_count()
     except (Refused, MemoryError):

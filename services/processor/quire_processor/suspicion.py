@@ -11,7 +11,7 @@ _UNTOLD_DEATHS = 2
 
 
 def suspects(state: BatchState) -> frozenset[str]:
-    """Return the ids of the unsettled files that have to be worked on alone.
+    """Returns the ids of the unsettled files that have to be worked on alone.
 
     Every unsettled file has to where _UNTOLD_DEATHS runs in a row have died before they reported which files they had in work.
     """
@@ -20,12 +20,12 @@ def suspects(state: BatchState) -> frozenset[str]:
 
 
 def culprits(state: BatchState, most: int) -> tuple[FileState, ...]:
-    """Return the unsettled files that `most` processors, or more, have died over."""
+    """Returns the unsettled files that `most` processors, or more, have died over."""
     return tuple(file for file in state.files.values() if not file.settled and file.suspected >= most)
 
 
 def failure(run_id: str, file: FileState) -> FileFailed:
-    """Return the outcome for a file that processors have died over."""
+    """Returns the outcome for a file that processors have died over."""
     message = (
         f"{file.suspected} processors died while this file was in work. Most likely it needs more memory than they have: "
         "split the file, or give processors more memory, then retry."

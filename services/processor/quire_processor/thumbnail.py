@@ -12,7 +12,7 @@ _MEMORY = (ctypes.c_ubyte * (4 * (SIZE[0] + 1) * (SIZE[1] + 1)))()
 
 
 def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
-    """Return the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn.
+    """Returns the picture of the first page, a JPEG file. May raise any exception where the page cannot be drawn.
 
     The picture of a page of text takes 12 kB. As WebP it would take 7 kB and ten times the CPU, more than reading the text.
     """
@@ -29,5 +29,5 @@ def thumbnail(document: pypdfium2.PdfDocument) -> bytes:
 
 
 def _bitmap(width: int, height: int, *, format: int, rev_byteorder: bool) -> pypdfium2.PdfBitmap:  # noqa: A002 -- pypdfium2's names
-    """Return a bitmap in the memory that all pictures use. pdfium fills it with white first."""
+    """Returns a bitmap in the memory that all pictures use. pdfium fills it with white first."""
     return pypdfium2.PdfBitmap.new_native(width, height, format, rev_byteorder, buffer=_MEMORY)

@@ -21,7 +21,7 @@ class Together(Generic[Item, Result]):
         self._calling: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """Return the result for the item.
+        """Returns the result for the item.
 
         Raises the exception of the call. Cancelling takes back an item whose call has not begun.
         """
@@ -32,7 +32,7 @@ class Together(Generic[Item, Result]):
         return await result
 
     async def aclose(self) -> None:
-        """Cancel the call that is under way, and all items that wait."""
+        """Cancels the call that is under way, and all items that wait."""
         if self._calling is not None:
             self._calling.cancel()
             await asyncio.wait([self._calling])

@@ -35,7 +35,7 @@ class CannotRead(CannotServe):
 
 
 async def read_a_page(workers: WorkerPool, directory: Path) -> None:
-    """Read the page twice: from the disk, as large files are read, and from memory.
+    """Reads the page twice: from the disk, as large files are read, and from memory.
 
     Raises CannotRead where text or picture are missing. `directory` is where files lie while they are worked on.
     """

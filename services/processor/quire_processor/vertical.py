@@ -8,7 +8,7 @@ _IDEOGRAPHS = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\
 
 
 def in_columns(lines: list[Line]) -> list[Line]:
-    """Return the lines of a page. Where most of its text runs downwards, each column is joined to a line, in reading order."""
+    """Returns the lines of a page. Where most of its text runs downwards, each column is joined to a line, in reading order."""
     if not any(_IDEOGRAPHS.search(line.text) for line in lines if not line.text.isascii()):
         return lines
     joined = _joined(lines)
@@ -19,7 +19,7 @@ def in_columns(lines: list[Line]) -> list[Line]:
 
 
 def _joined(lines: list[Line]) -> list[Line]:
-    """Return the lines with columns joined: pdfium gives each glyph of a column as a line of its own."""
+    """Returns the lines with columns joined: pdfium gives each glyph of a column as a line of its own."""
     joined: list[Line] = []
     for line in lines:
         if joined and _goes_on(joined[-1], line):
@@ -31,7 +31,7 @@ def _joined(lines: list[Line]) -> list[Line]:
 
 
 def _from_the_right(lines: list[Line]) -> list[Line]:
-    """Return the lines with adjacent columns put in order from right to left."""
+    """Returns the lines with adjacent columns put in order from right to left."""
     ordered: list[Line] = []
     run: list[Line] = []
     for line in lines:
@@ -46,7 +46,7 @@ def _from_the_right(lines: list[Line]) -> list[Line]:
 
 
 def _goes_on(column: Line, line: Line) -> bool:
-    """Return whether a line of one or two glyphs continues the column: it stands where the next glyph is due."""
+    """Returns whether a line of one or two glyphs continues the column: it stands where the next glyph is due."""
     if not (_in_column(column) and _in_column(line) and len(line.text) <= 2):
         return False
     size = line.box.height
@@ -60,7 +60,7 @@ def _beside(column: Line, other: Line) -> bool:
 
 
 def _in_column(line: Line) -> bool:
-    """Return whether the line may be a column, or a part of one."""
+    """Returns whether the line may be a column, or a part of one."""
     return _ideographic(line.text) and (len(line.text) <= 2 or line.box.height > line.box.width)
 
 

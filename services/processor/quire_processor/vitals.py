@@ -18,7 +18,7 @@ _BROKE_AT = 0.5  # part of the limit: a library may go on without the memory tha
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Return the CPU seconds of the process since its start."""
+    """Returns the CPU seconds of the process since its start."""
     try:
         fields = (_PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -27,12 +27,12 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def peak_bytes(pid: int) -> int:
-    """Return the largest address space that the process has had, in bytes."""
+    """Returns the largest address space that the process has had, in bytes."""
     return 1024 * _number(_PEAK, _PROC / f"{pid}/status")
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the memory of the process now, in bytes. Memory that it shares with others counts in full."""
+    """Returns the memory of the process now, in bytes. Memory that it shares with others counts in full."""
     try:
         return int((_PROC / f"{pid}/statm").read_bytes().split()[1]) * _PAGE
     except (OSError, IndexError):
@@ -40,12 +40,12 @@ def resident_bytes(pid: int) -> int:
 
 
 def oom_kills() -> int:
-    """Return how many processes the kernel has killed for lack of memory, in any container."""
+    """Returns how many processes the kernel has killed for lack of memory, in any container."""
     return _number(_OOM_KILLS, _PROC / "vmstat")
 
 
 def ended_by_memory(exit_code: int | None, *, peak: int, limit: int, kernel_killed: bool) -> bool:
-    """Return whether lack of memory ended a process: the kernel killed it, or a library met the limit and gave up.
+    """Returns whether lack of memory ended a process: the kernel killed it, or a library met the limit and gave up.
 
     `kernel_killed` says that the kernel has killed a process for lack of memory meanwhile. `peak` and `limit` are of address
     space, in bytes.

@@ -32,17 +32,17 @@ class Voice:
         self._changed = asyncio.Event()
 
     def observe(self, state: BatchState) -> None:
-        """Take in a folded state."""
+        """Takes in a folded state."""
         self.state = state
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     async def changed(self) -> None:
-        """Wait until the next state is folded."""
+        """Waits until the next state is folded."""
         await self._changed.wait()
 
     async def insist(self, data: EventData, event_id: str, folded: Callable[[], bool]) -> None:
-        """Send an event until it has been folded. The end of the run cancels this."""
+        """Sends an event until it has been folded. The end of the run cancels this."""
         event = self._event(data, event_id)
         await self.until(folded, lambda: self._publish(event))
 
@@ -57,11 +57,11 @@ class Voice:
                 log.warning("event said again", batch_id=self.state.batch_id, run_id=self.run_id)
 
     async def say(self, data: EventData, event_id: str) -> None:
-        """Send an event once. Returns when the log has it, however long the log is away."""
+        """Sends an event once. Returns when the log has it, however long the log is away."""
         await self._publish(self._event(data, event_id))
 
     async def try_to_say(self, data: EventData, event_id: str, seconds: float) -> None:
-        """Send an event once. Gives up after `seconds`, or where the log is away."""
+        """Sends an event once. Gives up after `seconds`, or where the log is away."""
         try:
             async with asyncio.timeout(seconds):
                 await self._publisher.publish(self._event(data, event_id))

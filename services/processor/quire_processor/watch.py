@@ -42,7 +42,7 @@ class Watch:
         await self._timer.__aexit__(kind, error, trace)
 
     def died_for_memory(self, exit_code: int | None) -> bool:
-        """Return whether a worker with this exit code died for lack of memory. The answer is reliable only with `closely`."""
+        """Returns whether a worker with this exit code died for lack of memory. The answer is reliable only with `closely`."""
         killed = self._closely and vitals.oom_kills() > self._oom_kills
         return vitals.ended_by_memory(exit_code, peak=self._peak, limit=self._limits.memory_bytes, kernel_killed=killed)
 

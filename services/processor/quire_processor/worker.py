@@ -34,7 +34,7 @@ class BornWithCredentials(Exception):
 
 
 def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox) -> None:
-    """Serve requests until the pipe is closed. `directory` is this worker's own."""
+    """Serves requests until the pipe is closed. `directory` is this worker's own."""
     number, bench = 0, Workbench(directory)
     try:
         _check_birth()
@@ -53,7 +53,7 @@ def main(pipe: socket.socket, limits: Limits, directory: Path, sandbox: Sandbox)
 
 
 def _check_birth() -> None:
-    """Check that this process has no credentials. Raises BornWithCredentials.
+    """Checks that this process has no credentials. Raises BornWithCredentials.
 
     The forking process checks first, but `multiprocessing` skips a module that it cannot import.
     """
@@ -64,7 +64,7 @@ def _check_birth() -> None:
 def _answer(
     pipe: socket.socket, number: int, original: File, rows: SpilledRows, limits: Limits
 ) -> tuple[Done | Failed, bytes | None]:
-    """Read a file. Returns the last answer, and the picture that follows it."""
+    """Reads a file. Returns the last answer, and the picture that follows it."""
     told = time.monotonic()
 
     def on_page(page: int, pages: int) -> None:

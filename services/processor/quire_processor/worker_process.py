@@ -71,7 +71,7 @@ class WorkerProcess:
     async def start(
         cls, context: ForkServerContext, starts: Executor, limits: Limits, directory: Path, sandbox: Sandbox
     ) -> "WorkerProcess":
-        """Start a process that is confined and waits for its first file. Raises CannotStart or NotConfined."""
+        """Starts a process that is confined and waits for its first file. Raises CannotStart or NotConfined."""
         try:
             bench = Workbench.make(directory)
         except OSError as error:
@@ -116,7 +116,7 @@ class WorkerProcess:
         return self._process.pid or 0
 
     async def ask(self, source: bytes | Path, on_page: OnPage, watch: Watch) -> answers.Done | answers.Failed:
-        """Have a file read and return the last answer. `watch` is told the progress meanwhile.
+        """Has a file read and returns the last answer. `watch` is told the progress meanwhile.
 
         Raises WorkerDied where there is no proper answer, and OSError where the disk is full.
         """
@@ -136,7 +136,7 @@ class WorkerProcess:
             raise WorkerDied(f"its pipe broke: {error!r}", gone=True) from error
 
     async def results(self, reading: Reading, place: Workplace) -> tuple[tuple[str, ...] | Path, bytes | Path, bytes | None]:
-        """Return the pages, `text.json` and the picture of the last file, in copies that the worker cannot reach.
+        """Returns the pages, `text.json` and the picture of the last file, in copies that the worker cannot reach.
 
         Raises WorkerDied where they cannot be believed, and OSError where the disk is full.
         """
@@ -195,12 +195,12 @@ class WorkerProcess:
         return await self._reader.readexactly(length)
 
     async def exit_code(self) -> int | None:
-        """Return the exit code of the process: minus the signal's number where a signal ended it, None where it still runs."""
+        """Returns the exit code of the process: minus the signal's number where a signal ended it, None where it still runs."""
         await asyncio.to_thread(self._process.join, _REAP_WITHIN)
         return self._process.exitcode
 
     async def kill(self) -> None:
-        """Kill and reap the process, close the pipe, and remove the workbench. Does nothing the second time."""
+        """Kills and reaps the process, closes the pipe, and removes the workbench. Does nothing the second time."""
         if self._ended:
             return
         self._ended = True

@@ -12,7 +12,7 @@ SMALL = 1024 * 1024
 
 
 def directory_below(parent: Path, prefix: str | None = None) -> Path:
-    """Make a new directory below `parent` that only this user can open. Raises OSError."""
+    """Makes a new directory below `parent` that only this user can open. Raises OSError."""
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a program that tidies up temporary files may have removed it
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
@@ -25,13 +25,13 @@ class Workplace:
         self._directory: Path | None = None
 
     def path(self, name: str) -> Path:
-        """Return the path of the file `name` in the directory, which is made if there is none. Raises OSError."""
+        """Returns the path of the file `name` in the directory, which is made if there is none. Raises OSError."""
         if self._directory is None:
             self._directory = directory_below(self._parent)
         return self._directory / name
 
     async def clear(self) -> None:
-        """Remove the directory, if there is one. The next call of `path` makes another."""
+        """Removes the directory, if there is one. The next call of `path` makes another."""
         directory, self._directory = self._directory, None
         if directory is not None:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)

@@ -13,6 +13,7 @@ import uvloop
 from quire_runtime.environment import names_of, render
 from quire_runtime.errors import CannotServe
 from quire_runtime.settings import SettingDescription, SettingsError, describe, load, values
+from quire_schemas.setting_names import unknown_settings
 
 S = TypeVar("S", bound=msgspec.Struct)
 Serve = Callable[[S], Coroutine[Any, Any, None]]
@@ -113,10 +114,11 @@ def check_alone(cls: type[S], argv: Sequence[str]) -> None:
 def check_config(
     cls: type[S], argv: Sequence[str], environ: Mapping[str, str] = os.environ, connect: Connect[S] | None = None
 ) -> int:
-    """Prints every variable with its value, default and meaning, with secrets redacted. With --connect, also tries the servers
-    and prints the results. Returns exit code 2 when there is a problem.
+    """Prints every variable with its value, default and meaning, with secrets redacted, and names variables that begin with
+    QUIRE_ and are none of this service's (not with --any-names). With --connect, also tries the servers and prints the results.
+    Returns exit code 2 when there is a problem.
     """
-    known = {"--json", "--connect"}
+    known = {"--json", "--connect", "--any-names"}
     if set(argv) - known:
         return _refuse([f"unknown arguments {' '.join(argv)!r}. check-config takes {' and '.join(sorted(known))} only"])
     settings: S | None = None
@@ -128,11 +130,13 @@ def check_config(
     rows = _rows(cls, settings, environ)
     met = asyncio.run(connect(settings)) if connect is not None and settings is not None and "--connect" in argv else []
     problems += [one.problem for one in met if one.problem is not None]
+    unknown = None if "--any-names" in argv else unknown_settings(environ, {row["env"] for row in rows})
     if "--json" in argv:
-        _print_json(rows, problems, met)
+        _print_json(rows, problems, unknown, met)
     else:
         _print_table(rows)
         _print_met(met)
+        _tell(unknown or ())
     return _refuse(problems) if problems else 0
 
 
@@ -160,8 +164,9 @@ def _as_given(item: SettingDescription, environ: Mapping[str, str]) -> str | Non
     return render(text, secret=item.secret) if text is not None else "?"
 
 
-def _print_json(rows: list[dict[str, Any]], problems: list[str], met: list[TriedConnection]) -> None:
-    said = {"settings": rows, "problems": problems} | ({"connections": [one._asdict() for one in met]} if met else {})
+def _print_json(rows: list[dict[str, Any]], problems: list[str], unknown: list[str] | None, met: list[TriedConnection]) -> None:
+    said = {"settings": rows, "problems": problems} | ({} if unknown is None else {"unknown": unknown})
+    said |= {"connections": [one._asdict() for one in met]} if met else {}
     sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -180,5 +185,9 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def _refuse(problems: Sequence[str]) -> int:
-    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+    _tell(problems)
     return USAGE
+
+
+def _tell(lines: Sequence[str]) -> None:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -35,7 +35,7 @@ def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
         options = parser.parse_args(argv)
         logs.setup(settings.log, service)
         try:
-            await prepare(_making(settings), options.within)
+            await prepare(making(settings), options.within)
         except CannotServe:
             raise
         except (LogUnavailable, StorageUnavailable, OSError, asyncpg.PostgresError) as error:
@@ -45,6 +45,6 @@ def prepare_command(service: str, prepare: Prepare[S]) -> Command[S]:
     return command
 
 
-def _making(settings: Any) -> Any:
-    """Returns the settings with `prepare.make` set."""
+def making(settings: Any) -> Any:
+    """Returns the settings with `prepare.make` set, whatever QUIRE_PREPARE says."""
     return structs.replace(settings, prepare=structs.replace(settings.prepare, make=True))

@@ -31,6 +31,7 @@ AT_ONCE = 2_000
 CLOSE_ENOUGH = 2_000
 """Records that may be left for the switch itself, during which nobody projects. They take about half a second."""
 REMOVED_AT_ONCE = 10_000
+AS_OWNER = "Run it as the role that made the tables, with QUIRE_PREPARE_GRANT_TO as there"
 MOST_STATES = 5_000
 
 Told = Callable[[int, int], None]
@@ -41,14 +42,10 @@ class Busy(Exception):
 
 
 class WouldLose(CannotServe):
-    """The live tables have batches that are not in the log: records were removed, or it is another log. Nothing was changed."""
+    """The live tables hold more than the log: records were removed, or it is another log. Nothing was changed."""
 
-    def __init__(self, missing: int, example: str, cut: Collection[int]) -> None:
-        gone = f"; the oldest records of partitions {', '.join(map(str, cut))} are gone" if cut else ""
-        super().__init__(
-            f"this log does not know {missing} batches of the live tables, {example} among them{gone}. Nothing was changed. "
-            "Correct QUIRE_KAFKA_TOPIC; with --force they are lost"
-        )
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. Nothing was changed. Correct QUIRE_KAFKA_TOPIC; with --force, what they hold more is lost")
 
 
 class Rebuilt(NamedTuple):
@@ -78,9 +75,9 @@ async def rebuild(
     await fold_over.up_to(await _nearly(fold_over, begins, told))
     async with connection.transaction():
         await connection.fetch(_SQL["hold"])
-        await fold_over.up_to(await scan.ends())
+        await fold_over.up_to(ends := await scan.ends())
         if not force:
-            await _require_all(connection, cut)
+            await _require_all(connection, cut, ends)
         await connection.execute(_SQL["swap"])
         await grant(connection, SCHEMA, grant_to)
         await connection.execute(_SQL["retire"])
@@ -91,12 +88,16 @@ async def rebuild(
     return Rebuilt(epoch, fold_over.records, cut)
 
 
-async def _require_all(connection: Connection, cut: Collection[int]) -> None:
-    """Raises WouldLose when the live tables exist and have batches that the new tables lack."""
-    if await connection.fetchval(_SQL["has_live"]):
-        lost = await connection.fetch(_SQL["lost"])
-        if lost:
-            raise WouldLose(len(lost), lost[0]["batch_id"], cut)
+async def _require_all(connection: Connection, cut: Collection[int], ends: Mapping[int, int]) -> None:
+    """Raises WouldLose when the live tables exist and have batches, or newer events of batches, that the new tables lack."""
+    if not await connection.fetchval(_SQL["has_live"]):
+        return
+    if lost := await connection.fetch(_SQL["lost"]):
+        gone = f"; the oldest records of partitions {', '.join(map(str, cut))} are gone" if cut else ""
+        raise WouldLose(f"this log does not know {len(lost)} batches of the live tables, {lost[0]['batch_id']} among them{gone}")
+    for partition, folded in await connection.fetch(_SQL["folded"]):
+        if folded > (end := ends.get(partition, 0)):
+            raise WouldLose(f"partition {partition} of this log ends at {end}, and the live tables were folded up to {folded}")
 
 
 async def _begin_anew(connection: Connection) -> None:
@@ -107,8 +108,7 @@ async def _begin_anew(connection: Connection) -> None:
         try:
             await connection.execute(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE; CREATE SCHEMA {BESIDE}")
         except asyncpg.InsufficientPrivilegeError as error:
-            cure = "Run it as the role that made the tables, with QUIRE_PREPARE_GRANT_TO as there"
-            raise CannotServe(f"quire rebuild: {error}. {cure}") from error
+            raise CannotServe(f"quire rebuild: {error}. {AS_OWNER}") from error
         await connection.execute(_SQL["templates"])
 
 

@@ -24,6 +24,9 @@ SELECT to_regclass('notifier.batch') IS NOT NULL;
 SELECT batch_id::text FROM notifier.batch AS old
 WHERE NOT EXISTS (SELECT FROM notifier_rebuild.batch AS new WHERE new.batch_id = old.batch_id);
 
+-- name: folded
+SELECT p.partition, p.next_offset FROM projection AS p JOIN epoch AS e ON e.id = p.epoch WHERE e.live ORDER BY p.partition;
+
 -- name: swap
 DROP TABLE IF EXISTS notifier.batch;
 DROP TABLE IF EXISTS notifier.file_metadata;
