@@ -133,12 +133,13 @@ def test_an_image_runs_as_nobody_in_particular(image: str) -> None:
 def test_an_image_fits_the_settings_of_its_service(image: str) -> None:
     stage, settings = stages(DOCKERFILE)[image], {item.env: item for item in describe(SETTINGS[image])}
     ours = {name for name in stage.env if name.startswith("QUIRE_")}
-    assert ours - {"QUIRE_HTTP_HOST", "QUIRE_SCRATCH_DIR"} <= settings.keys()
+    assert ours <= settings.keys()
+    assert ours >= settings.keys() & {"QUIRE_HTTP_HOST", "QUIRE_OPS_HOST", "QUIRE_SCRATCH_DIR"}
     assert stage.env["QUIRE_OPS_PORT"] == settings["QUIRE_OPS_PORT"].default
     ports = {settings[name].default for name in ("QUIRE_HTTP_PORT", "QUIRE_OPS_PORT") if name in settings}
     assert {str(port) for port in stage.ports} == ports
     assert stage.last["ENTRYPOINT"] == f'["python", "-m", "quire_{image}"]'
-    assert stage.last["VOLUME"] == stage.env["TMPDIR"] == stage.env["QUIRE_SCRATCH_DIR"] == "/scratch"
+    assert stage.last["VOLUME"] == stage.env["TMPDIR"] == stage.env.get("QUIRE_SCRATCH_DIR", "/scratch") == "/scratch"
 
 
 def test_the_context_of_a_build_is_a_list_of_what_may_go_in() -> None:

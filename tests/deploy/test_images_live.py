@@ -150,6 +150,13 @@ def test_bad_settings_end_a_service_at_once_and_say_what_to_do(built: str, image
 
 
 @pytest.mark.parametrize("image", SERVICES)
+def test_an_image_sets_nothing_that_its_service_does_not_know(built: str, image: str) -> None:
+    done = run("docker", "run", *CONFINED, f"quire-{image}:{built}", "check-config")
+    assert "no such setting" not in done.stderr
+    assert "QUIRE_OPS_PORT" in done.stdout
+
+
+@pytest.mark.parametrize("image", SERVICES)
 def test_sigterm_is_heard_as_process_1_before_anything_answers(built: str, image: str) -> None:
     name = f"quire-stop-{image}"
     docker("run", "--detach", "--name", name, *CONFINED[1:], *NOWHERE, f"quire-{image}:{built}")

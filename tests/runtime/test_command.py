@@ -90,7 +90,7 @@ def test_a_setting_that_the_service_does_not_have_is_named_and_no_fault(monkeypa
     with service("check-config") as process:
         out, err = process.communicate(timeout=20)
         assert (process.returncode, "QUIRE_OPS_PORT  0" in out) == (0, True)
-        assert "QUIRE_OPS_PROT: there is no such setting. Is QUIRE_OPS_PORT meant?\n" in err
+        assert "QUIRE_OPS_PROT: this service has no such setting. Is QUIRE_OPS_PORT meant?\n" in err
         assert "QUIRE_TOKEN" not in err
     with service("check-config", "--json") as process:
         out, err = process.communicate(timeout=20)

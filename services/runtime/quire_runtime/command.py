@@ -130,7 +130,11 @@ def check_config(
     rows = _rows(cls, settings, environ)
     met = asyncio.run(connect(settings)) if connect is not None and settings is not None and "--connect" in argv else []
     problems += [one.problem for one in met if one.problem is not None]
-    unknown = None if "--any-names" in argv else unknown_settings(environ, {row["env"] for row in rows})
+    unknown = (
+        None
+        if "--any-names" in argv
+        else unknown_settings(environ, {row["env"] for row in rows}, nobody="this service has no such setting")
+    )
     if "--json" in argv:
         _print_json(rows, problems, unknown, met)
     else:
