@@ -27,13 +27,13 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Quire",
             "version": version("quire-schemas"),
-            "description": "PDFs in batches: the log that is the only truth about them, and the WebSocket that shows it live.",
+            "description": "Batches of PDF files: the events of the log, and the WebSocket messages that show progress live.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": CONTENT_TYPE,
         "servers": {
-            "log": {"host": "127.0.0.1:9092", "protocol": "kafka", "description": "Any Kafka; here the local stack's."},
-            "notifier": {"host": "127.0.0.1:8000", "protocol": "ws", "description": "The notifier; here the local stack's."},
+            "log": {"host": "127.0.0.1:9092", "protocol": "kafka", "description": "The Kafka of the local stack."},
+            "notifier": {"host": "127.0.0.1:8000", "protocol": "ws", "description": "The notifier of the local stack."},
         },
         "channels": {TOPIC: _topic(), "ws": _websocket()},
         "operations": _operations(),
@@ -49,11 +49,11 @@ def _topic() -> dict[str, Any]:
         "address": TOPIC,
         "title": "The log of batches",
         "description": (
-            "CloudEvents 1.0 in Kafka binary mode: attributes are ce_ headers, the value is the JSON of one struct, the key is "
-            "the batch id. The partition follows from murmur2 of the key, the default of Java and aiokafka (librdkafka: set "
-            "partitioner=murmur2_random). An event in another partition is refused by every reader. One batch is one ordered "
-            "stream; what an event means is decided by the events before it, so fold them as quire_schemas.batch.evolve does. "
-            "Ignore fields you do not know, and skip types you do not know."
+            "CloudEvents 1.0 in Kafka's binary mode. Attributes are headers that begin with ce_. The value is a JSON object. The "
+            "key is the batch id. The key's murmur2 hash chooses the partition, as Java and aiokafka do by default (librdkafka: "
+            "partitioner=murmur2_random). Readers ignore events in a wrong partition. The events of a batch are in order: "
+            "earlier ones decide what a later one means. Fold them as `quire_schemas.batch.evolve` does. Ignore unknown fields, "
+            "and skip unknown types."
         ),
         "servers": [{"$ref": "#/servers/log"}],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in TYPES},
@@ -75,9 +75,9 @@ def _websocket() -> dict[str, Any]:
         "address": "/ws",
         "title": "The feed",
         "description": (
-            "JSON text frames. With collection_id in the query the socket subscribes at once. Close codes: 3001 draining, 3004 "
-            "try again, 3008 too slow and 3013 too many (connect again with after), 3500 not authenticated, 3501 bad message, "
-            "3503 forbidden (do not)."
+            "Messages are JSON text frames. If the query has `collection_id`, the socket is subscribed to it from the start. "
+            "After close code 3001 (the notifier stops), 3004 (not available now), 3008 (too slow) or 3013 (too many), connect "
+            "again with `after`. After 3500 (not authenticated), 3501 (bad message) or 3503 (forbidden), do not."
         ),
         "servers": [{"$ref": "#/servers/notifier"}],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in CLIENT_MESSAGES | SERVER_MESSAGES},
@@ -91,11 +91,11 @@ def _operations() -> dict[str, Any]:
     by_ingest = [name for name, struct in TYPES.items() if struct in _APPENDED_BY_INGEST]
     by_processor = [name for name in TYPES if name not in by_ingest]
     return {
-        "ingestAppends": _operation("send", TOPIC, by_ingest, "ingest says what people want."),
-        "processorAppends": _operation("send", TOPIC, by_processor, "A processor says what became of it."),
-        "readersFold": _operation("receive", TOPIC, list(TYPES), "Processor, notifier and any other reader fold all of it."),
-        "clientsAsk": _operation("receive", "ws", list(CLIENT_MESSAGES), "What a client may say."),
-        "notifierTells": _operation("send", "ws", list(SERVER_MESSAGES), "What the notifier says."),
+        "ingestAppends": _operation("send", TOPIC, by_ingest, "Ingest appends uploads and commands."),
+        "processorAppends": _operation("send", TOPIC, by_processor, "A processor appends progress and outcomes."),
+        "readersFold": _operation("receive", TOPIC, list(TYPES), "Processors, notifiers and other readers fold every event."),
+        "clientsAsk": _operation("receive", "ws", list(CLIENT_MESSAGES), "A client sends these messages."),
+        "notifierTells": _operation("send", "ws", list(SERVER_MESSAGES), "The notifier sends these messages."),
     }
 
 
@@ -155,17 +155,17 @@ def _event_example(event: Event) -> dict[str, Any]:
 def _headers() -> Schema:
     return {
         "title": "Headers",
-        "description": "The attributes of the CloudEvent, in UTF-8.",
+        "description": "The attributes of the CloudEvent, as UTF-8 text.",
         "type": "object",
         "properties": {
             "ce_specversion": {"type": "string", "const": "1.0"},
-            "ce_id": {**_TEXT, "description": "Derived from what makes the event unique: a repeated send has the same."},
+            "ce_id": {**_TEXT, "description": "The id of the event. An event that is sent again has the same id."},
             "ce_type": {"type": "string", "enum": list(TYPES)},
-            "ce_source": {**_TEXT, "description": "Who appended it, such as /quire/processor/processor-1."},
+            "ce_source": {**_TEXT, "description": "The service that appended the event, such as /quire/processor/processor-1."},
             "ce_time": {"type": "string", "format": "date-time"},
-            "ce_subject": {**_schema_of(Id), "description": "The batch id, equal to the key."},
+            "ce_subject": {**_schema_of(Id), "description": "The batch id, the same as the key."},
             "ce_collectionid": {**_schema_of(CollectionId), "description": "The collection of the batch."},
-            "ce_traceparent": {**_TEXT, "description": "W3C trace context, where known."},
+            "ce_traceparent": {**_TEXT, "description": "The W3C trace context, if the event is traced."},
             "content-type": {"type": "string", "const": CONTENT_TYPE},
         },
         "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_collectionid"],

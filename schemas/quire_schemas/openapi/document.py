@@ -15,15 +15,15 @@ from quire_schemas.openapi.problems import Problem, kind_of
 
 REFERENCE = "#/components/schemas/{name}"
 PROBLEM = "application/problem+json"
-_RETRY = {"Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "string"}}}
-_ASK = {"WWW-Authenticate": {"description": "What token is asked for.", "schema": {"type": "string"}}}
+_RETRY = {"Retry-After": {"description": "Seconds to wait before the next attempt.", "schema": {"type": "string"}}}
+_ASK = {"WWW-Authenticate": {"description": "The kind of token that is needed.", "schema": {"type": "string"}}}
 _BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": (
-        "Under QUIRE_AUTH=jwt. `scope` holds quire:read or quire:write, `collections` the names that it opens, or prefixes "
-        "that end in an asterisk."
+        "Needed if QUIRE_AUTH is jwt. The claim `scope` lists quire:read and quire:write, the claim `collections` lists names of "
+        "collections, or prefixes that end in an asterisk."
     ),
 }
 
@@ -43,9 +43,7 @@ def document(service: Service) -> dict[str, Any]:
             "description": service.description,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [
-            {"url": f"http://127.0.0.1:{service.port}", "description": "Wherever the service is; here that of the local stack."}
-        ],
+        "servers": [{"url": f"http://127.0.0.1:{service.port}", "description": "The address of the local stack."}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in service.operations)],
         "paths": paths,
         "components": {

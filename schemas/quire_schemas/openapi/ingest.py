@@ -33,7 +33,7 @@ _FILES = {
                     "type": "array",
                     "items": {"type": "string", "contentMediaType": "application/pdf"},
                     "minItems": 1,
-                    "description": "One part for each file, with a filename; the field may have any name.",
+                    "description": "One part for each file, with a filename. The field may have any name.",
                 }
             },
             "required": ["files"],
@@ -61,8 +61,8 @@ _UPLOAD = Operation(
     "/api/documents/process",
     "upload",
     "Uploads",
-    "Upload PDFs.",
-    (Answer(202, "Every batch of it is in the log.", Accepted, _ACCEPTED),),
+    "Uploads PDF files.",
+    (Answer(202, "Accepted: every batch of the upload is in the log.", Accepted, _ACCEPTED),),
     (
         *_ALWAYS,
         "malformed_multipart",
@@ -80,19 +80,23 @@ _UPLOAD = Operation(
     ),
     method="post",
     description=(
-        "Every file that is a PDF ends as processed, failed or cancelled. With an Idempotency-Key the same files sent again "
-        "give the same answer and nothing twice; without one, a request that is refused has begun nothing."
+        "Every accepted file ends as processed, failed or cancelled. With an Idempotency-Key, sending the same files again gives "
+        "the same answer, and no file is processed twice. Without one, a refused request has started nothing."
     ),
     parameters=(
         Parameter(
-            "collection_id", CollectionId, "The collection of the files; `default` where it is left out.", example="default"
+            "collection_id", CollectionId, "The collection that the files belong to. If left out: `default`.", example="default"
         ),
-        Parameter("policy", Policy, "`isolate`: a bad file fails alone. `all_or_nothing`: it fails its batch."),
-        Parameter("name", str, "What the upload is called; else as its first file, or its folder.", refused=False),
+        Parameter(
+            "policy",
+            Policy,
+            "`isolate`: a bad file fails alone. `all_or_nothing`: a bad file fails its whole batch. If left out: `isolate`.",
+        ),
+        Parameter("name", str, "A name for the upload. If left out: that of its folder or first file.", refused=False),
         Parameter(
             "Idempotency-Key",
             Annotated[str, Meta(min_length=1, max_length=MAX_KEY_BYTES)],
-            "Makes it safe to send the same again.",
+            "A key of your own for this upload. It makes a repeated request safe.",
             "header",
             example="2026-03-invoices",
         ),
@@ -105,8 +109,8 @@ _UPLOAD = Operation(
 def _command(of: str, what: str, summary: str, body: type[Cancel | Retry | RetryFiles], codes: tuple[str, ...]) -> Operation:
     """Returns the operation of a command; `of` is "batch" or "request", `what` is "cancel" or "retry"."""
     batch = of == "batch"
-    answer = Answer(202, "The command is in the log.", CommandAccepted, _TAKEN)
-    answers = Answer(202, "One batch took it, or several.", RequestCommandAccepted, _ASKED)
+    answer = Answer(202, "Accepted: the command is in the log.", CommandAccepted, _TAKEN)
+    answers = Answer(202, "Accepted by at least one batch; `batches` has the answer of each.", RequestCommandAccepted, _ASKED)
     return Operation(
         f"/api/{of}{'es' if batch else 's'}/{{{of}_id}}/{what}",
         f"{what}_{of}",
@@ -115,7 +119,16 @@ def _command(of: str, what: str, summary: str, body: type[Cancel | Retry | Retry
         (answer if batch else answers,),
         (*_COMMAND, *codes),
         method="post",
-        parameters=(Parameter(f"{of}_id", Id, "A UUID.", "path", required=True, refused=False),),
+        parameters=(
+            Parameter(
+                f"{of}_id",
+                Id,
+                "The UUID of the batch." if batch else "The UUID of the upload.",
+                "path",
+                required=True,
+                refused=False,
+            ),
+        ),
         body=body,
         refusal=BatchCommandProblem if batch else UploadCommandProblem,
     )
@@ -124,23 +137,23 @@ def _command(of: str, what: str, summary: str, body: type[Cancel | Retry | Retry
 SERVICE = Service(
     "ingest",
     "Quire: ingest",
-    "Takes PDFs and commands. A 202 is a promise: what it names is in the log. Errors are problem JSON (RFC 9457).",
+    "Accepts uploads and commands. A 202 is a promise: what it names is in the log. Errors are problem JSON (RFC 9457).",
     8001,
     (
         _UPLOAD,
-        _command("request", "cancel", "Cancel every batch of an upload.", Cancel, ("batch_ended", "nothing_to_retry")),
+        _command("request", "cancel", "Cancels every batch of an upload.", Cancel, ("batch_ended", "nothing_to_retry")),
         _command(
             "request",
             "retry",
-            "Do failed and cancelled files of an upload again.",
+            "Processes failed and cancelled files of an upload again.",
             RetryFiles,
             ("batch_not_ended", "nothing_to_retry"),
         ),
-        _command("batch", "cancel", "Cancel a batch; what is finished stays.", Cancel, ("batch_ended",)),
+        _command("batch", "cancel", "Cancels a batch. Finished files keep their results.", Cancel, ("batch_ended",)),
         _command(
             "batch",
             "retry",
-            "Do failed and cancelled files of a batch again.",
+            "Processes failed and cancelled files of a batch again.",
             Retry,
             ("batch_not_ended", "nothing_to_retry", "unknown_files"),
         ),
@@ -148,8 +161,12 @@ SERVICE = Service(
             "/",
             "about",
             "Service",
-            "What this service is.",
-            (Answer(200, "Its name.", About, About(service="quire-ingest", upload="POST /api/documents/process")),),
+            "Names the service.",
+            (
+                Answer(
+                    200, "Name, and where to upload.", About, About(service="quire-ingest", upload="POST /api/documents/process")
+                ),
+            ),
             ("internal",),
             open=True,
         ),

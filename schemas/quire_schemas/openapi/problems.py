@@ -68,7 +68,7 @@ class Kind(NamedTuple):
 
 
 _BATCH = {"batch_status": "completed", "generation": 0}
-_UUID = "There is no such thing, or it is another's."
+_UUID = "There is no such upload, batch or file, or the token may not read it."
 PROBLEMS: dict[str, Kind] = {
     "malformed_multipart": Kind(400, "The body is not well-formed multipart/form-data: it ends in the middle of a part."),
     "no_files": Kind(400, "The request holds no file. Send each PDF as a part with a filename."),
@@ -86,9 +86,9 @@ PROBLEMS: dict[str, Kind] = {
     ),
     "nothing_to_retry": Kind(409, "None of these files failed or was cancelled: there is nothing to do again.", _BATCH),
     "resync_required": Kind(410, "The feed was rebuilt. Begin again, without after.", {"epoch": "e90c0000"}),
-    "request_too_large": Kind(413, "An upload may take 16384 MiB, all files together. Send the files in several."),
-    "too_many_files": Kind(413, "An upload may hold 10000 files. Send the rest in another one."),
-    "too_many_parts": Kind(413, "The multipart body is beyond what is allowed."),
+    "request_too_large": Kind(413, "An upload may take 16384 MiB, all files together. Send the files in several uploads."),
+    "too_many_files": Kind(413, "An upload may hold 10000 files. Send the rest in another upload."),
+    "too_many_parts": Kind(413, "The multipart body is beyond what is allowed: too many parts."),
     "unsupported_media_type": Kind(415, "Send the files as parts of a multipart/form-data body."),
     "range_not_satisfiable": Kind(416, "The file does not reach so far."),
     "unknown_host": Kind(421, "This address is for this machine alone. To use another name: set QUIRE_ORIGINS, or QUIRE_AUTH."),

@@ -19,7 +19,7 @@ class About(Struct, frozen=True):
 
 
 class FeedPage(Struct, frozen=True, kw_only=True):
-    """Messages after the seq asked for. `next_cursor` is the `after` of the next page; null where there is no later one yet."""
+    """A page of messages. `next_cursor` is the `after` of the next page; null if there are no later messages yet."""
 
     epoch: str
     items: list[AnyFeedMessage]
