@@ -15,7 +15,7 @@ HYPHEN = "\ufffe"
 """Stands for a hyphen at the end of a line, where the word goes on in the next one."""
 
 _MARK = 0xFFFD  # stands for a glyph that does not say which character it is
-_PIECES = 64  # pieces of a line that are looked at; a line with more has one for each glyph
+_MOST_RECTANGLES = 64  # of a line that are examined. A line has more only if each glyph has its own.
 _SAMPLE = 32  # glyphs of a page that are checked first for a missing character
 
 
@@ -76,7 +76,7 @@ class TextPage:
         handle, get, turned = self._handle, pdfium_c.FPDFText_GetRect, self._turned
         left, bottom, right, top = self._left, self._bottom, self._right, self._top
         count = pdfium_c.FPDFText_CountRects(handle, first, end - first) if end > first else 0
-        for index in range(0, count, count // _PIECES + 1):
+        for index in range(0, count, count // _MOST_RECTANGLES + 1):
             get(handle, index, left, top, right, bottom)
             if turned:
                 yield self.turn(left.value, bottom.value, right.value, top.value)

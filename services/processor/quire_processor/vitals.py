@@ -13,8 +13,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _OOM_KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 _PEAK = re.compile(r"^VmPeak:\s+(\d+) kB$", re.MULTILINE)
-_ABORTED_AT = 0.25  # part of the limit: a library that fails to get memory may ask for twice as much as it has, and abort
-_BROKE_AT = 0.5  # part of the limit: a library may go on without the memory that it did not get, and crash
+_ABORTED_ABOVE = 0.25  # of the limit. A library that doubles a buffer asks for far more than it has, and aborts without it.
+_CRASHED_ABOVE = 0.5  # of the limit. A library that ignores a failed allocation crashes soon after it.
 
 
 def cpu_seconds(pid: int) -> float | None:
@@ -53,8 +53,8 @@ def ended_by_memory(exit_code: int | None, *, peak: int, limit: int, kernel_kill
     if exit_code == -signal.SIGKILL:
         return kernel_killed
     if exit_code == -signal.SIGABRT:
-        return peak > _ABORTED_AT * limit
-    return exit_code is not None and exit_code < 0 and peak > _BROKE_AT * limit
+        return peak > _ABORTED_ABOVE * limit
+    return exit_code is not None and exit_code < 0 and peak > _CRASHED_ABOVE * limit
 
 
 def _number(pattern: re.Pattern[str], path: Path) -> int:

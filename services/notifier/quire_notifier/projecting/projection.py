@@ -10,6 +10,7 @@ from quire_notifier import metrics
 from quire_notifier.projecting import measure, tables
 from quire_notifier.projecting.epochs import Connection, Epoch, NeedsRebuild, live_epoch
 from quire_notifier.projecting.fold import Folded, fold
+from quire_notifier.projecting.gathering import Gathering
 from quire_notifier.projecting.tables import Heads, PolledRange
 from quire_notifier.projecting.traces import Projected, projecting
 from quire_runtime.consumer import Handler, LogRecord, SeekTo
@@ -56,6 +57,7 @@ class Projection(Handler):
         self._epoch: str | None = None
         self._next: dict[int, int] = {}
         self._states: dict[str, BatchState] = {}
+        self._gathering = Gathering()
 
     def assigned(self, partitions: frozenset[int]) -> None:
         """Does nothing, because `positions` is called next."""
@@ -87,6 +89,7 @@ class Projection(Handler):
             log.warning("the poll waits for postgres", error=repr(error))
             raise SeekTo({partition: span.first for partition, span in spans.items()}) from error
         self._next |= {partition: span.next for partition, span in spans.items()}
+        await self._gathering.rest(len(records))
 
     async def _attempt(self, records: Sequence[LogRecord], spans: Mapping[int, PolledRange]) -> None:
         try:
