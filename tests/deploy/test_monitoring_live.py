@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
@@ -101,6 +102,8 @@ async def test_postgres_away(stack: Stack, tmp_path: Path) -> None:
         [batch_id] = await client.accepted([(f"{n}.pdf", slow_pdf(f"{n}")) for n in range(8)])
         await client.until(batch_id, lambda batch: batch["status"] == "processing")
         await stack.postgres.stop()
+        late = [await client.accepted([(f"late {n}.pdf", simple_pdf())]) for n in range(12)]  # shown when postgres is back
+        since = time.monotonic()
         try:
             async with meanwhile(lambda: client.http.get(f"{client.quire.notifier_url}/api/batches")):
                 await prometheus.true("QuireNotifierErrors")
@@ -111,8 +114,11 @@ async def test_postgres_away(stack: Stack, tmp_path: Path) -> None:
             await prometheus.true("QuireConsumerLag", group=f"quire-notifier{backing.group_suffix}")
             await stack.kafka.restart()
             await prometheus.true("QuirePartitionsUnplaced", group=f"quire-notifier{backing.group_suffix}")
+            await asyncio.sleep(since + 15 - time.monotonic())
         finally:
             await stack.postgres.restart()
+        for [small] in late:
+            await client.ended(small)
         assert (await client.ended(batch_id))["status"] == "completed"
         await prometheus.true("QuireProjectionLate", "QuireInvalidRecords")
         await prometheus.false("QuireConsumerLag", "QuirePartitionsUnplaced", "QuireDependencyAway")
