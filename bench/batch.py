@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from serving import serving
 from tests.samples_pdf import simple_pdf, slow_pdf
 
 from quire_client import subscribe
@@ -108,8 +108,8 @@ async def ended(client: httpx.AsyncClient, stack: dict[str, Any], batch_id: str)
 def cpu(stack: dict[str, Any]) -> dict[str, float]:
     """CPU seconds so far, per part with its living and reaped children."""
     found = {}
-    for name, pid in stack["pids"].items():
-        process = psutil.Process(pid)
+    for name in stack["pids"]:
+        process = serving(stack, name)
         own = process.cpu_times()
         found[name] = own.user + own.system + own.children_user + own.children_system
         below = process.children(recursive=True)

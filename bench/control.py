@@ -20,6 +20,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from batch import submit
+from serving import serving
 from tests.samples_pdf import simple_pdf, slow_page_pdf, slow_pdf
 
 from quire_client import subscribe
@@ -75,7 +76,7 @@ async def cancelled(client: httpx.AsyncClient, stack: dict[str, Any]) -> tuple[f
 
 
 async def busy(stack: dict[str, Any]) -> bool:
-    children = psutil.Process(stack["pids"]["processor-1"]).children(recursive=True)
+    children = serving(stack, "processor-1").children(recursive=True)
     try:
         before = [sum(child.cpu_times()[:2]) for child in children]
         await asyncio.sleep(0.1)

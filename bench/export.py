@@ -23,6 +23,7 @@ import asyncpg
 import httpx
 import msgspec
 import psutil
+from serving import serving
 
 from quire_notifier.projecting import tables
 from quire_notifier.projecting.fold import fold
@@ -47,7 +48,7 @@ async def main() -> None:
     parser.add_argument("--index-seconds", type=float, default=60.0)
     options = parser.parse_args()
     stack = json.loads((options.data / "stack.json").read_text())
-    notifier = psutil.Process(stack["pids"]["notifier"])
+    notifier = serving(stack, "notifier")
     async with (
         written(stack, options.files, options.pages) as request_id,
         httpx.AsyncClient(timeout=600, trust_env=False) as http,

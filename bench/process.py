@@ -30,6 +30,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from batch import cpu, ended, submit
+from serving import serving
 from tests.samples_pdf import simple_pdf, slow_pdf
 
 from quire_processor.extract import Refused, extract
@@ -155,7 +156,7 @@ async def worked(client: httpx.AsyncClient, stack: dict[str, Any], files: Files)
 async def profiled(client: httpx.AsyncClient, stack: dict[str, Any], files: Files) -> None:
     """What each Python process does while these files are worked on, in CPU ms a file."""
     with tempfile.TemporaryDirectory() as folder:
-        spies = {part: _spy(stack["pids"][part], Path(folder) / part) for part in PYTHON}
+        spies = {part: _spy(serving(stack, part).pid, Path(folder) / part) for part in PYTHON}
         used = (await worked(client, stack, files)).cpu
         for part, spy in spies.items():
             spy.terminate()

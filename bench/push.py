@@ -20,6 +20,7 @@ from typing import Any
 import asyncpg
 import psutil
 import uvloop
+from serving import serving
 
 COLLECTION = "push"
 MARK = b'"sent":'
@@ -152,7 +153,7 @@ async def main() -> None:
     options = parser.parse_args()
     stack = json.loads((options.data / "stack.json").read_text())
     port = int(stack["notifier_url"].rpartition(":")[2])
-    notifier = psutil.Process(stack["pids"]["notifier"])
+    notifier = serving(stack, "notifier")
     connection = await asyncpg.connect(stack["postgres"])
     epoch = await connection.fetchval("SELECT id::text FROM notifier.epoch WHERE live")
     await connection.execute("DELETE FROM notifier.feed WHERE collection_id = $1", COLLECTION)

@@ -20,6 +20,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from batch import cpu, ended, submit
+from serving import serving
 from tests.samples_pdf import simple_pdf, slow_pdf
 
 MIB = 1024 * 1024
@@ -84,7 +85,7 @@ def mib(process: psutil.Process) -> float:
 
 async def connections(stack: dict[str, Any], count: int) -> None:
     """Idle subscribers of one collection."""
-    process = psutil.Process(stack["pids"]["notifier"])
+    process = serving(stack, "notifier")
     port = int(stack["notifier_url"].rpartition(":")[2])
     before = process.memory_info().rss / MIB
     writers: list[asyncio.StreamWriter] = []

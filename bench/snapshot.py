@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import asyncpg
 import psutil
+from serving import serving
 from websockets.asyncio.client import connect
 
 from quire_notifier.projecting import tables
@@ -38,7 +39,7 @@ async def main() -> None:
     parser.add_argument("--batches", type=int, default=4_000)
     options = parser.parse_args()
     stack = json.loads((options.data / "stack.json").read_text())
-    notifier = psutil.Process(stack["pids"]["notifier"])
+    notifier = serving(stack, "notifier")
     connection = await asyncpg.connect(stack["postgres"], server_settings={"search_path": "notifier"})
     try:
         await fill(connection, options.batches)

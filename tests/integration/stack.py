@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 import asyncpg
+import psutil
 
 from quire_local.ports import Ports, free_ports, is_free
 from quire_local.services import Addresses, Backing, Service, services
@@ -111,7 +112,8 @@ class Quire:
 
     @property
     def pids(self) -> dict[str, int]:
-        return {part.name: part.pid for part in self.parts if part.alive}
+        """Of the processes that serve. A processor and a notifier have a guardian beside, which is their parent."""
+        return {part.name: _serving(part) for part in self.parts if part.alive}
 
     def env(self) -> dict[str, str]:
         """An environment for commands (`quire …`, `python -m quire_notifier rebuild`) that shall use these services."""
@@ -124,9 +126,14 @@ class Quire:
         return f"http://127.0.0.1:{self.part(name).ops_port}"
 
     async def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Sends the signal and waits for the end; gives the exit status (minus the signal's number)."""
-        self.part(name).child.send(number)
+        """Sends the signal to the process that serves, and waits for the end; gives the exit status."""
+        os.kill(self.pids[name], number)
         return await self.part(name).child.wait()
+
+    async def lose(self, name: str) -> None:
+        """Kills it together with its guardian, as if its machine were lost: nobody tells Kafka."""
+        self.part(name).child.send(signal.SIGKILL)
+        await self.part(name).child.wait()
 
     async def stop(self, name: str) -> None:
         """SIGTERM, and its clean end."""
@@ -174,3 +181,7 @@ def with_free_ports(processors: int) -> Ports:
         row = range(first, first + processors)
         if all(map(is_free, row)) and not set(found[:4]) & set(row):
             return Ports(ingest=ingest, notifier=notifier, ingest_ops=ingest_ops, notifier_ops=notifier_ops, processor_ops=first)
+
+
+def _serving(part: Service) -> int:
+    return part.pid if part.name == "ingest" else psutil.Process(part.pid).children()[0].pid

@@ -11,6 +11,8 @@ from tests.integration.stack import Stack
 from tests.samples_pdf import simple_pdf, slow_pdf
 
 BRISK = {"QUIRE_HEARTBEAT_SECONDS": "1"}
+UNNOTICED = {"QUIRE_KAFKA_SESSION_TIMEOUT_SECONDS": "300"}
+"""Kafka by itself notices no death for five minutes, so it must have been told."""
 
 
 def batch_of(count: int, pages: int = 100) -> list[tuple[str, bytes]]:
@@ -27,11 +29,12 @@ async def nothing_was_repeated(client: Client) -> None:
     }
 
 
-async def test_a_second_processor_finishes_what_a_killed_one_began(stack: Stack) -> None:
-    async with serving(stack, processors=2, settings=BRISK) as client:
+@pytest.mark.parametrize("machine_too", [False, pytest.param(True, marks=pytest.mark.long)], ids=["told", "unsaid"])
+async def test_a_second_processor_finishes_what_a_killed_one_began(stack: Stack, *, machine_too: bool) -> None:
+    async with serving(stack, processors=2, settings=BRISK if machine_too else BRISK | UNNOTICED) as client:
         [batch_id] = await client.accepted(batch_of(20))
         batch = await client.until(batch_id, lambda batch: batch["processed"] >= 3)
-        await client.quire.kill(batch["worker"])
+        await (client.quire.lose if machine_too else client.quire.kill)(batch["worker"])
         ended = await client.ended(batch_id)
         assert (ended["status"], ended["processed"], ended["attempt"]) == ("completed", 20, 2)
         assert ended["worker"] != batch["worker"]
@@ -109,7 +112,7 @@ async def test_while_postgres_and_s3_are_away_work_waits_and_goes_on(stack: Stac
 
 
 async def test_a_killed_notifier_goes_on_where_it_was(stack: Stack) -> None:
-    async with serving(stack, settings=BRISK) as client:
+    async with serving(stack, settings=BRISK | UNNOTICED) as client:
         [batch_id] = await client.accepted(batch_of(8))
         await client.until(batch_id, lambda batch: batch["processed"] >= 1)
         await client.quire.kill("notifier", signal.SIGKILL)

@@ -27,13 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = "services/runtime/quire_runtime/aiokafka_private.py"
 USED: dict[type, str] = {
     AIOKafkaConsumer: "_client _coordinator _fetcher",
-    GroupCoordinator: "_commit_refresh_task _coordination_task _do_commit_offsets _do_heartbeat _heartbeat_task coordinator_id",
+    GroupCoordinator: "_commit_refresh_task _coordination_task _do_commit_offsets _do_heartbeat _heartbeat_task coordinator_id "
+    "member_id",
     Fetcher: "_fetch_task _pending_tasks",
     AIOKafkaProducer: "_message_accumulator _sender",
     Sender: "close",
     MessageAccumulator: "fail_all",
     AIOKafkaAdminClient: "_client",
-    AIOKafkaClient: "close cluster force_metadata_update",
+    AIOKafkaClient: "bootstrap close cluster coordinator_lookup force_metadata_update ready send",
     ClusterMetadata: "controller",
     H11Protocol: "conn connections cycle handle_websocket_upgrade loop on_response_complete transport",
     RequestResponseCycle: "response_complete",

@@ -86,12 +86,19 @@ class Child:
         if not self.alive:
             return
         self.send(self.stop_signal)
-        self.send(signal.SIGCONT)
+        self.thaw()
         try:
             await asyncio.wait_for(self.wait(), self.patience)
         except TimeoutError:
             self._signal_group(signal.SIGKILL)
             await self.wait()
+
+    def freeze(self) -> None:
+        """Suspends the process and what it has started in its session (SIGSTOP)."""
+        self._signal_group(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_group(signal.SIGCONT)
 
     def send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from abc import ABC, abstractmethod
 
@@ -82,8 +81,8 @@ class Part(ABC):
     def freeze(self) -> None:
         """Stops the process with SIGSTOP: it still exists but does not answer. For tests of outages."""
         if self.alive:
-            self.child.send(signal.SIGSTOP)
+            self.child.freeze()
 
     def thaw(self) -> None:
         if self.alive:
-            self.child.send(signal.SIGCONT)
+            self.child.thaw()

@@ -2,6 +2,10 @@
 
 import sys
 
+from quire_runtime.guardian import guard
+
+guard("notifier", sys.argv[1:])
+
 from quire_runtime.signals import end_at_sigterm
 
 end_at_sigterm()

@@ -39,6 +39,7 @@ from quire_notifier.web.sse import Streams
 from quire_runtime import files, logs, postgres, signals, tracing
 from quire_runtime.auth import Authenticator
 from quire_runtime.consumer import LogConsumer
+from quire_runtime.guardian import board
 from quire_runtime.http import cors, exception_handlers
 from quire_runtime.http_server import HttpServer
 from quire_runtime.logs import get_logger
@@ -74,6 +75,7 @@ SHUTDOWN_SECONDS = 3.0
 async def serve(settings: NotifierSettings) -> None:
     """Serves until SIGTERM or SIGINT, then closes the WebSockets and returns."""
     logs.setup(settings.log, "notifier")
+    board.restart(wanted=settings.restart)
     files.raise_limit()
     stop = signals.stop_event()
     ops = OpsServer(settings.ops.host, settings.ops.port)

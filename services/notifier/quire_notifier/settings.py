@@ -16,6 +16,7 @@ from quire_runtime.settings import (
     OpsSettings,
     PostgresSettings,
     PrepareSettings,
+    Restart,
     S3Settings,
     TracesSettings,
 )
@@ -50,6 +51,7 @@ class NotifierSettings(Struct, frozen=True, kw_only=True):
     auth: AuthSettings = AuthSettings()
     prepare: PrepareSettings = PrepareSettings()
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-notifier"
+    restart: Restart = False
     poll_records: Annotated[int, Meta(ge=1, le=10_000, description="Records projected in one transaction at most.")] = 1_000
     ingest_url: Annotated[str, Meta(description="Where pages upload to; empty: the same origin as the page's.")] = ""
     batch_size: BatchSize = BATCH_SIZE

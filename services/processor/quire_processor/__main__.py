@@ -2,6 +2,11 @@
 
 import sys
 
+from quire_runtime.guardian import guard
+
+if __name__ == "__main__":  # not in the worker processes, which import this module under another name
+    guard("processor", sys.argv[1:])
+
 from quire_runtime.signals import end_at_sigterm
 
 end_at_sigterm()

@@ -28,6 +28,7 @@ from quire_processor.trial import read_a_page
 from quire_runtime import logs, signals, tracing
 from quire_runtime.clock import SystemClock
 from quire_runtime.consumer import LogConsumer
+from quire_runtime.guardian import board
 from quire_runtime.logs import get_logger
 from quire_runtime.metrics import watch_scratch
 from quire_runtime.ops import OpsServer
@@ -76,6 +77,7 @@ async def serve(settings: ProcessorSettings) -> None:
     """Runs a processor until SIGTERM or SIGINT."""
     name = worker_name(settings)
     logs.setup(settings.log, "processor")
+    board.restart(wanted=settings.restart)
     structlog.contextvars.bind_contextvars(worker=name)
     stop = signals.stop_event()
     keep_secrets()

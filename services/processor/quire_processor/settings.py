@@ -16,6 +16,7 @@ from quire_runtime.settings import (
     OpsSettings,
     PostgresSettings,
     PrepareSettings,
+    Restart,
     S3Settings,
     TracesSettings,
 )
@@ -35,6 +36,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
         str, Meta(max_length=200, description="Name in events and logs; unset: the host's name and process id.")
     ] = ""
     group: Annotated[str, Meta(description="Kafka consumer group.")] = "quire-processor"
+    restart: Restart = False
     workers: Annotated[
         int,
         Meta(

@@ -10,6 +10,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.errors import for_code
+from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata
 
 # ruff: noqa: SLF001 - the purpose of this file
@@ -37,6 +40,26 @@ async def commit_once(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartitio
 async def heartbeat(consumer: AIOKafkaConsumer) -> bool:
     """Sends a heartbeat and returns whether the coordinator confirms the membership. Raises KafkaError."""
     return bool(await consumer._coordinator._do_heartbeat())
+
+
+def member_id(consumer: AIOKafkaConsumer) -> str:
+    """Returns the id that the coordinator has given to this member."""
+    return str(consumer._coordinator.member_id)
+
+
+async def leave_group(options: Mapping[str, Any], group: str, member: str) -> None:
+    """Leaves a group as a member of another process. Raises KafkaError."""
+    client = AIOKafkaClient(**options)
+    try:
+        await client.bootstrap()
+        node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+        await client.ready(node)
+        answer = await client.send(node, LeaveGroupRequest(group, member))
+    finally:
+        await client.close()
+    error = for_code(answer.error_code)
+    if error.errno:
+        raise error(f"as {member} of {group}")
 
 
 async def broker_answers(consumer: AIOKafkaConsumer) -> bool:

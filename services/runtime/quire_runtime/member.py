@@ -10,6 +10,7 @@ from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgr
 from aiokafka.structs import OffsetAndMetadata
 
 from quire_runtime import aiokafka_private
+from quire_runtime.guardian import board
 from quire_runtime.kafka import LogUnavailable, by_partition, connection, started
 from quire_runtime.logs import get_logger
 from quire_runtime.settings import KafkaSettings
@@ -63,7 +64,12 @@ class Member:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             **options,
         )
-        self._consumer.subscribe([settings.topic], listener=_Listener(revoked, assigned))
+
+        def joined(partitions: frozenset[int]) -> None:
+            board.member(group, aiokafka_private.member_id(self._consumer))
+            assigned(partitions)
+
+        self._consumer.subscribe([settings.topic], listener=_Listener(revoked, joined))
 
     async def join(self) -> None:
         """Joins the group and returns after the first assignment. Raises KafkaError."""
@@ -148,7 +154,9 @@ class Member:
             await asyncio.wait([stopping], timeout=CLOSE_SECONDS)
         finally:
             clean = stopping.done() and not stopping.cancelled() and stopping.exception() is None
-            if not clean:
+            if clean:
+                board.member(self._group, None)
+            else:
                 log.warning("the consumer did not stop cleanly, its connections are cut", group=self._group)
                 await aiokafka_private.cut(self._consumer, stopping)
 

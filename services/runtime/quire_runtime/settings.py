@@ -63,7 +63,7 @@ class KafkaSettings(Struct, frozen=True, kw_only=True):
     ] = 10.0
     session_timeout_seconds: Annotated[
         float, Meta(ge=6, description="Seconds without a heartbeat after which a group gives a member's partitions away.")
-    ] = 10.0
+    ] = 6.0
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], Meta(description="How to talk to the brokers.")
     ] = "PLAINTEXT"
@@ -135,6 +135,15 @@ class PrepareSettings(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Postgres roles that may read and write the tables, granted when they are made, comma-separated."),
     ] = ()
+
+
+Restart = Annotated[
+    bool,
+    Meta(
+        description="Start the service again when it dies, after a pause. Leave it false where something else does so.",
+        extra={"env": "QUIRE_RESTART"},
+    ),
+]
 
 
 class OpsSettings(Struct, frozen=True, kw_only=True):
