@@ -57,8 +57,9 @@ class Storm:
                 await deed(part)
 
     async def kill(self, part: Service) -> None:
-        self.told(f"kill -9 {part.name}")
-        await self.quire.kill(part.name)
+        guardian_too = self.chance.random() < 0.5
+        self.told(f"kill -9 {part.name}{' and its guardian' if guardian_too else ''}")
+        await (self.quire.lose if guardian_too else self.quire.kill)(part.name)
         await asyncio.sleep(self.chance.uniform(0.0, 2.0))
         await part.start()
 

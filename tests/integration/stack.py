@@ -127,7 +127,7 @@ class Quire:
 
     async def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Sends the signal to the process that serves, and waits for the end; gives the exit status."""
-        os.kill(self.pids[name], number)
+        os.kill(_serving(self.part(name)), number)
         return await self.part(name).child.wait()
 
     async def lose(self, name: str) -> None:
@@ -184,4 +184,6 @@ def with_free_ports(processors: int) -> Ports:
 
 
 def _serving(part: Service) -> int:
-    return part.pid if part.name == "ingest" else psutil.Process(part.pid).children()[0].pid
+    """One that has just been started has no child yet."""
+    children = [] if part.name == "ingest" else psutil.Process(part.pid).children()
+    return children[0].pid if children else part.pid
