@@ -115,14 +115,20 @@ FRONTS = pytest.mark.parametrize("front", [stripping, nginx, caddy])
 
 @FRONTS
 async def test_command_line_client_and_links_work(client: Client, front: Front, tmp_path: Path) -> None:
-    pdf, name = tmp_path / "a.pdf", f"cli-{front.__name__}"
+    pdf, name, fallbacks = tmp_path / "a.pdf", f"cli-{front.__name__}", list[str]()
     pdf.write_bytes(simple_pdf("Under a path"))
-    async with front(client.quire, tmp_path) as url, asyncio.timeout(PATIENCE_SECONDS), aclosing(subscribe(url, name)) as feed:
+    async with (
+        front(client.quire, tmp_path) as url,
+        asyncio.timeout(PATIENCE_SECONDS),
+        aclosing(subscribe(url, name, on_fallback=fallbacks.append)) as feed,
+    ):
         assert isinstance(await anext(feed), Subscribed)
         submitted = await quire(url, "submit", str(pdf), "--collection", name)
         while not isinstance(await anext(feed), BatchCompletedMessage):
             pass
+        assert fallbacks == []  # all of it came over the WebSocket
         assert submitted.returncode == 0, submitted.stderr
+        assert "WebSocket" not in submitted.stderr
         async with httpx.AsyncClient(trust_env=False) as http:
             (file,) = (await http.get(f"{url}/api/files", params={"collection_id": name})).json()["items"]
             for link in file["links"].values():
