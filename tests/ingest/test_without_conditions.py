@@ -20,9 +20,7 @@ class Interrupted(Store):
 
     meanwhile: Callable[[str], Awaitable[None]] | None = None
 
-    async def put(
-        self, key: str, body: bytes | Path | IO[bytes], content_type: str = "", *, if_none_match: bool = False
-    ) -> None:
+    async def put(self, key: str, body: bytes | Path | IO[bytes], content_type: str = "", *, if_none_match: bool = False) -> None:
         await super().put(key, body, content_type, if_none_match=if_none_match)
         if key.startswith("manifests/") and (meanwhile := self.meanwhile) is not None:
             self.meanwhile = None

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
+from tests.fakes.log import PARTITIONS, Log, Member
 from tests.fakes.store import Store
 from tests.integration.stack import Stack
 from tests.integration.test_runtime_log import an_event, eventually
 from tests.integration.test_runtime_storage import settings_of
-from tests.fakes.log import PARTITIONS, Log, Member
 
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
 from quire_runtime.publisher import Publisher

@@ -194,7 +194,8 @@ async def test_all_of_quire_works_on_the_poorest_of_them_and_each_service_says_w
         serving(stack, backing=replace(backing, s3_endpoint=gate.endpoint)) as client,
     ):
         rights = ["Grant s3:ListBucket on the bucket", "Grant s3:DeleteObject on it"]
-        for service, wanted in {"processor-1": rights, "ingest": [*rights, "Idempotency-Key holds for requests one after"]}.items():
+        keyed = "Idempotency-Key holds for requests one after the other"
+        for service, wanted in {"processor-1": rights, "ingest": [*rights, keyed]}.items():
             lines = lacking_at_start(client.quire.log(service))
             assert [want in line for line, want in zip(lines, wanted, strict=True)] == [True] * len(wanted), lines
         files = [("a.pdf", simple_pdf("a")), ("b.pdf", simple_pdf("b"))]
