@@ -144,21 +144,23 @@ async def quire(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, process.returncode or 0, out.decode(), err.decode())
 
 
-async def test_the_javascript_client_works(client: Client, tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node here: the JavaScript client was NOT tried")
+@FRONTS
+async def test_the_javascript_client_works(client: Client, front: Front, node: tuple[str, Path], tmp_path: Path) -> None:
+    program, packages = node
     module = (ROOT / "clients" / "js" / "quire.js").as_uri()
     script = f"""
+        import {{ createRequire }} from "node:module";
         const {{ subscribe }} = await import("{module}");
-        subscribe(process.argv[1], "js", {{ after: 0 }}).addEventListener("message", ({{ detail }}) => {{
+        const feed = subscribe(process.argv[1], "js", {{ after: 0, WebSocket: createRequire("{packages}/")("ws") }});
+        feed.addEventListener("fallback", ({{ detail }}) => console.log(detail.reason));
+        feed.addEventListener("message", ({{ detail }}) => {{
           console.log(detail.type);
           process.exit(0);
         }});
     """
     await client.accepted([("a.pdf", simple_pdf("a"))], collection_id="js")
-    async with stripping(client.quire, tmp_path) as url:
-        command = [node, "--input-type=module", "--eval", script, url]
+    async with front(client.quire, tmp_path) as url:
+        command = [program, "--input-type=module", "--eval", script, url]
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
         out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert out == b"BATCH_CREATED\n"
