@@ -19,6 +19,7 @@ from tests.integration.client import Client, serving
 from tests.integration.fronts import passing
 from tests.integration.stack import Quire, Stack
 from tests.samples_pdf import simple_pdf
+from websockets.asyncio.client import connect
 
 from quire_client import subscribe
 from quire_local.ports import free_ports
@@ -50,9 +51,10 @@ async def stripping(quire: Quire, _directory: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def nginx(quire: Quire, directory: Path, most: str = "0") -> AsyncIterator[str]:
+async def nginx(quire: Quire, directory: Path, most: str = "0", silence: str = "300s") -> AsyncIterator[str]:
     port = free_ports(1)[0]
     changes = {r"listen .*;": f"listen 127.0.0.1:{port};", r"ssl_.*;": "", r"max_body_size 0;": f"max_body_size {most};"}
+    changes |= {r"read_timeout 300s;": f"read_timeout {silence};"}
     site = example("nginx", quire, changes)
     temporary = "".join(f"{kind}_temp_path {directory}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     config = directory / "nginx.conf"
@@ -177,6 +179,22 @@ async def test_an_event_comes_at_once_and_the_stream_stays(client: Client, front
         await until(lines, "SUBSCRIBED")
         await client.accepted([("a.pdf", simple_pdf("a"))], collection_id=name)
         await until(lines, "BATCH_PROCESSING_COMPLETED")
+
+
+@pytest.mark.long
+async def test_a_proxy_that_bears_25_s_of_silence_keeps_sockets_and_streams(client: Client, tmp_path: Path) -> None:
+    async with (
+        nginx(client.quire, tmp_path, silence="27s") as url,
+        client.http.stream("GET", f"{url}/api/collections/silent/events") as answer,
+        connect(f"{url.replace('http', 'ws', 1)}/ws?collection_id=silent", ping_interval=None) as socket,
+    ):
+        lines = answer.aiter_lines()
+        await until(lines, "SUBSCRIBED")
+        assert "SUBSCRIBED" in str(await socket.recv())
+        await asyncio.sleep(60)
+        await client.accepted([("a.pdf", simple_pdf("a"))], collection_id="silent")
+        assert "BATCH_CREATED" in str(await socket.recv())
+        await until(lines, "BATCH_CREATED")
 
 
 async def until(lines: AsyncIterator[str], word: str) -> None:
