@@ -102,6 +102,7 @@ export class Subscription extends EventTarget {
       const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
       if (!Socket) return resolve(ended(LOST, "there is no WebSocket here", true));
       const socket = new Socket(`${this.#base.replace(/^http/, "ws")}/ws`);
+      socket.onerror = () => {}; // onclose follows; and the package ws ends the process where nobody listens for an error
       let watch;
       const say = (message) => socket.send(JSON.stringify(message));
       const expect = () => (watch ??= setTimeout(() => end(LOST, "no sign of life", true), PONG_MS));

@@ -7,13 +7,14 @@ import io
 import json
 import os
 import pty
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from msgspec import structs
 from rich.console import Console
-from tests.client.feed import BATCH, completed, created, failed, processed, started
+from tests.client.feed import ATTACHED, BATCH, completed, created, failed, processed, started
 
 from quire_cli.delivery import Phase
 from quire_cli.gather import Chosen, Gathered, Unreadable
@@ -21,6 +22,7 @@ from quire_cli.live import LiveView
 from quire_cli.results import Result
 from quire_cli.views import JsonView, PlainView
 from quire_client import Tracker
+from quire_schemas.messages import AnyFeedMessage
 from quire_schemas.views import Accepted, CreatedBatch, CreatedFile, RejectedFile
 
 STORY = (created("a.pdf", "b.pdf"), started(), processed("a.pdf"), failed("b.pdf"), completed())
@@ -45,9 +47,9 @@ class Told:
         self.gathered = Gathered(FILES[:count], [Unreadable("gone.pdf", "no such file or directory")], 1)
         self.tracker = Tracker(files=True)
 
-    def to(self, view: Any) -> Result:
+    def to(self, view: Any, story: Sequence[AnyFeedMessage] = STORY) -> Result:
         view.sent(self.gathered.files, ANSWER)
-        for message in STORY:
+        for message in story:
             self.tracker.take(message)
             view.message(message, self.tracker.batches[BATCH])
         return self.result()
@@ -106,6 +108,18 @@ def test_json_lines_are_the_answer_the_feed_and_a_result(capsys: pytest.CaptureF
         ("a.pdf", "processed", None),
         ("b.pdf", "failed", "encrypted"),
     ]
+
+
+def test_the_result_says_how_much_of_a_files_text_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    cut = structs.replace(processed("a.pdf", notices=ATTACHED), page_count=5, pages_read=3, characters=31, truncated=True)
+    view = JsonView()
+    view.end(Told().to(view, [*STORY[:2], cut, *STORY[3:]]))
+    [batch] = json.loads(capsys.readouterr().out.splitlines()[-1])["batches"]
+    some, none = batch["files"]
+    names = ("page_count", "pages_read", "characters", "truncated")
+    assert [some[name] for name in names] == [5, 3, 31, True]
+    assert [notice["code"] for notice in some["notices"]] == ["attachments"]
+    assert [none[name] for name in (*names, "notices")] == [None, None, None, False, []]
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,11 @@ async def test_the_one_origin_carries_pages_events_and_websockets(quire: Compose
         async with client.stream("GET", "/api/collections/default/events") as events:
             first = await anext(line async for line in events.aiter_lines() if line.startswith("data:"))
             assert '"SUBSCRIBED"' in first
-    feed = subscribe(quire.url, "samples")
+    fallbacks = list[str]()
+    feed = subscribe(quire.url, "samples", on_fallback=fallbacks.append)
     assert type(await anext(feed)).__name__ == "Subscribed"
     await feed.aclose()
+    assert fallbacks == []
 
 
 async def test_only_names_of_this_machine_are_answered_to(quire: Composed) -> None:

@@ -13,11 +13,14 @@ from quire_runtime.storage import AlreadyThere, ObjectInfo, ObjectMissing, Stora
 
 
 class Store:
-    """`rate` of all calls fail as if the store were away: before they have done anything, or after they have done it."""
+    """`rate` of all calls fail as if the store were away: before they have done anything, or after they have done it. Without
+    `conditional`, of two conditional puts at the same time both succeed, and the last one stays.
+    """
 
-    def __init__(self, chance: random.Random | None = None, rate: float = 0.0) -> None:
+    def __init__(self, chance: random.Random | None = None, rate: float = 0.0, *, conditional: bool = True) -> None:
         self.chance = chance or random.Random(0)  # noqa: S311 -- repeatable on purpose
         self.rate = rate
+        self.conditional = conditional
         self.objects: dict[str, bytes] = {}
         self.deleted: set[str] = set()
 
@@ -28,6 +31,8 @@ class Store:
         await self._pass()
         if if_none_match and key in self.objects:
             raise AlreadyThere(key)
+        if if_none_match and not self.conditional:
+            await self._pass()
         self.objects[key] = data
         await self._pass()
 

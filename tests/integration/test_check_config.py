@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.integration.gate import gated
 from tests.integration.stack import Stack
-from tests.integration.test_other_stores import conditions
+from tests.integration.test_other_stores import conditions, deleting, listing, putting
 from tests.integration.test_prepare import restricted
 from tests.integration.test_refusals import SERVICES, make_topic
 from tests.integration.test_runtime_storage import settings_of
@@ -75,12 +75,26 @@ async def test_a_topic_that_forgets_unless_that_is_allowed(stack: Stack, service
     assert (code, servers["Kafka"]["problem"]) == (0, None)
 
 
-async def test_what_ingest_can_do_without(stack: Stack) -> None:
+async def met_s3(stack: Stack, service: str, refuse: Any) -> tuple[int, dict[str, Any]]:
+    """Exit code, and what it says of a store that refuses this and has the bucket."""
     backing = await stack.fresh()
     async with ObjectStore(settings_of(stack, bucket=backing.bucket)) as store:
         await store.ensure_bucket()
-    async with gated(stack, refuse=conditions) as gate:
-        code, servers = await met("ingest", replace(backing, s3_endpoint=gate.endpoint))
-    assert code == 0
-    [note] = servers["S3"]["notes"]
-    assert "Idempotency-Key holds for requests one after the other" in note
+    async with gated(stack, refuse=refuse) as gate:
+        code, servers = await met(service, replace(backing, s3_endpoint=gate.endpoint))
+    return code, servers["S3"]
+
+
+@pytest.mark.parametrize("service", ["ingest", "processor"])
+async def test_what_a_store_lacks_that_a_service_can_do_without(stack: Stack, service: str) -> None:
+    code, s3 = await met_s3(stack, service, lambda *ask: conditions(*ask) or listing(*ask) or deleting(*ask))
+    assert (code, s3["problem"]) == (0, None)
+    wanted = ["Grant s3:ListBucket on the bucket", "Grant s3:DeleteObject on it"]
+    wanted += ["Idempotency-Key holds for requests one after the other"] if service == "ingest" else []
+    assert [want in note for note, want in zip(s3["notes"], wanted, strict=True)] == [True] * len(wanted), s3["notes"]
+
+
+async def test_a_store_that_takes_no_objects_is_a_problem(stack: Stack) -> None:
+    code, s3 = await met_s3(stack, "processor", putting)
+    assert code == 2
+    assert s3["problem"].endswith("Grant s3:PutObject on it")

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
+from tests.fakes.log import PARTITIONS, Log, Member
 from tests.fakes.store import Store
 from tests.integration.stack import Stack
 from tests.integration.test_runtime_log import an_event, eventually
 from tests.integration.test_runtime_storage import settings_of
-from tests.processor.model.log import PARTITIONS, Log, Member
 
 from quire_runtime.consumer import Handler, LogConsumer, LogRecord, NotAMember
 from quire_runtime.publisher import Publisher
@@ -66,6 +66,16 @@ async def test_the_last_put_counts_but_for_conditional_ones_the_first(store: Any
     results = await asyncio.gather(*puts, return_exceptions=True)
     [first] = [number for number, result in enumerate(results) if result is None]
     assert await store.get("b") == bytes([first])
+
+
+async def test_without_conditions_the_first_put_counts_for_those_that_come_later(store: AnyStore) -> None:
+    store.conditional = False
+    puts = [store.put("a", bytes([number]), if_none_match=True) for number in range(5)]
+    assert any(result is None for result in await asyncio.gather(*puts, return_exceptions=True))
+    kept = await store.get("a")
+    with pytest.raises(AlreadyThere):
+        await store.put("a", b"later", if_none_match=True)
+    assert await store.get("a") == kept
 
 
 async def test_what_is_not_there_is_said_and_may_be_deleted(store: AnyStore) -> None:

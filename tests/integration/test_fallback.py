@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -29,9 +28,15 @@ async def client(stack: Stack) -> AsyncIterator[Client]:
         yield one
 
 
-def refusing(url: str, refused: list[bytes]) -> Route:
-    """Passes on to `url` what does not hold any of these."""
-    return lambda head: None if any(word in head.lower() for word in refused) else (head, url)
+def refusing(url: str, refused: list[bytes], seen: list[bytes]) -> Route:
+    """Passes on to `url` what does not hold any of these; `seen` are the words that were refused."""
+
+    def route(head: bytes) -> tuple[bytes, str] | None:
+        found = [word for word in refused if word in head.lower()]
+        seen.extend(found)
+        return None if found else (head, url)
+
+    return route
 
 
 WAYS = [[b"upgrade: websocket"], [b"upgrade: websocket", b"/events"]]
@@ -40,9 +45,9 @@ WAYS = [[b"upgrade: websocket"], [b"upgrade: websocket", b"/events"]]
 @pytest.mark.parametrize("refused", WAYS, ids=["event stream", "polling"])
 async def test_python_sees_every_message_once(client: Client, refused: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(over_http, "POLL_S", 0.1)
-    name, told, seqs = f"python{len(refused)}", list[str](), list[int]()
+    name, told, seqs, met = f"python{len(refused)}", list[str](), list[int](), list[bytes]()
     async with (
-        passing(refusing(client.quire.notifier_url, refused)) as url,
+        passing(refusing(client.quire.notifier_url, refused, met)) as url,
         asyncio.timeout(60),
         aclosing(subscribe(url, name, on_fallback=told.append)) as feed,
     ):
@@ -57,22 +62,21 @@ async def test_python_sees_every_message_once(client: Client, refused: list[byte
                 break
     assert seqs == list(range(1, last + 1))
     assert len(told) == 1
+    assert set(met) == set(refused)
 
 
 @pytest.mark.parametrize("refused", WAYS, ids=["event stream", "polling"])
-async def test_javascript_sees_every_message_once(client: Client, refused: list[bytes]) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node here: the JavaScript client was NOT tried")
+async def test_javascript_sees_every_message_once(client: Client, node: tuple[str, Path], refused: list[bytes]) -> None:
+    program, packages = node
+    met = list[bytes]()
     for batch_id in await client.accepted(FILES, collection_id="c"):
         await client.ended(batch_id)
     before = (await client.feed("c"))[-1]["seq"]
     script = str(ROOT / "tests" / "notifier" / "falling_back.mjs")
-    arguments = [(ROOT / "clients" / "js" / "quire.js").as_uri(), "", "", ""]
-    async with passing(refusing(client.quire.notifier_url, refused)) as url:
-        arguments[1] = url
+    async with passing(refusing(client.quire.notifier_url, refused, met)) as url:
+        arguments = [(ROOT / "clients" / "js" / "quire.js").as_uri(), url, "", "", str(packages)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        process = await asyncio.create_subprocess_exec(node, script, *arguments, **pipes)
+        process = await asyncio.create_subprocess_exec(program, script, *arguments, **pipes)
         assert process.stderr is not None
         assert await asyncio.wait_for(process.stderr.readline(), 60) == b"subscribed\n"
         for batch_id in await client.accepted(FILES, collection_id="c"):
@@ -82,3 +86,4 @@ async def test_javascript_sees_every_message_once(client: Client, refused: list[
     seen = json.loads(output)
     assert seen["seqs"] == list(range(before + 1, last + 1))
     assert (seen["subscribed"], len(seen["fallbacks"])) == ([[before, False]], 1)
+    assert set(met) == set(refused)

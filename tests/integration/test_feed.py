@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -145,19 +144,6 @@ async def test_server_sent_events_go_on_after_the_last_event_id(client: Client) 
                     break
     assert found[0]["recovered"] is True
     assert found[1:] == feed[7:]
-
-
-@pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Node, and a directory with the packages that the scripts take."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None or npm is None:
-        pytest.skip("there is no Node here: the JavaScript clients were NOT tried")
-    directory = tmp_path_factory.mktemp("node")
-    (directory / "package.json").write_text("{}")
-    install = [npm, "install", "--silent", "centrifuge@5", "ws@8"]
-    await asyncio.to_thread(subprocess.run, install, cwd=directory, check=True, capture_output=True)
-    return program, directory
 
 
 async def seen_by(client: Client, node: tuple[str, Path], script: str, url: str, collection_id: str) -> dict[str, Any]:

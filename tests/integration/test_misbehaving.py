@@ -80,6 +80,23 @@ async def test_a_command_that_is_too_large_is_refused(client: Client, command: s
     assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
 
 
+async def test_an_upload_that_announces_more_than_the_limit_is_refused_before_any_of_it_runs(client: Client) -> None:
+    limit = (await client.get("/api/config"))["limits"]["max_request_bytes"]
+    files = [("files", (f"{number}.pdf", simple_pdf(f"{number}"))) for number in range(10)]
+    url = f"{client.quire.ingest_url}/api/documents/process?collection_id=announced"
+    request = client.http.build_request("POST", url, files=files, headers={"Idempotency-Key": "announced"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", request.url.port)
+    request.headers["content-length"] = str(limit + 1)
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    writer.write(f"POST {request.url.raw_path.decode()} HTTP/1.1\r\n{head}\r\n".encode() + await request.aread())
+    async with asyncio.timeout(PATIENCE):  # a whole batch is there, and the rest of the body never comes
+        answer = await reader.readuntil(b"\r\n\r\n") + await reader.read(65_536)
+    writer.transport.abort()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"request_too_large"' in answer
+    assert not [event for _, _, event in await client.log() if event.collection_id == "announced"]
+
+
 async def test_of_an_upload_above_a_limit_it_is_said_what_runs(client: Client) -> None:
     most = (await client.get("/api/config"))["limits"]["max_files"]
     assert most == 30

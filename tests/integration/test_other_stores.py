@@ -177,9 +177,14 @@ async def test_a_bucket_that_may_not_be_made(stack: Any) -> None:
             await store.ensure_bucket()
 
 
-async def test_all_of_quire_works_on_the_poorest_of_them(stack: Stack) -> None:
+def lacking_at_start(log: str) -> list[str]:
+    """The lines in which a service has warned of what its store lacks."""
+    return [line for line in log.splitlines() if "the object store can or may do less than Quire wants" in line]
+
+
+async def test_all_of_quire_works_on_the_poorest_of_them_and_each_service_says_what_it_lacks(stack: Stack) -> None:
     def poor(*ask: Any) -> tuple[int, str] | None:
-        return sums(*ask) or bulk_without_md5(*ask) or conditions(*ask) or listing(*ask)
+        return sums(*ask) or bulk_without_md5(*ask) or conditions(*ask) or listing(*ask) or deleting(*ask)
 
     backing = await stack.fresh()
     async with ObjectStore(settings_of(stack, bucket=backing.bucket)) as plain:
@@ -188,6 +193,11 @@ async def test_all_of_quire_works_on_the_poorest_of_them(stack: Stack) -> None:
         gated(stack, refuse=poor, hide=(403, "AccessDenied")) as gate,
         serving(stack, backing=replace(backing, s3_endpoint=gate.endpoint)) as client,
     ):
+        rights = ["Grant s3:ListBucket on the bucket", "Grant s3:DeleteObject on it"]
+        keyed = "Idempotency-Key holds for requests one after the other"
+        for service, wanted in {"processor-1": rights, "ingest": [*rights, keyed]}.items():
+            lines = lacking_at_start(client.quire.log(service))
+            assert [want in line for line, want in zip(lines, wanted, strict=True)] == [True] * len(wanted), lines
         files = [("a.pdf", simple_pdf("a")), ("b.pdf", simple_pdf("b"))]
         first, again = [await client.submit(files, key="the same") for _ in range(2)]
         assert (first.status_code, again.status_code) == (202, 202)

@@ -19,6 +19,7 @@ from tests.integration.client import Client, serving
 from tests.integration.fronts import passing
 from tests.integration.stack import Quire, Stack
 from tests.samples_pdf import simple_pdf
+from websockets.asyncio.client import connect
 
 from quire_client import subscribe
 from quire_local.ports import free_ports
@@ -50,9 +51,10 @@ async def stripping(quire: Quire, _directory: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def nginx(quire: Quire, directory: Path, most: str = "0") -> AsyncIterator[str]:
+async def nginx(quire: Quire, directory: Path, most: str = "0", silence: str = "300s") -> AsyncIterator[str]:
     port = free_ports(1)[0]
     changes = {r"listen .*;": f"listen 127.0.0.1:{port};", r"ssl_.*;": "", r"max_body_size 0;": f"max_body_size {most};"}
+    changes |= {r"read_timeout 300s;": f"read_timeout {silence};"}
     site = example("nginx", quire, changes)
     temporary = "".join(f"{kind}_temp_path {directory}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     config = directory / "nginx.conf"
@@ -115,14 +117,20 @@ FRONTS = pytest.mark.parametrize("front", [stripping, nginx, caddy])
 
 @FRONTS
 async def test_command_line_client_and_links_work(client: Client, front: Front, tmp_path: Path) -> None:
-    pdf, name = tmp_path / "a.pdf", f"cli-{front.__name__}"
+    pdf, name, fallbacks = tmp_path / "a.pdf", f"cli-{front.__name__}", list[str]()
     pdf.write_bytes(simple_pdf("Under a path"))
-    async with front(client.quire, tmp_path) as url, asyncio.timeout(PATIENCE_SECONDS), aclosing(subscribe(url, name)) as feed:
+    async with (
+        front(client.quire, tmp_path) as url,
+        asyncio.timeout(PATIENCE_SECONDS),
+        aclosing(subscribe(url, name, on_fallback=fallbacks.append)) as feed,
+    ):
         assert isinstance(await anext(feed), Subscribed)
         submitted = await quire(url, "submit", str(pdf), "--collection", name)
         while not isinstance(await anext(feed), BatchCompletedMessage):
             pass
+        assert fallbacks == []  # all of it came over the WebSocket
         assert submitted.returncode == 0, submitted.stderr
+        assert "WebSocket" not in submitted.stderr
         async with httpx.AsyncClient(trust_env=False) as http:
             (file,) = (await http.get(f"{url}/api/files", params={"collection_id": name})).json()["items"]
             for link in file["links"].values():
@@ -138,21 +146,23 @@ async def quire(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, process.returncode or 0, out.decode(), err.decode())
 
 
-async def test_the_javascript_client_works(client: Client, tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node here: the JavaScript client was NOT tried")
+@FRONTS
+async def test_the_javascript_client_works(client: Client, front: Front, node: tuple[str, Path], tmp_path: Path) -> None:
+    program, packages = node
     module = (ROOT / "clients" / "js" / "quire.js").as_uri()
     script = f"""
+        import {{ createRequire }} from "node:module";
         const {{ subscribe }} = await import("{module}");
-        subscribe(process.argv[1], "js", {{ after: 0 }}).addEventListener("message", ({{ detail }}) => {{
+        const feed = subscribe(process.argv[1], "js", {{ after: 0, WebSocket: createRequire("{packages}/")("ws") }});
+        feed.addEventListener("fallback", ({{ detail }}) => console.log(detail.reason));
+        feed.addEventListener("message", ({{ detail }}) => {{
           console.log(detail.type);
           process.exit(0);
         }});
     """
     await client.accepted([("a.pdf", simple_pdf("a"))], collection_id="js")
-    async with stripping(client.quire, tmp_path) as url:
-        command = [node, "--input-type=module", "--eval", script, url]
+    async with front(client.quire, tmp_path) as url:
+        command = [program, "--input-type=module", "--eval", script, url]
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
         out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert out == b"BATCH_CREATED\n"
@@ -169,6 +179,22 @@ async def test_an_event_comes_at_once_and_the_stream_stays(client: Client, front
         await until(lines, "SUBSCRIBED")
         await client.accepted([("a.pdf", simple_pdf("a"))], collection_id=name)
         await until(lines, "BATCH_PROCESSING_COMPLETED")
+
+
+@pytest.mark.long
+async def test_a_proxy_that_bears_25_s_of_silence_keeps_sockets_and_streams(client: Client, tmp_path: Path) -> None:
+    async with (
+        nginx(client.quire, tmp_path, silence="27s") as url,
+        client.http.stream("GET", f"{url}/api/collections/silent/events") as answer,
+        connect(f"{url.replace('http', 'ws', 1)}/ws?collection_id=silent", ping_interval=None) as socket,
+    ):
+        lines = answer.aiter_lines()
+        await until(lines, "SUBSCRIBED")
+        assert "SUBSCRIBED" in str(await socket.recv())
+        await asyncio.sleep(60)
+        await client.accepted([("a.pdf", simple_pdf("a"))], collection_id="silent")
+        assert "BATCH_CREATED" in str(await socket.recv())
+        await until(lines, "BATCH_CREATED")
 
 
 async def until(lines: AsyncIterator[str], word: str) -> None:

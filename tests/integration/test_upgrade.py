@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from aiokafka import TopicPartition
@@ -36,6 +37,7 @@ from quire_schemas.stored import fold_of
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_FOLD = "42610d7"
 """The last commit whose fold was version 1."""
+END = "BATCH_PROCESSING_COMPLETED"
 CODE = ("schemas", "services/runtime", "services/ingest", "services/processor", "services/notifier")
 
 
@@ -64,14 +66,15 @@ def newer_tree(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def one_more_notifier(client: Client, settings: Mapping[str, str]) -> AsyncIterator[Service]:
-    """Beside the one that is there, in the same group, ready."""
+async def one_more_notifier(client: Client, settings: Mapping[str, str], *, ready: bool = True) -> AsyncIterator[Service]:
+    """Beside the one that is there, in the same group; once it is ready, or at once."""
     quire = client.quire
     ports = with_free_ports(1)
     part = services(quire.backing, ports, processors=1, logs=quire.logs / "more", settings={**quire.settings, **settings})[1]
     try:
         await part.start()
-        await part.wait_ready()
+        if ready:
+            await part.wait_ready()
         yield part
     finally:
         await part.stop()
@@ -93,7 +96,7 @@ async def live_epoch(client: Client) -> tuple[str, int]:
 async def received(socket: Any, batch_id: str) -> list[dict[str, Any]]:
     """Every message up to the batch's completion."""
     messages: list[dict[str, Any]] = []
-    while not messages or messages[-1]["type"] != "BATCH_PROCESSING_COMPLETED" or messages[-1]["batch_id"] != batch_id:
+    while not messages or messages[-1]["type"] != END or messages[-1]["batch_id"] != batch_id:
         messages.append(json.loads(await socket.recv()))
     return messages
 
@@ -111,30 +114,134 @@ async def test_a_newer_version_carries_on_what_an_older_one_has_folded(stack: St
         assert [message["seq"] for message in messages[1:]] == list(range(1, len(messages)))
 
 
+class Hold:
+    """Stops the build of an epoch beside the live one: at its first message for the feed, in the middle of a transaction."""
+
+    KEY = 13
+    TRIGGER = """
+        CREATE FUNCTION notifier.held() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_advisory_xact_lock_shared({key}); RETURN NEW; END';
+        CREATE TRIGGER held BEFORE INSERT ON notifier.feed
+        FOR EACH ROW WHEN (NEW.epoch <> '{live}') EXECUTE FUNCTION notifier.held()
+    """
+    WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted"
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def begin(self, live: str) -> None:
+        await self._connection.execute("SELECT pg_advisory_lock($1)", self.KEY)
+        await self._connection.execute(self.TRIGGER.format(live=live, key=self.KEY))
+
+    async def reached(self) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await self._connection.fetch(self.WAITING, self.KEY):
+                await asyncio.sleep(0.05)
+
+    async def release(self) -> None:
+        await self._connection.execute("SELECT pg_advisory_unlock($1)", self.KEY)
+
+
+@asynccontextmanager
+async def held(client: Client, live: str) -> AsyncIterator[Hold]:
+    connection = await asyncpg.connect(client.quire.backing.postgres)
+    try:
+        hold = Hold(connection)
+        await hold.begin(live)
+        yield hold
+    finally:
+        await connection.close()  # this releases the lock
+
+
+@asynccontextmanager
+async def submitting(client: Client) -> AsyncIterator[list[str]]:
+    """Batches come all the time, until the end of the block; their ids."""
+    batch_ids: list[str] = []
+    enough = asyncio.Event()
+
+    async def submit() -> None:
+        while not enough.is_set():
+            batch_ids.extend(await client.accepted([("a.pdf", simple_pdf("a"))]))
+            await asyncio.sleep(0.1)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(submit())
+        yield batch_ids
+        enough.set()
+
+
+async def told(socket: Any, epoch: str, seq: int) -> list[dict[str, Any]]:
+    """Every message up to the one with this seq of this epoch."""
+    messages: list[dict[str, Any]] = []
+    at = ""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while at != epoch or messages[-1]["seq"] < seq:
+            messages.append(json.loads(await socket.recv()))
+            at = messages[-1].get("epoch", at)
+    return messages
+
+
 @pytest.mark.long
-async def test_where_nothing_can_be_carried_on_a_new_read_model_is_built_beside(stack: Stack, newer_tree: dict[str, str]) -> None:
+async def test_where_nothing_can_be_carried_on_a_new_read_model_is_built_beside_and_the_old_one_goes_on(
+    stack: Stack, newer_tree: dict[str, str]
+) -> None:
     async with serving(stack) as client:
-        before = [await ended(client, "old")]
-        epoch, _ = await live_epoch(client)
+        await ended(client, "before")
+        epoch, version = await live_epoch(client)
         address = client.quire.notifier_url.replace("http", "ws", 1) + "/ws?collection_id=default"
-        async with connect(address) as socket, one_more_notifier(client, newer_tree) as new:
-            assert "epoch built" in new.child.log.read_text()
-            now, version = await live_epoch(client)
-            assert (now != epoch, version) == (True, 999)
-            after = [await ended(client, "new")]
-            messages = await received(socket, after[0])
-            assert [message["epoch"] for message in messages if message["type"] == "SUBSCRIBED"][-1] == now
-            async with asyncio.timeout(60):  # the older one learns of it by the first batch that falls to one of its partitions
-                while "a newer version projects, this one serves" not in client.quire.log("notifier"):
-                    after.append(await ended(client, "new"))
-            for url in (client.quire.ops_url("notifier"), f"http://127.0.0.1:{new.ops_port}"):
-                answer = await client.http.get(f"{url}/readyz")
-                assert answer.status_code == httpx.codes.OK, answer.text
-            listed = (await client.get("/api/batches"))["items"]
-            assert [batch["batch_id"] for batch in listed] == [*reversed(after), *before]
+        async with (
+            connect(address) as socket,
+            held(client, epoch) as hold,
+            one_more_notifier(client, newer_tree, ready=False) as new,
+        ):
+            probes = [f"{url}/readyz" for url in (client.quire.ops_url("notifier"), f"http://127.0.0.1:{new.ops_port}")]
+            async with submitting(client) as submitted:
+                await hold.reached()
+                meanwhile = [await ended(client, "meanwhile") for _ in range(3)]
+                assert await live_epoch(client) == (epoch, version)
+                answers = [await client.http.get(url) for url in probes]
+                assert [answer.status_code for answer in answers] == [httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE]
+                assert "upgrade" in answers[1].text
+                await hold.release()
+                await new.wait_ready()
+                assert "epoch built" in new.child.log.read_text()
+                now, version = await live_epoch(client)
+                assert (now != epoch, version) == (True, 999)
+                async with asyncio.timeout(
+                    60
+                ):  # the older one learns of it by the first batch that falls to one of its partitions
+                    while "a newer version projects, this one serves" not in client.quire.log("notifier"):
+                        await asyncio.sleep(0.05)
+            await ended(client, "after")
+            for batch_id in submitted:
+                await client.ended(batch_id)
+            answers = [await client.http.get(url) for url in probes]
+            assert [answer.status_code for answer in answers] == [httpx.codes.OK] * 2
+            listed = [batch["batch_id"] for batch in (await client.get("/api/batches", limit=500))["items"]]
             feed = await client.feed("default")
-            assert [message["seq"] for message in feed] == list(range(1, len(feed) + 1))
-            assert {message["batch_id"] for message in feed} == {*after, *before}
+            seen = await told(socket, now, feed[-1]["seq"])
+        assert [message["seq"] for message in feed] == list(range(1, len(feed) + 1))
+        ends = {message["batch_id"]: message["seq"] for message in feed if message["type"] == END}
+        assert ends.keys() == set(listed) > {*meanwhile, *submitted}
+        one_switch(seen, epoch, now, meanwhile, ends)
+
+
+def one_switch(seen: list[dict[str, Any]], old: str, new: str, meanwhile: list[str], ends: dict[str, int]) -> None:
+    """What a subscriber was told goes from one epoch to the other: nothing is missing, nothing is told twice. `meanwhile` are
+    batches of the old one, `ends` are the seqs of the new one at which batches ended.
+    """
+    first, second = (number for number, message in enumerate(seen) if message["type"] == "SUBSCRIBED")
+    assert [seen[first]["epoch"], seen[second]["epoch"]] == [old, new]
+    for part in (seen[first:second], seen[second:]):
+        assert [message["seq"] for message in part] == list(range(part[0]["seq"], part[0]["seq"] + len(part)))
+    by_old, by_new = (
+        [message["batch_id"] for message in part if message["type"] == END] for part in (seen[:second], seen[second:])
+    )
+    assert set(meanwhile) <= set(by_old)
+    assert len({*by_old, *by_new}) == len([*by_old, *by_new])
+    assert by_new
+    unseen = ends.keys() - {*by_old, *by_new}
+    assert all(ends[batch_id] <= seen[second]["seq"] for batch_id in unseen)
 
 
 async def remembered(client: Client, batch_id: str, generation: int) -> int:

@@ -88,8 +88,19 @@ def ready(data: Path, offset: int, *arguments: str) -> Iterator[Up]:
         yield up
 
 
-def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def quire(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """A command of a person who knows no secret."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QUIRE_")} | more
+    command = [sys.executable, "-m", "quire_cli", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+
+
+def test_everything_is_there_under_a_token_and_sigterm_stops_all_of_it(
+    data: Path, offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("QUIRE_TEXT_SEARHC", "english")
+    monkeypatch.setenv("QUIRE_AUTH", "jwt")
+    monkeypatch.setenv("QUIRE_AUTH_SECRET", "0123456789abcdef0123456789abcdef")
     with ready(data, offset) as up:
         stack, ports = up.stack, Ports.at(offset)
         assert stack.keys() == {"ingest_url", "notifier_url", "kafka", "postgres", "s3", "pids", "ops", "auth_secret"}
@@ -103,6 +114,10 @@ def test_everything_is_there_and_sigterm_stops_all_of_it(data: Path, offset: int
             assert httpx.get(f"{url}/readyz").status_code == 200
         up.until("it shows the addresses", lambda: stack["notifier_url"] in up.output and stack["ingest_url"] in up.output)
         assert "QUIRE_TEXT_SEARHC: there is no such setting. Is QUIRE_TEXT_SEARCH meant?" in up.output
+        batches, token = ("batches", "--url", stack["notifier_url"]), quire("token", "--data", str(data)).stdout.strip()
+        assert quire(*batches, QUIRE_TOKEN=token).returncode == 0
+        assert "token" in quire(*batches).stderr
+        assert httpx.get(f"{stack['notifier_url']}/api/batches").status_code == 401
         assert up.end(signal.SIGTERM) == 0
     assert not any(map(is_running, stack["pids"].values()))
     assert not (data / "stack.json").exists()

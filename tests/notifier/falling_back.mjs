@@ -1,7 +1,10 @@
 // The JavaScript client where no WebSocket leads to the notifier: what it has seen until there is enough of it, as JSON. On stderr,
 // that it is subscribed. Enough are so many messages as are wanted; where none are named, stdin tells the last one.
+// A directory with the package ws makes the WebSocket a real one; else a stub is refused at once.
+import { createRequire } from "node:module";
+
 const { subscribe } = await import(process.argv[2]);
-const [, , , url, wanted, token] = process.argv;
+const [, , , url, wanted, token, packages] = process.argv;
 
 class Refused {
   constructor() {
@@ -11,7 +14,7 @@ class Refused {
 }
 
 const seen = { seqs: [], subscribed: [], fallbacks: [], lost: [] };
-const feed = subscribe(url, "c", { WebSocket: Refused, token });
+const feed = subscribe(url, "c", { WebSocket: packages ? createRequire(`${packages}/`)("ws") : Refused, token });
 const finish = () => (console.log(JSON.stringify(seen)), process.exit(0));
 feed.addEventListener("subscribed", ({ detail }) => {
   seen.subscribed.push([detail.seq, detail.recovered]);

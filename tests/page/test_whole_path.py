@@ -9,10 +9,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Download, expect
 from tests.integration.client import Client
 from tests.page.browser import Visit, until
 from tests.page.conftest import PDFS
+from tests.processor.test_notices import WORDS, several
 
 Made = Callable[..., Path]
 
@@ -62,6 +64,21 @@ async def test_the_text_is_read_by_page_with_find_and_taken_as_a_file(visit: Vis
     file = await download.value
     assert file.suggested_filename == "Handbook of the station.txt"
     assert "Handbook of the station" in Path(await file.path()).read_text("utf-8")
+
+
+@pytest.mark.page
+async def test_of_a_file_with_a_page_that_cannot_be_read_it_is_shown_how_many_were(
+    visit: Visit, client: Client, collection: str
+) -> None:
+    broken = several(WORDS, WORDS, WORDS).replace(b" 6 0 R ", b"[6 0 R]")
+    [batch] = await client.accepted([("broken.pdf", broken)], collection_id=collection)
+    await client.ended(batch)
+    await visit.open(f"/collections/{collection}")
+    await visit.page.locator(".file-link").click()
+    viewer = visit.page.get_by_role("dialog")
+    pages = viewer.locator(".facts-list div").filter(has=visit.page.get_by_text("Pages", exact=True))
+    await expect(pages.locator("dd")).to_have_text("2 of 3 read")
+    await expect(viewer.locator(".notice.warn")).to_have_count(1)
 
 
 async def test_many_files_are_taken_as_one_archive(visit: Visit, client: Client, collection: str) -> None:

@@ -317,6 +317,9 @@ export const TEXT = {
     failed: "The text cannot be loaded.",
     picture: (name: string) => `First page of ${name}`,
     unknown: "There is no such file, or this token does not open its collection.",
+    pages: (all: number, read: number | null) =>
+      read === null || read === all ? number(all) : `${number(read)} of ${number(all)} read`,
+    characters: (count: number, truncated: boolean) => (truncated ? `${number(count)}, cut off there` : number(count)),
     fact: {
       pages: "Pages",
       size: "Size",

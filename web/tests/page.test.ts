@@ -7,6 +7,7 @@ import { age, bytes, day, duration, left, split } from "../src/state/format";
 import { storyOf } from "../src/state/story";
 import { outcome, shown, uploads } from "../src/state/uploads";
 import { wordOf } from "../src/state/words";
+import { TEXT } from "../src/texts";
 
 const T = "2026-11-26T12:00:00Z";
 
@@ -91,6 +92,12 @@ test("a text is looked through for the first phrase or word that was searched fo
     "",
     "",
   ]);
+});
+
+test("a file whose text is not all there does not look whole", () => {
+  const { pages, characters } = TEXT.viewer;
+  expect([pages(5, 3), pages(5, 0), pages(5, 5), pages(5, null)]).toEqual(["3 of 5 read", "0 of 5 read", "5", "5"]);
+  expect([characters(31, true), characters(31, false)]).toEqual(["31, cut off there", "31"]);
 });
 
 describe("what happened to a file", () => {

@@ -26,6 +26,11 @@ class Claims:
         self._store = store
         self._patience = patience
 
+    @property
+    def first_stays(self) -> bool:
+        """Whether the first manifest or record stays when two requests write it at the same time."""
+        return self._store.conditional
+
     async def manifest(self, mine: Manifest) -> Manifest:
         """Writes the manifest of a batch.
 

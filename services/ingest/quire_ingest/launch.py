@@ -61,7 +61,8 @@ class Launch:
     async def _claimed(self, mine: Manifest) -> None:
         self.named |= mine.object_keys()  # from here on the manifest may be in the store, whatever the store answers
         theirs = await self._claims.manifest(mine)
-        self.named -= mine.object_keys() - theirs.object_keys()
+        if self._claims.first_stays:  # else a third request may have put its own over `mine`, which a second one has published
+            self.named -= mine.object_keys() - theirs.object_keys()
         if theirs.says_the_same(mine):
             await self._publish(theirs)
         else:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.processor.model.log import PARTITIONS, SESSION_SECONDS, Log, Member
+from tests.fakes.log import PARTITIONS, SESSION_SECONDS, Log, Member
 from tests.virtual import VirtualClock, VirtualLoop
 
 from quire_processor.documents import Fenced

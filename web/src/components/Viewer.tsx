@@ -100,8 +100,8 @@ function Facts({ file }: { file: FileView }) {
   const standing = standingOf(file, flights(batches).get(file.file_id), batches);
   const folder = file.path?.includes("/") ? file.path.slice(0, file.path.lastIndexOf("/")) : null;
   const facts: readonly (readonly [string, React.ReactNode])[] = [
-    [TEXT.viewer.fact.pages, file.page_count === null ? null : number(file.page_count)],
-    [TEXT.viewer.fact.characters, file.characters === null ? null : number(file.characters)],
+    [TEXT.viewer.fact.pages, file.page_count === null ? null : TEXT.viewer.pages(file.page_count, file.pages_read)],
+    [TEXT.viewer.fact.characters, file.characters === null ? null : TEXT.viewer.characters(file.characters, file.truncated)],
     [TEXT.viewer.fact.size, bytes(file.file_size)],
     [TEXT.viewer.fact.title, file.title && <bdi>{file.title}</bdi>],
     [TEXT.viewer.fact.path, folder && <bdi>{folder}</bdi>],

@@ -1,4 +1,5 @@
 """The log and its consumer group, in memory, with the semantics that the processor relies on (docs/design.md, "Ownership").
+tests/integration/test_fakes.py holds it to the real one.
 
 A member that is frozen (SIGSTOP, a cut network) does nothing; after the session timeout its partitions are given away, and it
 does not know. What it sent before, or sends after, still arrives.
@@ -20,7 +21,10 @@ SESSION_SECONDS = 10.0
 
 
 class Log:
-    def __init__(self, chance: random.Random) -> None:
+    """`refused`: rate of questions and events that find the log away. `lost`: rate of events whose acknowledgement is lost."""
+
+    def __init__(self, chance: random.Random, refused: float = 0.0, lost: float = 0.05) -> None:
+        self.refused, self.lost = refused, lost
         self.records: list[list[Event]] = [[] for _ in range(PARTITIONS)]
         self.committed: dict[int, int] = {}
         self.away = False
@@ -146,14 +150,14 @@ class Member:
         place = self._log.append(event)
         await asyncio.sleep(self._log.chance.choice((0.0, 0.0, 0.02)))
         await self.going.wait()
-        if self._log.chance.random() < 0.05:
+        if self._log.chance.random() < self._log.lost:
             raise LogUnavailable("the acknowledgement was lost")
         return place
 
     async def _ask(self) -> None:
         await asyncio.sleep(self._log.chance.choice((0.0, 0.005, 0.005, 1.5)))
         await self.going.wait()
-        if self._log.away:
+        if self._log.away or self._log.chance.random() < self._log.refused:
             raise LogUnavailable("away")
 
 
