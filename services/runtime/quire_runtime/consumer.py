@@ -134,9 +134,7 @@ class LogConsumer:
         return await self._connected().end_offsets(partitions)
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Commits, for each partition, the offset of the next record wanted. Raises NotAMember when the group was rebalanced,
-        did not answer in time, or when a partition is not ours. Raises LogUnavailable when not connected or refused.
-        """
+        """Commits the offset of the next record that is wanted of each partition. Raises NotAMember, LogUnavailable."""
         rebalances = self._assignment.number
         await self._connected().commit(offsets)
         self._still(rebalances)
