@@ -103,6 +103,7 @@ def _api(
             files=settings.max_files,
             idle_seconds=settings.idle_timeout_seconds,
             bytes_per_second=settings.min_bytes_per_second,
+            command_bytes=settings.max_command_kib * 1024,
             command_seconds=settings.command_timeout_seconds,
         ),
         settings.origins,
