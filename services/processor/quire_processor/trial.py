@@ -25,12 +25,12 @@ trailer <</Root 1 0 R>>
 
 
 class CannotRead(CannotServe):
-    """No worker process can read a PDF on this machine."""
+    """No worker process can read a PDF on this machine. Look at the log; where the sandbox is the cause, set QUIRE_SANDBOX=off."""
 
     def __init__(self, found: str) -> None:
         super().__init__(
-            f"worker processes cannot read a PDF on this machine ({found}); the log may say why. Where the sandbox is the cause, "
-            "report it, and set QUIRE_SANDBOX=off meanwhile"
+            f"worker processes cannot read a PDF on this machine ({found}). Look at the log; where the sandbox is the cause, report "
+            "it, and set QUIRE_SANDBOX=off meanwhile"
         )
 
 
