@@ -19,6 +19,7 @@ SET_NO_NEW_PRIVS, SET_SECCOMP = 38, 22
 PRCTLS = {"pdeathsig": 1, "no_new_privs": SET_NO_NEW_PRIVS}
 CALLS = {
     "capset": {"x86_64": 126, "aarch64": 91}[platform.machine()],
+    "recvfrom": {"x86_64": 45, "aarch64": 207}[platform.machine()],
     "setrlimit": {"x86_64": 302, "aarch64": 261}[platform.machine()],  # prlimit64, by which the C library sets limits
 }
 

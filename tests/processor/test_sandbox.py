@@ -86,6 +86,17 @@ async def test_where_it_is_required_a_processor_does_not_start_without(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_where_no_worker_can_read_a_processor_does_not_start(tmp_path: Path) -> None:
+    by_which_it_is_asked = "recvfrom"
+    async with processor("prefer", by_which_it_is_asked, tmp_path) as (process, _), asyncio.timeout(60):
+        _, said = await process.communicate()
+    line = said.decode().splitlines()[-1]
+    assert process.returncode == 2
+    assert "worker processes cannot read a PDF on this machine (worker_crashed)" in line
+    assert line.endswith("set QUIRE_SANDBOX=off meanwhile")
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_where_it_is_preferred_a_processor_starts_without(tmp_path: Path) -> None:
     async with processor("prefer", "landlock", tmp_path) as (process, port):
         measured = await gauges(port)

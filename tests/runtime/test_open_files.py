@@ -36,7 +36,7 @@ async def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one(service: s
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
     try:
         async with asyncio.timeout(60):
-            while resource.prlimit(process.pid, resource.RLIMIT_NOFILE) != highest:  # noqa: ASYNC110 -- of another process
+            while resource.prlimit(process.pid, resource.RLIMIT_NOFILE) != highest:
                 assert process.returncode is None, (tmp_path / "log").read_text()
                 await asyncio.sleep(0.05)
     finally:
