@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
+from tests.notifier.world import DeafHub, MemoryFeed
 
 from quire_notifier.indexing.indexer import Indexer
 from quire_notifier.main import Notifier
@@ -14,6 +16,7 @@ from quire_notifier.prepare import Pools
 from quire_notifier.projecting.follower import Follower
 from quire_notifier.projecting.pruning import Pruner
 from quire_notifier.projecting.unfinished import Unfinished
+from quire_notifier.pushing import hub as hubs
 from quire_notifier.pushing.hub import Hub
 from quire_notifier.settings import NotifierSettings
 from quire_runtime.auth import Authenticator
@@ -70,3 +73,21 @@ async def test_parts_that_end_when_they_are_told_to_do_not(notifier: Notifier) -
     asyncio.get_running_loop().call_later(0.05, stop.set)
     async with asyncio.timeout(10):
         await notifier.run(stop)
+
+
+async def test_a_tail_that_ends_from_inside_ends_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its subscribers would be told nothing any more."""
+    monkeypatch.setattr(MemoryFeed, "head", is_cancelled_from_inside)
+    monkeypatch.setattr(hubs, "POLL_SECONDS", 3_600.0)  # which would find it, too
+    hub = DeafHub(MemoryFeed(random.Random(0)), "")  # type: ignore[arg-type]  # noqa: S311 -- as the real one; repeatable
+
+    async def subscribed() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hub.run(asyncio.Event()))
+            await asyncio.sleep(0)
+            await hub.tail("c")
+
+    async with asyncio.timeout(10):
+        with pytest.raises(ExceptionGroup) as caught:
+            await subscribed()
+    assert caught.group_contains(PartEnded)
