@@ -3,7 +3,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+import uvicorn
 
+from quire_runtime.ops import OpsServer
 from quire_runtime.signals import PartEnded, never_silent, until
 
 
@@ -69,3 +71,10 @@ async def test_nor_does_one_in_which_a_time_is_up():
 
     async with asyncio.TaskGroup() as group:
         group.create_task(never_silent(gives_up)())
+
+
+async def test_an_ops_port_that_ends_from_inside_ends_the_service(monkeypatch: pytest.MonkeyPatch):
+    ops = OpsServer("127.0.0.1", 0)
+    monkeypatch.setattr(uvicorn.Server, "serve", lambda *_, **__: is_cancelled_from_inside())
+    with pytest.raises(PartEnded):
+        await ops.run()

@@ -65,6 +65,7 @@ async def serve(settings: IngestSettings) -> None:
             ops.stop()
 
 
+@signals.never_silent
 async def _prepare(settings: IngestSettings, store: ObjectStore, publisher: Publisher, ops: OpsServer) -> None:
     """Waits for the topic and the bucket; ingest is not ready before."""
     await prepared(settings, store)
