@@ -41,7 +41,7 @@ async def refusal(service: str, backing: Backing, **settings: str) -> str:
     async with asyncio.timeout(60):
         _, said = await process.communicate()
     assert process.returncode == 2, said.decode()
-    lines = said.decode().splitlines()
+    lines = [line for line in said.decode().splitlines() if not line.startswith("{")]  # Kafka's client logs errors that pass
     assert len(lines) == 1, said.decode()
     return lines[0]
 
@@ -151,6 +151,7 @@ async def test_fewer_brokers_than_replicas(stack: Stack, service: str) -> None:
     assert line.endswith("Start them, or lower QUIRE_KAFKA_REPLICATION")
 
 
+@pytest.mark.long
 async def test_a_text_search_configuration_that_postgres_does_not_have(stack: Stack) -> None:
     line = await refusal("notifier", await stack.fresh(), QUIRE_TEXT_SEARCH="klingon")
     assert "QUIRE_TEXT_SEARCH: Postgres has no text search configuration 'klingon'. Set it to one of " in line
