@@ -28,7 +28,7 @@ from quire_schemas.messages import BatchCancelledMessage
 
 ROUNDS = 8
 IDLE_PERCENT = 5.0
-DROP = 1_500
+DROP = 5_000
 BOMBS = 34
 
 

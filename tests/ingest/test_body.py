@@ -11,7 +11,9 @@ from tests.virtual import VirtualLoop, run
 from quire_ingest.body import MAX_FIELDS, BodyLimits, ClientLeft, FileStarts, boundary_of, file_events, refuse_length
 from quire_runtime.http import Problem
 
-LIMITS = BodyLimits(request_bytes=1_000_000, files=10, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0)
+LIMITS = BodyLimits(
+    request_bytes=1_000_000, files=10, idle_seconds=5.0, bytes_per_second=0.0, command_bytes=2**19, command_seconds=5.0
+)
 BOUNDARY = "----b"
 
 

@@ -155,7 +155,9 @@ class Ingest(NamedTuple):
             UploadParts(store=store, publisher=publisher, clock=clock, terms=terms, batch_size=2, max_file_bytes=100),
             (commands, RequestCommands(standings, commands)),
             Authenticator(self.auth),
-            BodyLimits(request_bytes=100_000, files=3, idle_seconds=5.0, bytes_per_second=0.0, command_seconds=5.0),
+            BodyLimits(
+                request_bytes=100_000, files=3, idle_seconds=5.0, bytes_per_second=0.0, command_bytes=2**19, command_seconds=5.0
+            ),
             ("http://localhost:8000",),
         )
 

@@ -28,7 +28,7 @@ PATIENCE = 60.0
 @pytest.fixture(scope="module")
 async def client(stack: Stack) -> AsyncIterator[Client]:
     settings = {"QUIRE_IDLE_TIMEOUT_SECONDS": "1", "QUIRE_COMMAND_TIMEOUT_SECONDS": "1", "QUIRE_POSTGRES_POOL_SIZE": "2"}
-    settings |= {"QUIRE_BATCH_SIZE": "10", "QUIRE_MAX_FILES": "30"}
+    settings |= {"QUIRE_BATCH_SIZE": "10", "QUIRE_MAX_FILES": "30", "QUIRE_MAX_COMMAND_KIB": "32"}
     async with serving(stack, settings=settings) as one:
         yield one
 
@@ -76,8 +76,9 @@ async def test_so_is_a_command(client: Client, command: str) -> None:
 @pytest.mark.parametrize("command", ["cancel", "retry"])
 async def test_a_command_that_is_too_large_is_refused(client: Client, command: str) -> None:
     url = f"{client.quire.ingest_url}/api/batches/00000000-0000-4000-8000-000000000000/{command}"
-    answer = await client.http.post(url, content=b'{"reason": "' + b"a" * 2**20 + b'"}')
+    answer = await client.http.post(url, content=b'{"reason": "' + b"a" * 2**15 + b'"}')
     assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+    assert answer.json()["detail"] == "A command takes at most 32768 bytes."
 
 
 async def test_an_upload_that_announces_more_than_the_limit_is_refused_before_any_of_it_runs(client: Client) -> None:

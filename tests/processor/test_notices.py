@@ -63,6 +63,20 @@ def test_a_text_that_is_cut_says_where(tmp_path: Path) -> None:
     assert "after 10 characters, on page 2 of 3" in notice.message
 
 
+def test_a_file_that_takes_too_much_computing_keeps_the_pages_that_were_read(tmp_path: Path) -> None:
+    reading = read(simple_pdf(pages=3), tmp_path, Limits(cpu_seconds=0.0))
+    assert (reading.truncated, reading.page_count, reading.pages_read, reading.cut) == (True, 3, 1, False)
+    (notice,) = reading.notices
+    assert notice.code == "truncated"
+    assert "after 0 s of computing, on page 1 of 3" in notice.message
+    assert (tmp_path / "pages.tsv").read_text("utf-8").split() == ["1", "Quire", "1"]
+
+
+def test_what_takes_too_much_computing_on_its_last_page_is_whole(tmp_path: Path) -> None:
+    reading = read(simple_pdf(pages=1), tmp_path, Limits(cpu_seconds=0.0))
+    assert (reading.truncated, reading.notices) == (False, ())
+
+
 def test_a_limit_that_is_just_met_cuts_nothing(tmp_path: Path) -> None:
     reading = read(simple_pdf(pages=2), tmp_path, Limits(characters=len("Quire 1Quire 2")))
     assert (reading.truncated, reading.notices) == (False, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import platform
 import re
@@ -85,6 +86,17 @@ async def test_where_it_is_required_a_processor_does_not_start_without(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_where_no_worker_can_read_a_processor_does_not_start(tmp_path: Path) -> None:
+    by_which_it_is_asked = "recvfrom"
+    async with processor("prefer", by_which_it_is_asked, tmp_path) as (process, _), asyncio.timeout(60):
+        _, said = await process.communicate()
+    line = said.decode().splitlines()[-1]
+    assert process.returncode == 2
+    assert "worker processes cannot read a PDF on this machine (worker_crashed)" in line
+    assert line.endswith("set QUIRE_SANDBOX=off meanwhile")
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_where_it_is_preferred_a_processor_starts_without(tmp_path: Path) -> None:
     async with processor("prefer", "landlock", tmp_path) as (process, port):
         measured = await gauges(port)
@@ -95,6 +107,28 @@ async def test_where_it_is_preferred_a_processor_starts_without(tmp_path: Path) 
     assert measured["landlock"] == 0
     [warning] = [line for line in said.decode().splitlines() if "not confined" in line]
     assert "no landlock (" in warning
+
+
+@pytest.mark.parametrize(
+    ("step", "made_by"),
+    [
+        ("pdeathsig", "_PR_SET_PDEATHSIG"),
+        pytest.param("no_new_privs", "_PR_SET_NO_NEW_PRIVS", marks=pytest.mark.long),
+        pytest.param("capset", "_drop_capabilities", marks=pytest.mark.long),
+        pytest.param("setrlimit", "RLIMIT_AS", marks=pytest.mark.long),
+    ],
+)
+async def test_where_the_kernel_refuses_another_step_no_worker_begins_whatever_is_preferred(
+    step: str, made_by: str, tmp_path: Path
+) -> None:
+    async with processor("prefer", step, tmp_path) as (process, port), asyncio.timeout(60):
+        assert process.stderr is not None
+        while (said := json.loads(await process.stderr.readline()))["event"] != "worker not started":
+            pass
+        metrics = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
+    assert made_by in said["error"]
+    assert re.search("not permitted|not allowed", said["error"])
+    assert re.findall(r'^quire_processor_workers\{state="\w+"\} (\S+)$', metrics, re.MULTILINE) == ["0.0", "0.0"]
 
 
 def worker_where_both_are(pipe: socket.socket, *arguments: Any) -> None:

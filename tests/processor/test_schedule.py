@@ -75,11 +75,30 @@ def test_files_of_open_batches_go_before_another_batch_is_opened():
     assert desk.schedule.next(may_open=True) == Open("second")  # soon there will be too few
 
 
-def test_batches_are_opened_in_the_order_of_their_requests_whenever_they_are_offered():
+def order_of_opening(*offers: tuple[str, str, int]) -> list[str]:
+    """In which order batches of one collection are opened, which are offered in this one: batch, request, time of creation."""
     desk = Desk()
-    for name, created in (("third", 3), ("first", 1), ("second", 2)):
-        desk.offer(name, created=created)
-    assert [desk.schedule.next(may_open=True) for _ in range(3)] == [Open("first"), Open("second"), Open("third")]
+    for batch_id, request_id, created in offers:
+        desk.offer(batch_id, request_id=request_id, created=created)
+    opened = []
+    while isinstance(turn := desk.schedule.next(may_open=True), Open):
+        opened.append(turn.batch_id)
+    return opened
+
+
+def test_a_request_whose_files_are_all_there_goes_whole_before_a_later_one():
+    offers = [("B1", "b", 4), ("A2", "a", 2), ("B2", "b", 5), ("A1", "a", 1), ("A3", "a", 3)]
+    assert order_of_opening(*offers) == ["A1", "A2", "A3", "B1", "B2"]
+
+
+def test_batches_of_requests_that_are_accepted_at_once_are_not_mixed():
+    offers = [("1", "b", 0), ("2", "a", 0), ("3", "b", 0), ("4", "a", 0)]
+    assert order_of_opening(*offers) == ["2", "4", "1", "3"]
+
+
+def test_a_small_request_does_not_wait_for_what_came_in_after_it_of_a_large_one_that_began_before():
+    large = [(f"large {number}", "a", number) for number in (1, 2, 5, 6)]
+    assert order_of_opening(*large, ("small", "b", 3)) == ["large 1", "large 2", "small", "large 5", "large 6"]
 
 
 def test_there_are_never_more_files_in_flight_than_places():

@@ -27,8 +27,12 @@ def without_pictures(pipe: socket.socket, *arguments: Any) -> None:
     worker.main(pipe, *arguments)
 
 
-async def test_a_page_is_read(tmp_path: Path) -> None:
-    async with WorkerPool(1, Limits(), tmp_path) as workers:
+LOWEST = Limits(pages=1, characters=1, files_per_worker=1)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(pictures=False), LOWEST], ids=["usual", "without pictures", "lowest"])
+async def test_a_page_is_read_whatever_the_settings(limits: Limits, tmp_path: Path) -> None:
+    async with WorkerPool(1, limits, tmp_path) as workers:
         await read_a_page(workers, tmp_path)
 
 

@@ -36,9 +36,6 @@ from quire_schemas.views import CommandAccepted, RequestCommandAccepted
 
 log = get_logger(__name__)
 
-MAX_COMMAND_BYTES = 512 * 1024
-"""Bytes of a command's body, at most: room for the ids of all files that an upload may have."""
-
 B = TypeVar("B", Cancel, Retry, RetryFiles)
 
 
@@ -131,7 +128,7 @@ class Api:
         )
         name = f"{of}_id"
         id_of = _id(request, name)
-        body = await _body(request, kind, self._limits.command_seconds)
+        body = await _body(request, kind, self._limits)
         try:
             accepted = await carry_out(id_of, caller, body)
         except LogUnavailable as error:
@@ -233,20 +230,20 @@ def _id(request: Request, name: str) -> str:
         raise Problem(404, "not_found", f"There is no such {what}: its id is a UUID.") from None
 
 
-async def _body(request: Request, kind: type[B], seconds: float) -> B:
+async def _body(request: Request, kind: type[B], limits: BodyLimits) -> B:
     """Returns the decoded JSON body of a command; an empty body counts as an empty object.
 
-    Raises Problem 408 where the body is not whole within `seconds`, 413 where it is too large, 422 where it is not as expected.
+    Raises Problem 408 where the body is not whole in time, 413 where it is too large, 422 where it is not as expected.
     """
     data = b""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(limits.command_seconds):
             async for chunk in request.stream():
                 data += chunk
-                if len(data) > MAX_COMMAND_BYTES:
-                    raise Problem(413, "request_too_large", f"A command takes at most {MAX_COMMAND_BYTES} bytes.")
+                if len(data) > limits.command_bytes:
+                    raise Problem(413, "request_too_large", f"A command takes at most {limits.command_bytes} bytes.")
     except TimeoutError:
-        raise Problem(408, "too_slow", f"The command was not whole after {seconds:g} s. Send it again.") from None
+        raise Problem(408, "too_slow", f"The command was not whole after {limits.command_seconds:g} s. Send it again.") from None
     try:
         return msgspec.json.decode(_without_surrogates(data) if b"\\u" in data else data or b"{}", type=kind)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors

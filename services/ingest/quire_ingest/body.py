@@ -25,13 +25,15 @@ class BodyLimits(NamedTuple):
     """The limits of a request.
 
     `request_bytes` and `files` bound an upload as a whole. `idle_seconds` is the longest time without a byte, and the time over
-    which a client has to send `bytes_per_second` on average. The body of a command has to be whole within `command_seconds`.
+    which a client has to send `bytes_per_second` on average. The body of a command has at most `command_bytes`, and
+    has to be whole within `command_seconds`.
     """
 
     request_bytes: int
     files: int
     idle_seconds: float
     bytes_per_second: float
+    command_bytes: int
     command_seconds: float
 
 

@@ -65,6 +65,7 @@ async def serve(settings: IngestSettings) -> None:
             ops.stop()
 
 
+@signals.never_silent
 async def _prepare(settings: IngestSettings, store: ObjectStore, publisher: Publisher, ops: OpsServer) -> None:
     """Waits for the topic and the bucket; ingest is not ready before."""
     await prepared(settings, store)
@@ -103,6 +104,7 @@ def _api(
             files=settings.max_files,
             idle_seconds=settings.idle_timeout_seconds,
             bytes_per_second=settings.min_bytes_per_second,
+            command_bytes=settings.max_command_kib * 1024,
             command_seconds=settings.command_timeout_seconds,
         ),
         settings.origins,

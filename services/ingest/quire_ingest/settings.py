@@ -69,6 +69,15 @@ class IngestSettings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, description="Bytes a second below which an upload is given up, on the average of QUIRE_IDLE_TIMEOUT_SECONDS."),
     ] = 1_024
+    max_command_kib: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=65_536,
+            description="Size of the body of a cancel or retry at most, in KiB. The id of a file takes 39 bytes, so 512 KiB name "
+            "13,000 files.",
+        ),
+    ] = 512
     command_timeout_seconds: Annotated[
         float, Meta(gt=0, description="Seconds in which the body of a cancel or retry has to come.")
     ] = 10.0

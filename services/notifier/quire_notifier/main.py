@@ -153,10 +153,8 @@ class Notifier:
             hub = group.create_task(self._hub.run(gone))
             serving = group.create_task(self._http.run())
             following = group.create_task(self._follower.run(stop))
-            group.create_task(self._pruner.run(stop))
-            group.create_task(self._unfinished.run(stop))
-            group.create_task(self._indexer.run(stop))
-            await signals.until(stop, hub, serving, following)
+            beside = [group.create_task(part.run(stop)) for part in (self._pruner, self._unfinished, self._indexer)]
+            await signals.until(stop, hub, serving, following, *beside)
             self._ops.draining = True
             await self._sockets.drain(self._settings.drain_seconds)
             self._streams.drain()

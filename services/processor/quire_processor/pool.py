@@ -44,7 +44,7 @@ class WorkerPool:
         self._patience = patience
         self._sandbox = sandbox
         self._directory = directory
-        self._limits = limits
+        self.limits = limits
         self._context = forkserver_context()
         self._free = asyncio.Semaphore(size)
         self._starts = ThreadPoolExecutor(size, "starts a worker")  # a start that hangs must not take threads from other work
@@ -110,7 +110,7 @@ class WorkerPool:
 
     def _goes_on(self, one: WorkerProcess) -> bool:
         """Returns whether the worker gets another file."""
-        return one.served < self._limits.files_per_worker and vitals.resident_bytes(one.pid) <= self._limits.kept_bytes
+        return one.served < self.limits.files_per_worker and vitals.resident_bytes(one.pid) <= self.limits.kept_bytes
 
     async def _take(self, *, fresh: bool) -> WorkerProcess:
         while self._idle and not fresh:
@@ -124,7 +124,7 @@ class WorkerPool:
     async def _started(self, *also: type[Exception]) -> WorkerProcess:
         """Starts a worker. A start that raises CannotStart or one of `also` is tried again for `patience` seconds."""
         return await retrying(
-            lambda: WorkerProcess.start(self._context, self._starts, self._limits, self._directory, self._sandbox),
+            lambda: WorkerProcess.start(self._context, self._starts, self.limits, self._directory, self._sandbox),
             transient=lambda error: isinstance(error, (CannotStart, *also)),
             give_up_after=self._patience,
             on_retry=lambda error, attempt: log.warning("worker not started", error=str(error), attempt=attempt),
@@ -137,7 +137,7 @@ class WorkerPool:
 
         Once the text is there, any failure costs the picture only.
         """
-        watch = Watch(one.pid, self._limits, closely=again)
+        watch = Watch(one.pid, self.limits, closely=again)
         try:
             async with watch:
                 answer = await one.ask(source, on_page or _nobody, watch)
@@ -157,15 +157,13 @@ class WorkerPool:
             return await self._extracted(one, answer.reading, place), True
         if answer.code == "out_of_memory":
             WORKER_KILLS.labels("out_of_memory").inc()
-            log.warning("worker killed for memory", mib=self._limits.memory_bytes // 2**20)
+            log.warning("worker killed for memory", mib=self.limits.memory_bytes // 2**20)
         raise ExtractionFailed(answer.code, answer.message)
 
     def _took_too_long(self, overtime: Overtime | None) -> str:
         if overtime == "computing":
-            return (
-                f"The file takes more than {self._limits.killed_after:g} s of computing. Simplify or split it, and upload that."
-            )
-        return f"Reading the file came to a standstill for {self._limits.wall_seconds:g} s. Save it anew with a PDF program."
+            return f"The file takes more than {self.limits.killed_after:g} s of computing. Simplify or split it, and upload that."
+        return f"Reading the file came to a standstill for {self.limits.wall_seconds:g} s. Save it anew with a PDF program."
 
     async def _extracted(
         self, one: WorkerProcess, reading: Reading, place: Workplace, no_picture: str | None = None

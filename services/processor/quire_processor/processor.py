@@ -35,7 +35,7 @@ from quire_runtime.logs import get_logger
 from quire_runtime.postgres import is_transient
 from quire_runtime.publisher import Publisher
 from quire_runtime.retry import retrying
-from quire_runtime.signals import until
+from quire_runtime.signals import never_silent, until
 from quire_schemas.states import BatchState
 
 log = get_logger(__name__)
@@ -241,6 +241,7 @@ class Processor(Handler):
         """Whether more batches are open than there are places: then batches end before others begin."""
         return self._opening + len(self._runs.open) > self._places
 
+    @never_silent
     async def _open(self, batch_id: str) -> None:
         try:
             await self._start(batch_id)

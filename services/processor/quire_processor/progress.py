@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from quire_processor.voice import Voice
 from quire_runtime.clock import Clock
+from quire_runtime.signals import never_silent
 from quire_schemas import ids
 from quire_schemas.events import BatchProgressed, Dependency, FileStage, InFlight, Stage
 
@@ -90,6 +91,7 @@ class Progress:
         await self._begun.wait()
         await self.say("started")
 
+    @never_silent
     async def beat(self) -> None:
         """Reports the files in work: at each heartbeat, soon after files were begun, and when positions have changed."""
         told, due = dict(self._positions), self._clock.monotonic() + self._heartbeat

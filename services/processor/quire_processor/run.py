@@ -25,14 +25,9 @@ from quire_runtime import tracing
 from quire_runtime.clock import Clock
 from quire_runtime.logs import get_logger
 from quire_runtime.publisher import Publisher
+from quire_runtime.signals import never_silent
 from quire_schemas import ids
-from quire_schemas.events import (
-    BatchReleased,
-    BatchStarted,
-    FileFailed,
-    FileProcessed,
-    Stage,
-)
+from quire_schemas.events import BatchReleased, BatchStarted, FileFailed, FileProcessed, Stage
 from quire_schemas.states import BatchState, FileState
 
 _RELEASE_WITHIN = 1.0  # seconds to send the release of a batch; without a release, the batch is taken over later
@@ -146,6 +141,7 @@ class Run:
         self._leaving = Leaving.NOW
         self._over.set()
 
+    @never_silent
     async def live(self) -> None:
         """Runs the batch until it ends, is taken over, or is given up."""
         with tracing.span("run", self._attributes(), kind="consumer", parent=self._parent) as self._span:
@@ -197,6 +193,7 @@ class Run:
         if self._leaving is Leaving.WHEN_IDLE and not self.finishing:
             self.give_up()
 
+    @never_silent
     async def _conduct(self) -> None:
         started = BatchStarted(attempt=self.attempt, run_id=self.run_id, worker=self._terms.worker)
         await self._voice.insist(started, ids.started_id(self.batch_id, self.attempt, self.run_id), lambda: self.accepted)
@@ -224,10 +221,12 @@ class Run:
         ]
         self._ready(self.batch_id, (*others, *self._alone), self._alone)
 
+    @never_silent
     async def _open(self) -> None:
         await self.progress.open()
         self._opened.set()
 
+    @never_silent
     async def _file(self, file: FileState, slot: ExitStack) -> None:
         with tracing.span("file", {"quire.file.id": file.file_id, "quire.file.size": file.size}, parent=self._span) as span:
             with slot:
@@ -263,6 +262,7 @@ class Run:
         else:
             await self._linger.wait()
 
+    @never_silent
     async def _settle(self, outcome: FileProcessed | FileFailed) -> None:
         file_id = outcome.file_id
         if isinstance(outcome, FileProcessed):

@@ -9,7 +9,9 @@ log = get_logger(__name__)
 
 
 class NotConfined(CannotServe):
-    """QUIRE_SANDBOX is `require`, and this machine does not confine worker processes."""
+    """QUIRE_SANDBOX is `require`, and this machine does not confine worker processes. Run on another machine, or set
+    QUIRE_SANDBOX=prefer.
+    """
 
     def __init__(self, lacking: Lacking) -> None:
         super().__init__(

@@ -1,9 +1,10 @@
 """Decides which file is worked on next (docs/design.md, "Whose turn it is"). Pure.
 
-The turn goes to the collection that has had the least time of the workers. Within a collection, requests go in their order, and
-files of open batches go before another batch is opened: so batches end one after the other, and few are open. An open batch
-gives way to a collection that has no open batch and has had far less time of the workers. A file that a processor may have died
-of is worked on alone: the files in flight end before it begins, and no other file begins before it is done.
+The turn goes to the collection that has had the least time of the workers. Within a collection, batches go in the order in which
+they were created, and files of open batches go before another batch is opened: so batches end one after the other, and few are
+open. An open batch gives way to a collection that has no open batch and has had far less time of the workers. A file that a
+processor may have died of is worked on alone: the files in flight end before it begins, and no other file begins before it is
+done.
 """
 
 from bisect import insort

@@ -25,11 +25,13 @@ trailer <</Root 1 0 R>>
 
 
 class CannotRead(CannotServe):
-    """No worker process can read a PDF on this machine."""
+    """No worker process can read a PDF on this machine. Look at the log; where the sandbox is the cause, set QUIRE_SANDBOX=off
+    until that is mended.
+    """
 
     def __init__(self, found: str) -> None:
         super().__init__(
-            f"worker processes cannot read a PDF on this machine ({found}); the log may say why. Where the sandbox is the cause, "
+            f"worker processes cannot read a PDF on this machine ({found}). Look at the log; where the sandbox is the cause, "
             "report it, and set QUIRE_SANDBOX=off meanwhile"
         )
 
@@ -51,5 +53,6 @@ async def _read(workers: WorkerPool, source: Path | bytes, place: Workplace) -> 
         extracted = await workers.extract(source, place)
     except ExtractionFailed as failure:
         raise CannotRead(failure.code) from failure
-    if extracted.characters != len(TEXT) or extracted.thumbnail is None:
+    drawn = extracted.thumbnail is not None
+    if extracted.characters != min(len(TEXT), workers.limits.characters) or drawn != workers.limits.pictures:
         raise CannotRead("text or picture is missing")

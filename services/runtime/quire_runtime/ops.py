@@ -14,6 +14,7 @@ from starlette.routing import Route
 from quire_runtime.http import exception_handlers, json_response
 from quire_runtime.http_server import HttpServer
 from quire_runtime.settings import HttpSettings
+from quire_runtime.signals import never_silent
 
 Check = Callable[[], Awaitable[None]]
 STARTING = "start"
@@ -57,6 +58,7 @@ class OpsServer:
         self._server = HttpServer(app, settings, setting="QUIRE_OPS_PORT", graceful=1.0)
         self.port = self._server.port
 
+    @never_silent
     async def run(self) -> None:
         """Serves until `stop`."""
         await self._server.run()

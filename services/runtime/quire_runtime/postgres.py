@@ -57,7 +57,7 @@ class DatabaseRefuses(CannotServe):
 
 class SessionsShared(CannotServe):
     """A pooler shares sessions: it pools transactions or statements. Prepared statements, LISTEN and locks need a session of
-    their own.
+    their own. Set pool_mode = session, or QUIRE_POSTGRES_DSN to Postgres itself.
     """
 
     def __init__(self) -> None:

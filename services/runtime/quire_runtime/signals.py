@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -48,6 +50,24 @@ async def until(stop: asyncio.Event, *parts: asyncio.Task[Any]) -> None:
         if part.cancelled() or part.exception() is None:
             raise PartEnded(f"{part.get_coro()} ended although nobody told it to")
         part.result()
+
+
+def never_silent(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Decorates a coroutine function whose coroutine is a task of a group. Where it is cancelled from inside, as by a client of a
+    server that has given up, it raises PartEnded: a task group alone ignores a cancellation, whoever made it.
+    """
+
+    @wraps(function)
+    async def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await function(*args, **kwargs)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise PartEnded(f"{function.__qualname__} was cancelled, but nobody told it to end") from error
+
+    return told
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -40,7 +40,7 @@ _CURES = {
     "PermanentRedirect": _PLACE,
     "301": _PLACE,
     "NoSuchBucket": "Make the bucket with the command `prepare`, or correct QUIRE_S3_BUCKET",
-    "NotImplemented": "Quire needs a store that can do this",
+    "NotImplemented": "Use a store that can do this",
 }
 _LIST = "s3:ListBucket on the bucket"
 _ACTIONS = {
@@ -62,7 +62,9 @@ class StorageUnavailable(Exception):
 
 
 class StorageRefuses(StorageUnavailable, CannotServe):
-    """The object store answers, but does not do what we need. Waiting does not help: the message ends with the cure."""
+    """The object store answers, but does not do what we need, and waiting does not help. Grant the right, or correct the setting,
+    that the message names.
+    """
 
     def __init__(self, what: str, operation: str, code: str, message: str) -> None:
         self.denied = code in _DENIED

@@ -34,7 +34,7 @@ BROKERS_SECONDS = 10.0
 
 
 class TopicMismatch(CannotServe):
-    """The topic is not as the settings say, and cannot be used."""
+    """The topic is not as the settings say, and cannot be used. Correct the topic, or the setting that the message names."""
 
 
 class TooFewBrokers(TopicMismatch):
@@ -104,7 +104,8 @@ async def _create(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> TopicM
     if kind is InvalidReplicationFactorError:
         cure = "Start them, or lower QUIRE_KAFKA_REPLICATION"
         return TooFewBrokers(f"{impossible}{settings.replication} replicas are more than there are brokers. {cure}")
-    return TopicMismatch(f"{impossible}{kind.__name__} {message[0] if message and message[0] else ''}".strip())
+    why = f"{kind.__name__} {message[0] if message and message[0] else ''}".strip(" .")
+    return TopicMismatch(f"{impossible}{why}. Correct QUIRE_KAFKA_TOPIC, or let somebody make it who may")
 
 
 def _config(settings: KafkaSettings) -> dict[str, str]:

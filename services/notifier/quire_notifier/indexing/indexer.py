@@ -57,7 +57,9 @@ class UnknownConfig(CannotServe):
     """
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"QUIRE_TEXT_SEARCH: Postgres has no text search configuration {name!r}. It has {', '.join(known)}")
+        super().__init__(
+            f"QUIRE_TEXT_SEARCH: Postgres has no text search configuration {name!r}. Set it to one of {', '.join(known)}"
+        )
 
 
 class Waiting(NamedTuple):

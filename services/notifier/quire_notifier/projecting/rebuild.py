@@ -42,7 +42,10 @@ class Busy(Exception):
 
 
 class WouldLose(CannotServe):
-    """The live tables hold more than the log: records were removed, or it is another log. Nothing was changed."""
+    """The live tables hold more than the log: records were removed, or it is another log. Nothing was changed.
+
+    Correct QUIRE_KAFKA_TOPIC, or lose them with `--force`.
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}. Nothing was changed. Correct QUIRE_KAFKA_TOPIC; with --force, what they hold more is lost")

@@ -13,6 +13,7 @@ from quire_notifier.pushing.groups import Encoding, Group, Ring, groups_of
 from quire_notifier.pushing.pushes import Pushes
 from quire_runtime.clock import seconds_since
 from quire_runtime.retry import retrying
+from quire_runtime.signals import never_silent
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Tail:
         self._lookers: list[asyncio.Future[None]] = []
         self._pushes = Pushes()
 
+    @never_silent
     async def run(self) -> None:
         """Reads and writes new messages until cancelled. Waits while Postgres is away."""
         self._start(await _patiently(lambda: self._feed.head(self.collection_id)))
