@@ -137,13 +137,7 @@ class PrepareSettings(Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-Restart = Annotated[
-    bool,
-    Meta(
-        description="Start the service again when it dies, after a pause. Leave it false where something else does so.",
-        extra={"env": "QUIRE_RESTART"},
-    ),
-]
+Restart = Annotated[bool, Meta(description="Start the service again when it dies. Leave it false where something else does so.")]
 
 
 class OpsSettings(Struct, frozen=True, kw_only=True):
