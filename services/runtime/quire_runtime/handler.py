@@ -72,8 +72,8 @@ class Handler(ABC):
     async def records(self, records: Sequence[LogRecord]) -> None:
         """Handles the records of one poll: of several partitions, each in the order of its offsets, never none. When it
         returns, the records are handled and the next poll follows. It may take its time: heartbeats go on, but nothing is read
-        meanwhile, and a member that has not polled for five minutes leaves its group. It should not wait for work, though a moment
-        in which records gather is fine.
+        meanwhile, and a member that has not polled for five minutes leaves its group. It should not wait for work, apart from
+        a moment in which records gather.
 
         It may raise SeekTo. NotAMember or LogUnavailable mean that no record is handled: the poll's partitions are paused and
         `positions` is called again. Any other exception ends `LogConsumer.run`.
