@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from tests.processor.model.log import Member
+from tests.fakes.log import Member
 from tests.processor.model.world import Files, World
 from tests.virtual import VirtualLoop, run
 

@@ -54,12 +54,13 @@ async def processor(sandbox: str, missing: str, where: Path) -> AsyncIterator[tu
     }
     command = [sys.executable, WITHOUT, missing, sys.executable, "-m", "quire_processor"]
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **SERVERS, **settings}, stderr=pipe)
+    environment = {**os.environ, **SERVERS, **settings}
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=pipe, start_new_session=True)
     try:
         yield process, port
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # a kernel may not let the service end with its guardian
             await process.wait()
 
 

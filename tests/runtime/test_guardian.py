@@ -27,7 +27,7 @@ signal.signal(signal.SIGUSR1, lambda *_: print("usr1", flush=True))
 {does}
 print("serving", os.getpid(), flush=True)
 while True:
-    time.sleep(60)
+    time.sleep(0.1)  # short: a signal just before a sleep is heard only after it
 """
 MEMBER = 'guardian.board.member("quire-notifier", "member-1")'
 
