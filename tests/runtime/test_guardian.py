@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quire_runtime.guardian import Board
+from quire_runtime.guardian import LONGEST_PAUSE_SECONDS, Board, _pause
 
 GUARDED = """
 import os, signal, sys, time
@@ -161,3 +161,8 @@ def test_only_serving_has_a_guardian(tmp_path: Path) -> None:
     code = "from quire_runtime import guardian; import os; guardian.guard('x', ['check-config']); print(os.getppid())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert int(done.stdout) == os.getpid()
+
+
+def test_a_service_that_dies_for_days_is_started_again_all_the_same() -> None:
+    assert [_pause(attempt) for attempt in (1, 2, 3)] == [0.5, 1.0, 2.0]
+    assert _pause(100_000) == LONGEST_PAUSE_SECONDS

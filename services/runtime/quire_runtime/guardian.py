@@ -103,8 +103,8 @@ class _Guardian:
             if members:
                 self._leave_groups(members)
             attempt = 1 if time.monotonic() - began > STEADY_SECONDS else attempt + 1
-            if restart and code:
-                self._wait(0, min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS))
+            if restart and code and not self._told_to_stop:
+                self._wait(0, _pause(attempt))
             if self._told_to_stop or not restart or not code:
                 os._exit(code if code >= 0 else 128 - code)
 
@@ -155,6 +155,12 @@ class _Guardian:
         self._told_to_stop |= heard.si_signo not in (signal.SIGUSR1, signal.SIGUSR2)
         if self._service and heard.si_code != _BY_THE_TERMINAL:
             os.kill(self._service, heard.si_signo)
+
+
+def _pause(attempt: int) -> float:
+    """Returns the seconds before an attempt: twice as many each time, up to LONGEST_PAUSE_SECONDS."""
+    doubled = min(attempt - 1, 16)  # a float cannot hold the power of a service that has died for hours
+    return min(FIRST_PAUSE_SECONDS * 2.0**doubled, LONGEST_PAUSE_SECONDS)
 
 
 def _heard_until(deadline: float) -> signal.struct_siginfo | None:
