@@ -20,6 +20,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
+from tests.programs import NO_SERVERS
 
 from quire_processor import landlock, seccomp, spawning, worker
 from quire_processor.confine import PARTS, Sandbox
@@ -31,14 +32,6 @@ pytestmark = pytest.mark.skipif(
     reason=f"there is no sandbox for {sys.platform} on {platform.machine()}",
 )
 WITHOUT = str(Path(__file__).with_name("kernel_without.py"))
-NOBODY = "127.0.0.1:9"
-SERVERS = {
-    "QUIRE_KAFKA_BOOTSTRAP": NOBODY,
-    "QUIRE_POSTGRES_DSN": f"postgresql://nobody@{NOBODY}/nothing",
-    "QUIRE_S3_ENDPOINT": f"http://{NOBODY}",
-    "QUIRE_S3_ACCESS_KEY": "none",
-    "QUIRE_S3_SECRET_KEY": "none",
-}
 
 
 @contextlib.asynccontextmanager
@@ -54,7 +47,7 @@ async def processor(sandbox: str, missing: str, where: Path) -> AsyncIterator[tu
     }
     command = [sys.executable, WITHOUT, missing, sys.executable, "-m", "quire_processor"]
     pipe = asyncio.subprocess.PIPE
-    environment = {**os.environ, **SERVERS, **settings}
+    environment = {**os.environ, **NO_SERVERS, **settings}
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=pipe, start_new_session=True)
     try:
         yield process, port

@@ -2,10 +2,10 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
+from tests.programs import line, running
 
 SERVICE = """
 import asyncio, sys
@@ -39,19 +39,8 @@ sys.exit(run(Settings, serve, sys.argv[1:], {"seven": seven}))
 """
 
 
-@contextmanager
-def service(*arguments: str, text: str = SERVICE) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "error", "-c", text, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+def service(*arguments: str, text: str = SERVICE) -> AbstractContextManager[subprocess.Popen[str]]:
+    return running(sys.executable, "-W", "error", "-c", text, *arguments)
 
 
 def test_a_service_runs_on_uvloop_and_ends_cleanly_when_told():

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.programs import line, running
 
 from quire_runtime.guardian import LONGEST_PAUSE_SECONDS, Board, _pause
 
@@ -32,20 +32,9 @@ while True:
 MEMBER = 'guardian.board.member("quire-notifier", "member-1")'
 
 
-@contextmanager
-def guarded(does: str = MEMBER) -> Iterator[subprocess.Popen[str]]:
+def guarded(does: str = MEMBER) -> AbstractContextManager[subprocess.Popen[str]]:
     """A service that has a guardian. The process is the guardian."""
-    words = [sys.executable, "-c", GUARDED.format(does=does)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+    return running(sys.executable, "-c", GUARDED.format(does=does))
 
 
 def served(process: subprocess.Popen[str]) -> int:
@@ -131,12 +120,10 @@ def test_orphans_are_reaped_as_the_first_process_of_a_container_has_to() -> None
         "child = os.fork()\nif not child:\n    print(os.fork(), flush=True); time.sleep(0.2); os._exit(0)\nos.waitpid(child, 0)"
     )
     subreaper = "import ctypes; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
-    words = [sys.executable, "-c", subreaper + GUARDED.format(does=orphan)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with running(sys.executable, "-c", subreaper + GUARDED.format(does=orphan)) as process:
         left = next(int(each) for each in (line(process), line(process)) if each != "0")
         served(process)
         assert not psutil.wait_procs([psutil.Process(left)] if psutil.pid_exists(left) else [], timeout=20)[1]
-        process.kill()
 
 
 def test_what_is_written_half_is_not_read() -> None:

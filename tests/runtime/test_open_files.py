@@ -9,18 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.programs import NO_SERVERS
 
 from quire_local.ports import free_ports
 from quire_runtime.files import MOST_FILES
 
-NOBODY = "127.0.0.1:9"
-SERVERS = {
-    "QUIRE_KAFKA_BOOTSTRAP": NOBODY,
-    "QUIRE_POSTGRES_DSN": f"postgresql://nobody@{NOBODY}/nothing",
-    "QUIRE_S3_ENDPOINT": f"http://{NOBODY}",
-    "QUIRE_S3_ACCESS_KEY": "none",
-    "QUIRE_S3_SECRET_KEY": "none",
-}
 LOW = 128
 
 
@@ -30,7 +23,7 @@ async def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one(service: s
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = (MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES), hard)
     http, ops = free_ports(2)
-    environment = {**os.environ, **SERVERS, "QUIRE_HTTP_PORT": str(http), "QUIRE_OPS_PORT": str(ops)}
+    environment = {**os.environ, **NO_SERVERS, "QUIRE_HTTP_PORT": str(http), "QUIRE_OPS_PORT": str(ops)}
     command = ("sh", "-c", f'ulimit -S -n {LOW}; exec "$0" -m quire_{service}', sys.executable)
     with (tmp_path / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
