@@ -28,7 +28,7 @@ OURS = "services/runtime/quire_runtime/aiokafka_private.py"
 USED: dict[type, str] = {
     AIOKafkaConsumer: "_client _coordinator _fetcher",
     GroupCoordinator: "_commit_refresh_task _coordination_task _do_commit_offsets _do_heartbeat _heartbeat_task coordinator_id "
-    "generation member_id",
+    "member_id",
     Fetcher: "_fetch_task _pending_tasks",
     AIOKafkaProducer: "_message_accumulator _sender",
     Sender: "close",

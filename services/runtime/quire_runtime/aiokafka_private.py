@@ -47,11 +47,6 @@ def member_id(consumer: AIOKafkaConsumer) -> str:
     return str(consumer._coordinator.member_id)
 
 
-def generation(consumer: AIOKafkaConsumer) -> int:
-    """Returns the number of the group's generation that this member belongs to; each rebalance makes another one."""
-    return int(consumer._coordinator.generation)
-
-
 async def leave_group(options: Mapping[str, Any], group: str, member: str) -> None:
     """Leaves a group as a member of another process. Raises KafkaError."""
     client = AIOKafkaClient(**options)

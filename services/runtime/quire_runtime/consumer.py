@@ -15,7 +15,6 @@ from aiokafka.errors import KafkaError
 
 from quire_runtime import metrics
 from quire_runtime.assignment import Assignment
-from quire_runtime.assignor import assignors
 from quire_runtime.handler import Handler, LogRecord, OffsetOutOfRange, SeekTo
 from quire_runtime.kafka import LogUnavailable
 from quire_runtime.logs import get_logger
@@ -58,7 +57,6 @@ class LogConsumer:
         self._transient = transient
         self._stop = asyncio.Event()
         self._member: Member | None = None
-        self._assignors = assignors()  # they remember what we had, also across connections
         self._joined = False
         self._assignment = Assignment()
         self._failures = 0  # failed attempts in a row to learn positions
@@ -91,7 +89,7 @@ class LogConsumer:
             stopped.cancel()
 
     def stop(self) -> None:
-        """Lets `run` return after the current poll."""
+        """Lets `run` return after the current poll; a running `Handler.records` is not cancelled."""
         self._stop.set()
 
     async def check(self) -> None:
@@ -151,8 +149,8 @@ class LogConsumer:
 
     async def _session(self, stopped: "asyncio.Task[bool]") -> None:
         """Joins the group, polls until stopped or until an error, and leaves the group."""
-        callbacks = {"revoked": self._on_revoked, "assigned": self._on_assigned}
-        member = self._member = Member(self._settings, self._group, self._client, assignors=self._assignors, **callbacks)
+        member = Member(self._settings, self._group, self._client, revoked=self._on_revoked, assigned=self._on_assigned)
+        self._member = member
         try:
             await self._or_stop(member.join(), stopped)
             while True:

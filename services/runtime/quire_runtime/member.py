@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
 from quire_runtime import aiokafka_private
-from quire_runtime.assignor import Assignors
 from quire_runtime.guardian import board
 from quire_runtime.kafka import LogUnavailable, by_partition, connection, started
 from quire_runtime.logs import get_logger
@@ -44,7 +44,6 @@ class Member:
         group: str,
         client: str,
         *,
-        assignors: Assignors,
         revoked: Callable[[frozenset[int]], None],
         assigned: Callable[[frozenset[int]], None],
     ) -> None:
@@ -58,7 +57,7 @@ class Member:
             group_id=group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            partition_assignment_strategy=assignors,
+            partition_assignment_strategy=(RoundRobinPartitionAssignor,),
             session_timeout_ms=session_ms,
             rebalance_timeout_ms=session_ms,
             heartbeat_interval_ms=min(session_ms // 4, HEARTBEAT_MS),
@@ -68,7 +67,6 @@ class Member:
 
         def joined(partitions: frozenset[int]) -> None:
             board.member(group, aiokafka_private.member_id(self._consumer))
-            assignors[0].on_generation_assignment(aiokafka_private.generation(self._consumer))
             assigned(partitions)
 
         self._consumer.subscribe([settings.topic], listener=_Listener(revoked, joined))
