@@ -33,7 +33,6 @@ from batch import ended, submit
 from tests.samples_pdf import slow_pdf
 
 from quire_cli.target import read_stack
-from quire_runtime.assignor import assignors
 
 BESIDE = 4
 FILES = 10
@@ -161,7 +160,6 @@ async def _member(bootstrap: str) -> AsyncIterator[None]:
         bootstrap_servers=bootstrap,
         group_id="quire-processor",
         enable_auto_commit=False,
-        partition_assignment_strategy=assignors(),
         session_timeout_ms=6000,
     )
     await consumer.start()
